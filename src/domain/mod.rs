@@ -1,0 +1,14 @@
+//! What Understudy decides: pure Rust, no I/O, no clock, no platform type.
+//!
+//! The modules, in the order in which a request meets them, are listed in `lib.rs`.
+
+pub mod breaker;
+pub mod chain;
+pub mod dialect;
+pub mod ledger;
+pub mod outcome;
+pub mod policy;
+pub mod route;
+pub mod target;
+pub mod time;
+pub mod usage;

@@ -1,0 +1,113 @@
+//! The routes of the API, and the families of clients that use them.
+
+/// What a client calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    Chat,
+    Responses,
+    Messages,
+    CountTokens,
+    Embeddings,
+    Completions,
+    Moderations,
+    ImagesGenerations,
+    AudioSpeech,
+    /// A multipart route, by its path after `/v1` (`/audio/transcriptions`, `/audio/translations`, `/images/edits`,
+    /// `/images/variations`).
+    Multipart(&'static str),
+}
+
+/// A family of clients: whose request, answer, stream and error shapes a route speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// OpenAI Chat Completions, and every other OpenAI route but Responses.
+    Chat,
+    /// OpenAI Responses.
+    Responses,
+    /// Anthropic Messages.
+    Messages,
+}
+
+/// The multipart routes, by their path after `/v1`.
+pub const MULTIPART: [&str; 4] =
+    ["/audio/transcriptions", "/audio/translations", "/images/edits", "/images/variations"];
+
+impl Route {
+    /// The route of a `/v1` path, its `/v1` taken off.
+    pub fn parse(path: &str) -> Option<Route> {
+        Some(match path {
+            "/chat/completions" => Route::Chat,
+            "/responses" => Route::Responses,
+            "/messages" => Route::Messages,
+            "/messages/count_tokens" => Route::CountTokens,
+            "/embeddings" => Route::Embeddings,
+            "/completions" => Route::Completions,
+            "/moderations" => Route::Moderations,
+            "/images/generations" => Route::ImagesGenerations,
+            "/audio/speech" => Route::AudioSpeech,
+            other => return MULTIPART.into_iter().find(|known| *known == other).map(Route::Multipart),
+        })
+    }
+
+    /// The path after `/v1`, as it is appended to a provider's base URL.
+    pub const fn path(&self) -> &'static str {
+        match self {
+            Route::Chat => "/chat/completions",
+            Route::Responses => "/responses",
+            Route::Messages => "/messages",
+            Route::CountTokens => "/messages/count_tokens",
+            Route::Embeddings => "/embeddings",
+            Route::Completions => "/completions",
+            Route::Moderations => "/moderations",
+            Route::ImagesGenerations => "/images/generations",
+            Route::AudioSpeech => "/audio/speech",
+            Route::Multipart(path) => path,
+        }
+    }
+
+    /// The name used in rules, provider documents and the ledger.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Route::Chat => "chat",
+            Route::Responses => "responses",
+            Route::Messages => "messages",
+            Route::CountTokens => "count_tokens",
+            Route::Embeddings => "embeddings",
+            Route::Completions => "completions",
+            Route::Moderations => "moderations",
+            Route::ImagesGenerations => "images",
+            Route::AudioSpeech => "speech",
+            Route::Multipart(path) => match path.as_bytes() {
+                b"/audio/transcriptions" => "transcriptions",
+                b"/audio/translations" => "translations",
+                b"/images/edits" => "image_edits",
+                _ => "image_variations",
+            },
+        }
+    }
+
+    /// Whose errors and streams the route speaks.
+    pub const fn family(&self) -> Family {
+        match self {
+            Route::Responses => Family::Responses,
+            Route::Messages | Route::CountTokens => Family::Messages,
+            _ => Family::Chat,
+        }
+    }
+
+    /// Whether answers can come as server-sent events that are inspected for content (the generation routes).
+    pub const fn generates(&self) -> bool {
+        matches!(self, Route::Chat | Route::Responses | Route::Messages | Route::Completions)
+    }
+}
+
+impl Family {
+    /// The name used in boundaries and documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Family::Chat => "chat",
+            Family::Responses => "responses",
+            Family::Messages => "messages",
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Understudy keeps applications answered when a language model fails.
+
+pub mod domain;

@@ -1,0 +1,1 @@
+//! Host tests: the domain through its public names, on a virtual clock, with no I/O but the recordings.
