@@ -12,6 +12,9 @@
 //!
 //! Dialects never see a policy, and the chain never sees a dialect.
 
+pub mod conversation;
+pub mod reply;
+
 use crate::domain::outcome::Failure;
 use crate::domain::usage::Usage;
 
@@ -114,6 +117,8 @@ pub struct Encoded {
     pub body: Vec<u8>,
     /// Parameters that could not be carried and only bias quality, by their path in the client's body.
     pub dropped: Vec<String>,
+    /// What to undo in the answer.
+    pub reply: reply::Reply,
 }
 
 /// A feature that the target cannot honour and the client would miss: the hop is skipped as `incompatible`.

@@ -1,0 +1,384 @@
+//! The request between two families: what a client asked for, said in no family's words.
+//!
+//! Each family's request decoder makes a [`Conversation`], each wire's request encoder writes one. What a conversation cannot
+//! hold is kept as [`Residue`] with its weight, so that the encoder's side decides between skipping the hop and dropping the
+//! field. A conversation is as the client wrote it: roles unmerged, results perhaps orphaned; `continuity` puts it into the
+//! order that strict wires ask for.
+//!
+//! ```text
+//! system parts | turns: role + parts | tools, choice | sampling and limits | output format | reasoning | residue
+//! ```
+
+use serde_json::Value;
+
+use crate::domain::dialect::Incompatible;
+use crate::domain::policy::Translate;
+use crate::domain::route::Family;
+
+/// A request in no family's words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conversation {
+    /// The family that it was decoded from: names in `dropped` are written as that client wrote them.
+    pub family: Family,
+    /// Instructions that precede every turn: [`Part::Text`] and [`Part::CacheBreak`] only.
+    pub system: Vec<Part>,
+    pub turns: Vec<Turn>,
+    pub tools: Vec<Tool>,
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether the model may call several tools in one turn; `None` is the wire's default (it may).
+    pub parallel_tools: Option<bool>,
+    /// Cap on output tokens, reasoning included.
+    pub max_output_tokens: Option<u64>,
+    /// 0 to 2, as OpenAI counts.
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub top_k: Option<u64>,
+    /// Stop sequences in the client's order.
+    pub stop: Vec<String>,
+    pub output: OutputFormat,
+    pub reasoning: Reasoning,
+    /// `low`, `medium`, `high`: OpenAI's wish for short or long answers.
+    pub verbosity: Option<String>,
+    pub stream: bool,
+    /// A chat client asked for the usage chunk at the end of the stream.
+    pub include_usage: bool,
+    /// An opaque id of the end user (`safety_identifier`, `user`, `metadata.user_id`).
+    pub user: Option<String>,
+    /// OpenAI's word for it (`auto`, `default`, `flex`, `priority`, ...); Anthropic's `standard_only` is `default`.
+    pub service_tier: Option<String>,
+    /// OpenAI's `metadata` pairs.
+    pub metadata: Option<Value>,
+    pub store: Option<bool>,
+    pub prompt_cache_key: Option<String>,
+    /// The client used the retired `functions` and wants `function_call` answers.
+    pub legacy_functions: bool,
+    pub residue: Vec<Residue>,
+}
+
+/// Who speaks in a turn. Results of tools are parts of a user's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Instructions in the middle of the conversation; leading ones are in [`Conversation::system`].
+    System,
+    User,
+    Assistant,
+}
+
+/// One turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    pub role: Role,
+    pub parts: Vec<Part>,
+}
+
+/// One piece of a turn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    Text(String),
+    Image {
+        source: Source,
+        /// OpenAI's `low`, `high`, `auto`.
+        detail: Option<String>,
+    },
+    Document {
+        source: Source,
+        /// File name or title.
+        title: Option<String>,
+    },
+    /// The model called a tool. `arguments` is JSON text as the wire gave it, perhaps empty, perhaps invalid.
+    ToolCall {
+        id: String,
+        name: String,
+        arguments: String,
+    },
+    /// What the tool gave back: text, images and documents.
+    ToolResult {
+        id: String,
+        parts: Vec<Part>,
+        is_error: bool,
+    },
+    /// The part before this one ends a prefix worth caching.
+    CacheBreak(Cache),
+}
+
+/// Where the bytes of an image or document are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `media_type` is lower-case; `data` is standard base64 as the client wrote it.
+    Base64 {
+        media_type: String,
+        data: String,
+    },
+    Url(String),
+    /// A document of plain text.
+    Text(String),
+}
+
+/// How long a cached prefix should live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// Five minutes, the default.
+    Short,
+    /// An hour.
+    Long,
+}
+
+/// A function that the model may call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    pub name: String,
+    pub description: Option<String>,
+    /// JSON Schema of the arguments; `None` when the client gave none (an object without properties).
+    pub schema: Option<Value>,
+    pub strict: Option<bool>,
+    pub cache: Option<Cache>,
+}
+
+/// Whether and what the model must call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolChoice {
+    Auto,
+    Required,
+    None,
+    Named(String),
+}
+
+/// The shape of the answer's text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum OutputFormat {
+    #[default]
+    Text,
+    /// Some JSON object.
+    JsonObject,
+    JsonSchema {
+        name: Option<String>,
+        description: Option<String>,
+        schema: Value,
+        strict: Option<bool>,
+    },
+}
+
+/// How hard the model should think.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reasoning {
+    pub effort: Option<Effort>,
+    pub thinking: Thinking,
+    /// Responses' `reasoning.summary`.
+    pub summary: Option<String>,
+}
+
+/// OpenAI's and Anthropic's words for effort, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effort {
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    Xhigh,
+    Max,
+}
+
+/// Anthropic's switch for thinking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Thinking {
+    #[default]
+    Unset,
+    Disabled,
+    Adaptive,
+    /// At most so many tokens of thinking.
+    Budget(u64),
+}
+
+/// A field that a conversation cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Residue {
+    /// The client would miss it: the feature's name, for `incompatible`.
+    Semantic(String),
+    /// It only biases quality or cost: its path in the client's body, for `dropped`.
+    Quality(String),
+}
+
+impl Conversation {
+    /// A conversation that says nothing yet.
+    pub fn new(family: Family) -> Conversation {
+        Conversation {
+            family,
+            system: Vec::new(),
+            turns: Vec::new(),
+            tools: Vec::new(),
+            tool_choice: None,
+            parallel_tools: None,
+            max_output_tokens: None,
+            temperature: None,
+            top_p: None,
+            top_k: None,
+            stop: Vec::new(),
+            output: OutputFormat::Text,
+            reasoning: Reasoning::default(),
+            verbosity: None,
+            stream: false,
+            include_usage: false,
+            user: None,
+            service_tier: None,
+            metadata: None,
+            store: None,
+            prompt_cache_key: None,
+            legacy_functions: false,
+            residue: Vec::new(),
+        }
+    }
+
+    /// Keeps a field that would be missed.
+    pub fn semantic(&mut self, feature: impl Into<String>) {
+        self.residue.push(Residue::Semantic(feature.into()));
+    }
+
+    /// Keeps a field that only biases quality.
+    pub fn quality(&mut self, path: impl Into<String>) {
+        self.residue.push(Residue::Quality(path.into()));
+    }
+
+    /// What the client calls a field of ours, for `dropped`.
+    pub const fn name_of(&self, field: Field) -> &'static str {
+        field.name(self.family)
+    }
+}
+
+/// The fields that some wire has no word for, to name them as the client did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    Temperature,
+    TopP,
+    TopK,
+    Stop,
+    OutputFormat,
+    Effort,
+    Summary,
+    Verbosity,
+    User,
+    ServiceTier,
+    Metadata,
+    Store,
+    PromptCacheKey,
+    ParallelTools,
+    MaxOutputTokens,
+    CacheControl,
+}
+
+impl Field {
+    /// The field's path in a body of that family.
+    pub const fn name(self, family: Family) -> &'static str {
+        match (self, family) {
+            (Field::Temperature, _) => "temperature",
+            (Field::TopP, _) => "top_p",
+            (Field::TopK, _) => "top_k",
+            (Field::Stop, Family::Messages) => "stop_sequences",
+            (Field::Stop, _) => "stop",
+            (Field::OutputFormat, Family::Chat) => "response_format",
+            (Field::OutputFormat, Family::Responses) => "text.format",
+            (Field::OutputFormat, Family::Messages) => "output_config.format",
+            (Field::Effort, Family::Chat) => "reasoning_effort",
+            (Field::Effort, Family::Responses) => "reasoning.effort",
+            (Field::Effort, Family::Messages) => "thinking",
+            (Field::Summary, _) => "reasoning.summary",
+            (Field::Verbosity, Family::Responses) => "text.verbosity",
+            (Field::Verbosity, _) => "verbosity",
+            (Field::User, Family::Messages) => "metadata.user_id",
+            (Field::User, _) => "user",
+            (Field::ServiceTier, _) => "service_tier",
+            (Field::Metadata, _) => "metadata",
+            (Field::Store, _) => "store",
+            (Field::PromptCacheKey, _) => "prompt_cache_key",
+            (Field::ParallelTools, Family::Messages) => "tool_choice.disable_parallel_tool_use",
+            (Field::ParallelTools, _) => "parallel_tool_calls",
+            (Field::MaxOutputTokens, Family::Chat) => "max_completion_tokens",
+            (Field::MaxOutputTokens, Family::Responses) => "max_output_tokens",
+            (Field::MaxOutputTokens, Family::Messages) => "max_tokens",
+            (Field::CacheControl, Family::Messages) => "cache_control",
+            (Field::CacheControl, _) => "prompt_cache_breakpoint",
+        }
+    }
+}
+
+impl Effort {
+    /// The effort of that name.
+    pub fn parse(name: &str) -> Option<Effort> {
+        Some(match name {
+            "none" => Effort::None,
+            "minimal" => Effort::Minimal,
+            "low" => Effort::Low,
+            "medium" => Effort::Medium,
+            "high" => Effort::High,
+            "xhigh" => Effort::Xhigh,
+            "max" => Effort::Max,
+            _ => return None,
+        })
+    }
+
+    /// Its name on every wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Effort::None => "none",
+            Effort::Minimal => "minimal",
+            Effort::Low => "low",
+            Effort::Medium => "medium",
+            Effort::High => "high",
+            Effort::Xhigh => "xhigh",
+            Effort::Max => "max",
+        }
+    }
+}
+
+/// What an encoder leaves out: listed under `lenient`, refused under `strict`.
+#[derive(Clone, Debug)]
+pub struct Drops {
+    mode: Translate,
+    paths: Vec<String>,
+}
+
+impl Drops {
+    /// An empty list under that mode.
+    pub const fn new(mode: Translate) -> Drops {
+        Drops { mode, paths: Vec::new() }
+    }
+
+    /// Leaves out what only biases quality.
+    ///
+    /// # Errors
+    /// Under `strict` (and `never`) the hop cannot honour the request: [`Incompatible`] with the path.
+    pub fn quality(&mut self, path: &str) -> Result<(), Incompatible> {
+        match self.mode {
+            Translate::Strict | Translate::Never => Err(Incompatible(path.to_owned())),
+            Translate::Lenient => {
+                if !self.paths.iter().any(|known| known == path) {
+                    self.paths.push(path.to_owned());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Settles a conversation's residue: the first semantic one ends it, the others are left out.
+    ///
+    /// # Errors
+    /// [`Incompatible`] as above.
+    pub fn residue(&mut self, conversation: &Conversation) -> Result<(), Incompatible> {
+        for residue in &conversation.residue {
+            if let Residue::Semantic(feature) = residue {
+                return Err(Incompatible(feature.clone()));
+            }
+        }
+        for residue in &conversation.residue {
+            if let Residue::Quality(path) = residue {
+                self.quality(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The paths left out, in the order in which they were met.
+    pub fn into_paths(self) -> Vec<String> {
+        self.paths
+    }
+}

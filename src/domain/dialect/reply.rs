@@ -1,0 +1,83 @@
+//! What the answer's side must know of the request as it was encoded: names that were changed on the way out are changed
+//! back, and the text that a model without structured output wrote into a forced tool becomes the answer's text again.
+
+use crate::domain::dialect::{Event, Finish};
+
+/// Changes made to a request that its answer shows, to be undone between decoder and encoder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The tool that stands in for structured output: its arguments are the answer's text.
+    pub json_tool: Option<String>,
+    /// Tool names that the wire does not take: (as sent, as the client wrote it).
+    pub renamed: Vec<(String, String)>,
+    /// The client asked with `functions` and is answered with `function_call`.
+    pub legacy_functions: bool,
+}
+
+/// Undoes [`Reply`]'s changes on one answer, event by event.
+#[derive(Clone, Debug)]
+pub struct Restorer {
+    reply: Reply,
+    /// The tool call (as the upstream counts) that is the answer's text.
+    json: Option<usize>,
+    /// Calls that reach the client.
+    calls: usize,
+}
+
+impl Reply {
+    /// Whether events can go on untouched.
+    pub fn is_empty(&self) -> bool {
+        self.json_tool.is_none() && self.renamed.is_empty()
+    }
+
+    /// The undoing of one answer.
+    pub fn restorer(self) -> Restorer {
+        Restorer { reply: self, json: None, calls: 0 }
+    }
+}
+
+impl Restorer {
+    /// One event as the client should see it; `None` when it is not for the client.
+    pub fn apply(&mut self, event: Event) -> Option<Event> {
+        if self.reply.is_empty() {
+            return Some(event);
+        }
+        match event {
+            Event::ToolStart { index, name, .. } if self.is_json_tool(&name) => {
+                self.json = Some(index);
+                None
+            }
+            Event::ToolStart { index, id, name } => {
+                self.calls = self.calls.saturating_add(1);
+                Some(Event::ToolStart { index: self.shifted(index), id, name: self.original(name) })
+            }
+            Event::ToolArguments { index, json } if self.json == Some(index) => Some(Event::Text(json)),
+            Event::ToolEnd { index } if self.json == Some(index) => None,
+            Event::ToolArguments { index, json } => Some(Event::ToolArguments { index: self.shifted(index), json }),
+            Event::ToolEnd { index } => Some(Event::ToolEnd { index: self.shifted(index) }),
+            Event::Finish(Finish::ToolCalls) if self.json.is_some() && self.calls == 0 => {
+                Some(Event::Finish(Finish::Stop))
+            }
+            other => Some(other),
+        }
+    }
+
+    fn is_json_tool(&self, name: &str) -> bool {
+        self.json.is_none() && self.reply.json_tool.as_deref() == Some(name)
+    }
+
+    /// Calls after the one that became text close up.
+    fn shifted(&self, index: usize) -> usize {
+        match self.json {
+            Some(json) if index > json => index - 1,
+            _ => index,
+        }
+    }
+
+    fn original(&self, name: String) -> String {
+        match self.reply.renamed.iter().find(|(sent, _)| *sent == name) {
+            Some((_, original)) => original.clone(),
+            None => name,
+        }
+    }
+}
