@@ -1,0 +1,65 @@
+//! Every binding, variable and secret name, read in one place.
+//!
+//! | name | kind | meaning |
+//! | --- | --- | --- |
+//! | `POLICIES` | KV | `policy:<name>`, `provider:<name>`, `key:<sha256>`, `rules`, `models` |
+//! | `LEDGER` | Durable Object | class `Ledger` |
+//! | `ASSETS` | assets | the dashboard |
+//! | `AUTH`, `SIM`, `LEDGER_SHARDS`, `POLICY_TTL_MS`, `DEFAULT_PROVIDER`, `MAX_BODY_BYTES`, `REQUEST_ENDPOINTS` | variables | [`Settings`] |
+//! | `ADMIN_TOKEN`, `ADMIN_TOKENS`, `KEK`, `KEK_PREVIOUS`, `<PROVIDER>_API_KEY`, ... | secrets | read by name |
+
+use crate::domain::time::Span;
+use std::cell::OnceCell;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use worker::Env;
+
+/// The KV namespace's binding.
+pub const POLICIES: &str = "POLICIES";
+/// The Durable Object namespace's binding.
+pub const LEDGER: &str = "LEDGER";
+/// The static assets' binding.
+pub const ASSETS: &str = "ASSETS";
+
+/// Variables, read once per isolate: they cannot change within one.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `AUTH=off`: requests to a loopback host need no key.
+    pub auth_off: bool,
+    /// `SIM=on`: provider `sim` answers on a loopback host.
+    pub sim_on: bool,
+    pub ledger_shards: u32,
+    /// Age at which an in-isolate copy of a KV value is read again.
+    pub policy_ttl: Span,
+    pub default_provider: String,
+    pub max_body_bytes: usize,
+    pub request_endpoints: bool,
+}
+
+thread_local! {
+    static SETTINGS: OnceCell<Rc<Settings>> = const { OnceCell::new() };
+}
+
+/// This isolate's settings.
+pub fn settings(env: &Env) -> Rc<Settings> {
+    SETTINGS.with(|cell| cell.get_or_init(|| Rc::new(read(env))).clone())
+}
+
+fn read(env: &Env) -> Settings {
+    let number = |name: &str| text(env, name).and_then(|value| value.trim().parse::<u64>().ok());
+    Settings {
+        auth_off: text(env, "AUTH").as_deref() == Some("off"),
+        sim_on: text(env, "SIM").as_deref() == Some("on"),
+        ledger_shards: number("LEDGER_SHARDS").unwrap_or(4).clamp(1, 1024) as u32,
+        policy_ttl: Span(number("POLICY_TTL_MS").unwrap_or(30_000)),
+        default_provider: text(env, "DEFAULT_PROVIDER").unwrap_or_else(|| "openai".into()),
+        max_body_bytes: number("MAX_BODY_BYTES").unwrap_or(16 << 20) as usize,
+        request_endpoints: text(env, "REQUEST_ENDPOINTS").as_deref() == Some("on"),
+    }
+}
+
+/// A variable or secret by name; `None` when it is not set or empty.
+pub fn text(env: &Env, name: &str) -> Option<String> {
+    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    value.as_string().filter(|text| !text.is_empty())
+}

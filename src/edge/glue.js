@@ -1,0 +1,51 @@
+// What would take many crossings between Wasm and JavaScript, done in one. Typed faces: glue.rs.
+
+const PASS = /^(?:x-ratelimit-|anthropic-ratelimit-|x-request-id$|request-id$|apim-request-id$|x-amzn-requestid$|x-amzn-bedrock-|openai-processing-ms$|openai-version$|content-type$|content-disposition$)/;
+
+// The response headers of an answering upstream that go on to the client, as a fresh, mutable list.
+export function passed(from) {
+  const to = new Headers();
+  for (const [name, value] of from) if (PASS.test(name)) to.set(name, value);
+  return to;
+}
+
+// The client's own headers that go upstream, as a fresh, mutable list; organization and project with an own key alone.
+const FORWARD = /^(?:content-type|accept|openai-(?!organization$|project$).*|anthropic-version|anthropic-beta|idempotency-key|traceparent|tracestate|user-agent)$/;
+const ACCOUNT = /^openai-(?:organization|project)$/;
+export function forwarded(from, account) {
+  const to = new Headers();
+  for (const [name, value] of from) if (FORWARD.test(name) || (account && ACCOUNT.test(name))) to.set(name, value);
+  return to;
+}
+
+// Headers as [name, value, name, value, ...].
+export function flat(from) {
+  const list = [];
+  for (const [name, value] of from) list.push(name, value);
+  return list;
+}
+
+// A stream whose two ends the runtime joins natively: [readable, writable].
+export function identity() {
+  const { readable, writable } = new IdentityTransformStream();
+  return [readable, writable];
+}
+
+// Resolves when the signal aborts. Never rejects.
+export function aborted(signal) {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+// Pipes without closing or aborting the writable, so that an ending can still be written.
+export function pipe(readable, writable) {
+  return readable.pipeTo(writable, { preventClose: true, preventAbort: true });
+}
+
+// One read of at most `size` bytes of what a branch has buffered; undefined at the end.
+export async function readSome(reader, size) {
+  const { done, value } = await reader.read(new Uint8Array(size));
+  return done ? undefined : value;
+}

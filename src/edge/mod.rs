@@ -1,0 +1,4 @@
+//! The only floor that does I/O: KV, Durable Object, fetch, clock, timers. Compiled for the Worker alone.
+
+pub mod bindings;
+pub mod glue;
