@@ -5,10 +5,12 @@
 pub mod breaker;
 pub mod chain;
 pub mod dialect;
+pub mod eventstream;
 pub mod ledger;
 pub mod outcome;
 pub mod policy;
 pub mod route;
+pub mod sigv4;
 pub mod target;
 pub mod time;
 pub mod usage;
