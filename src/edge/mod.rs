@@ -1,4 +1,6 @@
 //! The only floor that does I/O: KV, Durable Object, fetch, clock, timers. Compiled for the Worker alone.
 
 pub mod bindings;
+pub mod body;
+pub mod documents;
 pub mod glue;

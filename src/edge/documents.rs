@@ -1,0 +1,210 @@
+//! Documents of KV, kept in the isolate.
+//!
+//! ```text
+//! policy:<name>   provider:<name>   key:<sha256 hex>   rules   models
+//! ```
+//! A copy is read again when it is older than `POLICY_TTL_MS`; that a document is missing is remembered just so. A bad edit
+//! never replaces the last good copy, and a store that fails never takes one away. What `/admin` wrote, here or (told by a
+//! ledger flush) elsewhere, is served at once and kept until KV shows that version or [`ADOPTED`] has passed.
+//!
+//! Only plain data is shared between requests: two requests that miss at once both read, since awaiting another request's
+//! promise is an error on this platform.
+
+use super::bindings::{POLICIES, settings};
+use super::glue::now;
+use crate::domain::time::{Instant, Span};
+use sha2::{Digest, Sha256};
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use worker::Env;
+
+/// How many documents an isolate keeps; the least recently used goes first.
+const MOST: usize = 1_000;
+/// How long a write through `/admin` stands before KV is believed again.
+const ADOPTED: Span = Span(60_000);
+
+/// What the store holds under a name.
+pub enum Loaded<T> {
+    Missing,
+    /// The document, or its last good copy while a bad edit stands.
+    Good {
+        value: Rc<T>,
+        version: Rc<str>,
+        stale: bool,
+    },
+    /// It does not parse and no good copy is known; the message names field, value and expectation.
+    Bad(String),
+}
+
+/// The store did not answer and no copy is known.
+#[derive(Debug)]
+pub struct StoreDown(pub String);
+
+/// A write through `/admin` that KV need not show yet.
+struct Adopted {
+    until: Instant,
+    version: Option<Rc<str>>,
+    /// The bytes, until the next reader has parsed them.
+    bytes: Option<Option<Vec<u8>>>,
+}
+
+#[derive(Default)]
+struct Entry {
+    read_at: Instant,
+    used: u64,
+    /// Version of the bytes last seen; `None` when the document is missing.
+    seen: Option<Rc<str>>,
+    good: Option<(Rc<dyn Any>, Rc<str>)>,
+    /// Why the bytes last seen do not parse.
+    error: Option<String>,
+    adopted: Option<Adopted>,
+}
+
+#[derive(Default)]
+struct Copies {
+    entries: HashMap<String, Entry>,
+    tick: u64,
+}
+
+thread_local! {
+    static COPIES: RefCell<Copies> = RefCell::default();
+}
+
+/// Reads a document through the isolate's copy. `parse` runs once per version.
+///
+/// # Errors
+/// [`StoreDown`] when KV fails and there is no copy.
+pub async fn load<T: 'static>(
+    env: &Env,
+    key: &str,
+    parse: impl Fn(&[u8]) -> Result<T, String>,
+) -> Result<Loaded<T>, StoreDown> {
+    let ttl = settings(env).policy_ttl;
+    if let Some(fresh) = COPIES.with_borrow_mut(|copies| copies.fresh(key, now(), ttl, &parse)) {
+        return Ok(fresh);
+    }
+    let read = match env.kv(POLICIES) {
+        Ok(kv) => kv.get(key).bytes().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    COPIES.with_borrow_mut(|copies| match read {
+        Ok(bytes) => Ok(copies.read(key, bytes.as_deref(), now(), &parse)),
+        Err(error) => copies.survive(key).ok_or(StoreDown(error)),
+    })
+}
+
+/// Serves these bytes under `key` from now on (`None`: deleted), until KV shows them or a minute has passed.
+pub fn adopt(key: &str, bytes: Option<&[u8]>) {
+    COPIES.with_borrow_mut(|copies| {
+        let version = bytes.map(version_of);
+        let entry = copies.touch(key);
+        entry.adopted = Some(Adopted { until: now() + ADOPTED, version, bytes: Some(bytes.map(<[u8]>::to_vec)) });
+    });
+}
+
+/// The first 8 hex digits of the SHA-256 of the stored bytes.
+pub fn version_of(bytes: &[u8]) -> Rc<str> {
+    Sha256::digest(bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
+impl Copies {
+    /// The copy, where it is young enough to be served unread.
+    fn fresh<T: 'static>(
+        &mut self,
+        key: &str,
+        now: Instant,
+        ttl: Span,
+        parse: &impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Option<Loaded<T>> {
+        let entry = self.entries.get_mut(key)?;
+        self.tick += 1;
+        entry.used = self.tick;
+        if let Some(bytes) = entry.adopted.as_mut().and_then(|adopted| adopted.bytes.take()) {
+            entry.take(key, bytes.as_deref(), parse);
+            entry.read_at = now;
+        }
+        match entry.read_at > Instant(0) && now.since(entry.read_at) < ttl {
+            true => Some(entry.answer()),
+            false => None,
+        }
+    }
+
+    /// What KV said just now.
+    fn read<T: 'static>(
+        &mut self,
+        key: &str,
+        bytes: Option<&[u8]>,
+        now: Instant,
+        parse: &impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Loaded<T> {
+        let entry = self.touch(key);
+        entry.read_at = now;
+        let behind = entry
+            .adopted
+            .as_ref()
+            .is_some_and(|adopted| now < adopted.until && adopted.version != bytes.map(version_of));
+        if !behind {
+            entry.adopted = None;
+            entry.take(key, bytes, parse);
+        }
+        entry.answer()
+    }
+
+    /// The copy, whatever its age, when KV does not answer.
+    fn survive<T: 'static>(&mut self, key: &str) -> Option<Loaded<T>> {
+        let entry = self.entries.get(key)?;
+        (entry.read_at > Instant(0)).then(|| entry.answer())
+    }
+
+    fn touch(&mut self, key: &str) -> &mut Entry {
+        self.tick += 1;
+        if self.entries.len() >= MOST && !self.entries.contains_key(key) {
+            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
+            oldest.map(|key| self.entries.remove(&key));
+        }
+        let entry = self.entries.entry(key.to_owned()).or_default();
+        entry.used = self.tick;
+        entry
+    }
+}
+
+impl Entry {
+    fn take<T: 'static>(&mut self, key: &str, bytes: Option<&[u8]>, parse: &impl Fn(&[u8]) -> Result<T, String>) {
+        let version = bytes.map(version_of);
+        if version.is_some() && version == self.seen {
+            return;
+        }
+        self.seen.clone_from(&version);
+        self.error = None;
+        let (Some(bytes), Some(version)) = (bytes, version) else {
+            self.good = None;
+            return;
+        };
+        match parse(bytes) {
+            Ok(value) => self.good = Some((Rc::new(value), version)),
+            Err(error) => {
+                let kept =
+                    if self.good.is_some() { "the last good copy keeps serving" } else { "no good copy is known" };
+                worker::console_warn!(
+                    "{}",
+                    serde_json::json!({"event": "document_invalid", "key": key, "message": error, "kept": kept})
+                );
+                self.error = Some(error);
+            }
+        }
+    }
+
+    fn answer<T: 'static>(&self) -> Loaded<T> {
+        let good = self
+            .good
+            .as_ref()
+            .and_then(|(value, version)| Some((value.clone().downcast::<T>().ok()?, version.clone())));
+        match (good, &self.error) {
+            (Some((value, version)), error) => Loaded::Good { value, version, stale: error.is_some() },
+            (None, Some(error)) => Loaded::Bad(error.clone()),
+            (None, None) => Loaded::Missing,
+        }
+    }
+}
