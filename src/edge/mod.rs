@@ -4,3 +4,4 @@ pub mod bindings;
 pub mod body;
 pub mod documents;
 pub mod glue;
+pub mod recorder;

@@ -1,5 +1,7 @@
 //! Thin: match a route, read a request, hand over, write one response. Compiled for the Worker alone.
 
+pub mod admin;
+
 use worker::{Context, Env};
 
 /// Answers one request.

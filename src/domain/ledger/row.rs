@@ -1,11 +1,12 @@
 //! What is recorded: one record per request, with its attempts and skips in order. No prompt or answer text, no key.
 
+use crate::domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
 /// One request, whatever its end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestRow {
-    /// Made here: 32 hex digits. Shards and exactly-once go by it.
+    /// Made by [`ledger_id`]: 32 hex digits that sort by arrival. Shards, order and exactly-once go by it.
     pub ledger_id: String,
     /// `x-understudy-request-id` as the client gave it, or as we made it.
     pub id: String,
@@ -52,6 +53,99 @@ pub struct RequestRow {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub mark: String,
     pub attempts: Vec<AttemptRow>,
+}
+
+/// A ledger id: 12 hex digits of the arrival in Unix ms, then 20 random ones. So the table's own key is the order in which
+/// the ledger is read and pruned, and no index is paid for.
+pub fn ledger_id(at: Instant, random: [u8; 10]) -> String {
+    let mut id = format!("{:012x}", at.0.min(LAST_AT));
+    for byte in random {
+        id.push_str(&format!("{byte:02x}"));
+    }
+    id
+}
+
+/// The latest moment whose 12 hex digits a ledger id can hold (the year 10889).
+const LAST_AT: u64 = 0xffff_ffff_ffff;
+
+/// The least ledger id of any request that arrived at that moment or later.
+pub fn ledger_id_floor(at: Instant) -> String {
+    format!("{:012x}{:020}", at.0.min(LAST_AT), 0)
+}
+
+impl RequestRow {
+    /// Was the client answered?
+    pub fn succeeded(&self) -> bool {
+        self.outcome == OK
+    }
+
+    /// The target that answered.
+    pub fn model(&self) -> Option<&str> {
+        self.served().map(|attempt| attempt.model.as_str())
+    }
+
+    fn served(&self) -> Option<&AttemptRow> {
+        self.attempts.iter().rev().find(|attempt| attempt.succeeded())
+    }
+
+    /// Is it in the counters? Rows of drills and comparisons are not.
+    pub fn counts(&self) -> bool {
+        self.mark.is_empty()
+    }
+
+    /// Upstream calls made.
+    pub fn calls(&self) -> usize {
+        self.attempts.iter().filter(|attempt| attempt.call).count()
+    }
+
+    /// What is charged: the cost of successful attempts, in millionths of a US dollar.
+    pub fn cost_micro_usd(&self) -> u64 {
+        self.attempts.iter().filter(|a| a.succeeded()).fold(0, |sum, a| sum.saturating_add(a.cost_micro_usd))
+    }
+
+    /// What the other attempts may have cost upstream.
+    pub fn wasted_micro_usd(&self) -> u64 {
+        self.attempts.iter().filter(|a| !a.succeeded()).fold(0, |sum, a| sum.saturating_add(a.cost_micro_usd))
+    }
+
+    /// Tokens of the successful attempts.
+    pub fn tokens(&self) -> Tokens {
+        self.attempts.iter().filter(|a| a.succeeded()).fold(Tokens::default(), |sum, a| sum.plus(a.tokens))
+    }
+
+    /// Makes the ledger id sort by arrival, whatever its maker put there.
+    pub fn with_ordered_id(mut self) -> RequestRow {
+        let floor = ledger_id_floor(Instant(self.at));
+        let (time, rest) = floor.split_at(12);
+        if !self.ledger_id.starts_with(time) || self.ledger_id.len() != floor.len() {
+            let own: String = self.ledger_id.chars().filter(char::is_ascii_hexdigit).collect();
+            let tail = format!("{rest}{own}");
+            self.ledger_id = format!("{time}{}", &tail[tail.len() - 20..]);
+        }
+        self
+    }
+}
+
+/// The outcome of an attempt or request that succeeded; any other is a class or a skip's reason.
+pub const OK: &str = "ok";
+
+impl AttemptRow {
+    /// An upstream call that ended well.
+    pub fn succeeded(&self) -> bool {
+        self.call && self.outcome == OK
+    }
+}
+
+impl Tokens {
+    /// The sum, estimated when either part is.
+    pub fn plus(self, other: Tokens) -> Tokens {
+        Tokens {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cached: self.cached.saturating_add(other.cached),
+            estimated: self.estimated || other.estimated,
+        }
+    }
 }
 
 /// One attempt, or one skip (`call` false).

@@ -1,0 +1,201 @@
+//! Batches on their way to the shards: exactly once, unless the isolate dies with one unanswered.
+//!
+//! Each isolate numbers its batches per shard from 1 and has at most one unanswered batch per shard; that one is sent again,
+//! under its number, until it is answered. A shard keeps the last number of each isolate: a number it has is ignored, a number
+//! further on says how many batches were lost.
+//!
+//! ```text
+//! {"isolate": "<32 hex>", "number": 7, "dropped": 0, "rows": [<RequestRow>...]}
+//! ```
+
+use crate::domain::ledger::row::RequestRow;
+use crate::domain::time::{Instant, Span};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Rows in a batch at most; a lane that holds as many is sent at once.
+pub const BATCH_ROWS: usize = 200;
+/// How long the first row of a batch waits for others.
+pub const BATCH_WAIT: Span = Span(1_000);
+/// Rows that wait in one isolate at most, over all shards; beyond that the oldest are dropped and counted.
+pub const QUEUE_ROWS: usize = 10_000;
+/// How long an unanswered batch is left to its sender before another may send it again: a request that was cut off by the
+/// platform gives nothing back.
+pub const LEASE: Span = Span(15_000);
+
+/// Rows of one isolate for one shard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Made once per isolate.
+    pub isolate: String,
+    /// From 1, per isolate and shard.
+    pub number: u64,
+    /// Rows that this lane dropped before this batch, because too many waited.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
+    pub rows: Vec<RequestRow>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// What a shard does with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Not seen before; so many batches before it never came.
+    Fresh { lost: u64 },
+    /// It has been folded in already.
+    Known,
+}
+
+/// Judges a batch's number by the last one of its isolate (0 = none yet).
+pub fn admit(last: u64, number: u64) -> Admission {
+    match number > last {
+        true => Admission::Fresh { lost: number - last - 1 },
+        false => Admission::Known,
+    }
+}
+
+/// The shard of a request.
+pub fn shard_of(ledger_id: &str, shards: u32) -> u32 {
+    crc32fast::hash(ledger_id.as_bytes()) % shards.max(1)
+}
+
+/// The rows of one isolate that no shard has acknowledged yet.
+#[derive(Debug)]
+pub struct Outbox {
+    isolate: String,
+    lanes: Vec<Lane>,
+    waiting: usize,
+    pushed: u64,
+    dropped: u64,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    /// The number given last.
+    number: u64,
+    dropped: u64,
+    /// In order of arrival, each with its place among all rows of the isolate.
+    rows: VecDeque<(u64, RequestRow)>,
+    unanswered: Option<Flight>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    batch: Rc<Batch>,
+    /// Until then its sender alone may send it.
+    leased_until: Instant,
+}
+
+/// What the sender of a shard finds.
+#[derive(Debug, PartialEq)]
+pub enum Taken {
+    /// Send this; then say [`Outbox::answered`] or [`Outbox::unanswered`].
+    Batch(Rc<Batch>),
+    /// Another request is sending to this shard.
+    Busy,
+    /// No row waits.
+    Nothing,
+}
+
+impl Outbox {
+    /// An empty one. `isolate` must differ from every other isolate's.
+    pub fn new(isolate: String, shards: u32) -> Outbox {
+        let lanes = (0..shards.max(1)).map(|_| Lane::default()).collect();
+        Outbox { isolate, lanes, waiting: 0, pushed: 0, dropped: 0 }
+    }
+
+    /// Queues a row. Answers its shard when that has a full batch to send.
+    pub fn push(&mut self, row: RequestRow) -> Option<u32> {
+        let shard = shard_of(&row.ledger_id, self.shards());
+        self.pushed += 1;
+        self.waiting += 1;
+        let lane = &mut self.lanes[shard as usize];
+        lane.rows.push_back((self.pushed, row));
+        let full = lane.rows.len() >= BATCH_ROWS && lane.unanswered.is_none();
+        if self.waiting > QUEUE_ROWS {
+            self.drop_oldest();
+        }
+        full.then_some(shard)
+    }
+
+    fn drop_oldest(&mut self) {
+        let oldest = self.lanes.iter_mut().filter(|lane| !lane.rows.is_empty());
+        let oldest = oldest.min_by_key(|lane| lane.rows.front().map_or(u64::MAX, |(place, _)| *place));
+        if let Some(lane) = oldest {
+            lane.rows.pop_front();
+            lane.dropped += 1;
+            self.waiting -= 1;
+            self.dropped += 1;
+        }
+    }
+
+    /// The batch to send to a shard: the unanswered one first, else up to [`BATCH_ROWS`] waiting rows under a new number.
+    pub fn take(&mut self, shard: u32, now: Instant) -> Taken {
+        let Some(lane) = self.lanes.get_mut(shard as usize) else { return Taken::Nothing };
+        let leased_until = now + LEASE;
+        if let Some(flight) = &mut lane.unanswered {
+            if flight.leased_until > now {
+                return Taken::Busy;
+            }
+            flight.leased_until = leased_until;
+            return Taken::Batch(flight.batch.clone());
+        }
+        if lane.rows.is_empty() {
+            return Taken::Nothing;
+        }
+        lane.number += 1;
+        let count = lane.rows.len().min(BATCH_ROWS);
+        let rows = lane.rows.drain(..count).map(|(_, row)| row).collect();
+        self.waiting -= count;
+        let dropped = std::mem::take(&mut lane.dropped);
+        let batch = Rc::new(Batch { isolate: self.isolate.clone(), number: lane.number, dropped, rows });
+        lane.unanswered = Some(Flight { batch: batch.clone(), leased_until });
+        Taken::Batch(batch)
+    }
+
+    /// The shard has the batch of that number, or has refused it for good: it is not sent again.
+    pub fn answered(&mut self, shard: u32, number: u64) {
+        if let Some(lane) = self.lanes.get_mut(shard as usize)
+            && lane.unanswered.as_ref().is_some_and(|flight| flight.batch.number == number)
+        {
+            lane.unanswered = None;
+        }
+    }
+
+    /// No answer came: whoever takes next sends it again.
+    pub fn unanswered(&mut self, shard: u32, number: u64) {
+        let flight = self.lanes.get_mut(shard as usize).and_then(|lane| lane.unanswered.as_mut());
+        if let Some(flight) = flight.filter(|flight| flight.batch.number == number) {
+            flight.leased_until = Instant(0);
+        }
+    }
+
+    /// Does a row of this shard wait, or a batch of it need sending again?
+    pub fn has_work(&self, shard: u32) -> bool {
+        self.lanes.get(shard as usize).is_some_and(|lane| !lane.rows.is_empty() || lane.unanswered.is_some())
+    }
+
+    /// Shards, as many as the isolate was told.
+    pub fn shards(&self) -> u32 {
+        self.lanes.len() as u32
+    }
+
+    /// Rows that wait for a batch.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Rows dropped since the isolate began.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The isolate's own id.
+    pub fn isolate(&self) -> &str {
+        &self.isolate
+    }
+}
