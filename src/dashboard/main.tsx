@@ -1,0 +1,48 @@
+// The page's entry: signed in or not, and which page the address names.
+import { render, type ComponentType } from "preact";
+import { useEffect } from "preact/hooks";
+import { href, route } from "./lib/router";
+import { token } from "./lib/session";
+import "./lib/theme";
+import { SignIn } from "./pages/sign-in";
+import { Shell } from "./shell";
+import { Button, Empty, Toasts } from "./ui/basics";
+
+const PAGES: Record<string, ComponentType> = {};
+
+function App() {
+  const page = route.value.path[0] ?? "overview";
+  useEffect(() => {
+    document.title = token.value ? `${title(page)} · Understudy` : "Sign in · Understudy";
+    document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [page, token.value]);
+
+  if (!token.value) return <SignIn />;
+  const Page = PAGES[page] ?? Missing;
+  return (
+    <Shell>
+      <Page />
+    </Shell>
+  );
+}
+
+function Missing() {
+  return <Empty icon="info" title="There is no such page" action={<Button onClick={() => (location.hash = href("overview"))}>Go to the overview</Button>} />;
+}
+
+function title(page: string): string {
+  const name = page === "groups" ? "Groups & users" : page;
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+const root = document.querySelector("#app");
+if (root) {
+  render(
+    <>
+      <App />
+      <Toasts />
+    </>,
+    root,
+  );
+}
