@@ -9,6 +9,8 @@ pub mod eventstream;
 pub mod ledger;
 pub mod outcome;
 pub mod policy;
+pub mod refusal;
+pub mod request;
 pub mod route;
 pub mod sigv4;
 pub mod target;

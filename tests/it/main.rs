@@ -6,3 +6,4 @@
 mod eventstream;
 mod recorded;
 mod sigv4;
+mod request;
