@@ -5,5 +5,5 @@
 
 mod eventstream;
 mod recorded;
-mod sigv4;
 mod request;
+mod sigv4;

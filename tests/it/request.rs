@@ -66,7 +66,7 @@ fn metadata_loses_our_keys_and_nothing_else() {
     rewrites(
         r#"{"model":"a","metadata":{"a":"b","understudy":"{}", "c":"d","waystone":"{}"}}"#,
         &[],
-        r#"{"model":"m","metadata":{"a":"b", "c":"d"}}"#,
+        r#"{"model":"m","metadata":{"a":"b","c":"d"}}"#,
     );
     rewrites(r#"{"metadata":{"waystone":"{}"},"model":"a"}"#, &[], r#"{"model":"m"}"#);
     rewrites(r#"{"model":"a", "metadata":{"waystone":"{}","understudy":"{}"}}"#, &[], r#"{"model":"m"}"#);
