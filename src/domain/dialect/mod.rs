@@ -12,7 +12,12 @@
 //!
 //! Dialects never see a policy, and the chain never sees a dialect.
 
+pub mod chat;
 pub mod conversation;
+pub mod ids;
+pub mod inband;
+pub mod json_text;
+pub mod messages;
 pub mod reply;
 
 use crate::domain::outcome::Failure;

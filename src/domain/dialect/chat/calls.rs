@@ -1,0 +1,161 @@
+//! Which tool call a piece belongs to. Hosts leave out ids, repeat index 0, rotate ids between pieces, or give a whole call
+//! at once: calls are told apart by id first, then by index, then by a new name after whole arguments.
+
+use crate::domain::dialect::Event;
+use crate::domain::dialect::ids;
+use crate::domain::dialect::json_text::Balance;
+
+/// A piece of a call as it stood on the wire.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Piece<'a> {
+    pub index: Option<u64>,
+    pub id: &'a str,
+    pub name: &'a str,
+    pub arguments: &'a str,
+}
+
+/// The tool calls of one answer.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    calls: Vec<Call>,
+    /// What made-up ids are derived from, so that two answers never share one.
+    seed: String,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Call {
+    wire: Option<u64>,
+    id: String,
+    name: String,
+    /// Arguments that came before the name.
+    held: String,
+    balance: Balance,
+    /// Its dense index, once the client was told of it.
+    told: Option<usize>,
+    any: bool,
+    ended: bool,
+}
+
+impl Calls {
+    /// How many calls the client was told of.
+    pub fn any(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Sets what made-up ids are derived from: the answer's id.
+    pub fn seed(&mut self, seed: &str) {
+        self.seed = seed.to_owned();
+    }
+
+    /// Takes a piece in.
+    pub fn feed(&mut self, piece: Piece<'_>, out: &mut Vec<Event>) {
+        let at = match self.find(&piece) {
+            Some(at) => at,
+            None => {
+                self.end_whole(out);
+                self.calls.push(Call { wire: piece.index, ..Call::default() });
+                self.calls.len() - 1
+            }
+        };
+        let told = self.told();
+        let seed = self.seed.as_str();
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.id.is_empty() {
+            call.id.push_str(piece.id);
+        }
+        if call.name.is_empty() {
+            call.name.push_str(piece.name);
+        }
+        call.balance.feed(piece.arguments);
+        let ready = !call.name.is_empty() && (!call.id.is_empty() || !piece.arguments.is_empty());
+        if call.told.is_none() && ready {
+            call.start(told, seed, out);
+        }
+        call.arguments(piece.arguments, out);
+    }
+
+    /// The answer is over: every call is told of and ended.
+    pub fn finish(&mut self, out: &mut Vec<Event>) {
+        for at in 0..self.calls.len() {
+            let told = self.told();
+            let Some(call) = self.calls.get_mut(at) else { return };
+            if call.told.is_none() {
+                call.start(told, &self.seed, out);
+            }
+            call.end(out);
+        }
+    }
+
+    fn told(&self) -> usize {
+        self.calls.iter().filter(|call| call.told.is_some()).count()
+    }
+
+    fn find(&self, piece: &Piece<'_>) -> Option<usize> {
+        if !piece.id.is_empty()
+            && let Some(at) = self.calls.iter().position(|call| call.id == piece.id)
+        {
+            return Some(at);
+        }
+        let at = match piece.index {
+            Some(index) => self.calls.iter().rposition(|call| call.wire == Some(index))?,
+            None => self.calls.len().checked_sub(1)?,
+        };
+        let call = self.calls.get(at)?;
+        match self.is_another(call, piece) {
+            true => None,
+            false => Some(at),
+        }
+    }
+
+    /// A piece that names a tool again begins another call, unless the known one still lacks its name, or is not whole.
+    fn is_another(&self, call: &Call, piece: &Piece<'_>) -> bool {
+        if call.name.is_empty() || piece.name.is_empty() {
+            return false;
+        }
+        let other_id = !piece.id.is_empty() && !call.id.is_empty() && call.id != piece.id;
+        other_id || call.balance.is_whole()
+    }
+
+    /// Calls whose arguments are whole are over when the next one begins.
+    fn end_whole(&mut self, out: &mut Vec<Event>) {
+        for call in &mut self.calls {
+            if call.told.is_some() && call.balance.is_whole() {
+                call.end(out);
+            }
+        }
+    }
+}
+
+impl Call {
+    fn start(&mut self, index: usize, seed: &str, out: &mut Vec<Event>) {
+        if self.id.is_empty() {
+            self.id = ids::made(seed, index);
+        }
+        self.told = Some(index);
+        out.push(Event::ToolStart { index, id: self.id.clone(), name: self.name.clone() });
+        let held = std::mem::take(&mut self.held);
+        self.arguments(&held, out);
+    }
+
+    fn arguments(&mut self, json: &str, out: &mut Vec<Event>) {
+        if json.is_empty() || self.ended {
+            return;
+        }
+        match self.told {
+            None => self.held.push_str(json),
+            Some(index) => {
+                self.any = true;
+                out.push(Event::ToolArguments { index, json: json.to_owned() });
+            }
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<Event>) {
+        let Some(index) = self.told.filter(|_| !self.ended) else { return };
+        if !self.any {
+            self.arguments("{}", out);
+        }
+        self.ended = true;
+        out.push(Event::ToolEnd { index });
+    }
+}

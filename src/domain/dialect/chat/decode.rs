@@ -1,0 +1,250 @@
+//! Chat completions as they come: chunks of a stream, a whole answer, and the legacy completions, as [`Event`]s.
+//!
+//! A decoder tells the first choice apart from others: the others only count as content, since no translation knows them.
+
+use serde_json::value::RawValue;
+
+use crate::domain::dialect::chat::calls::{Calls, Piece};
+use crate::domain::dialect::chat::wire::{Call, Choice, Chunk, ContentPart, Delta, Function, UsageIn, text_of};
+use crate::domain::dialect::{Event, Finish, inband};
+use crate::domain::outcome::{Class, Failure};
+
+/// Reads one answer.
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    started: bool,
+    calls: Calls,
+    finished: bool,
+    over: bool,
+}
+
+impl Decoder {
+    /// Nothing read yet.
+    pub fn new() -> Decoder {
+        Decoder::default()
+    }
+
+    /// The `data` of one server-sent event.
+    pub fn data(&mut self, data: &[u8], out: &mut Vec<Event>) {
+        if data.trim_ascii() == b"[DONE]" {
+            self.close(out);
+            return;
+        }
+        match serde_json::from_slice::<Chunk<'_>>(data) {
+            Ok(chunk) => self.chunk(&chunk, out),
+            Err(error) => out.push(Event::Error(malformed(format!("a chunk of the stream is not readable: {error}")))),
+        }
+    }
+
+    /// The stream ended. After a `finish_reason` that is as good as `[DONE]`; else the caller sees that no
+    /// [`Event::End`] came.
+    pub fn eof(&mut self, out: &mut Vec<Event>) {
+        if self.finished {
+            self.close(out);
+        }
+    }
+
+    /// A whole answer.
+    pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) {
+        match serde_json::from_slice::<Chunk<'_>>(body) {
+            Ok(chunk) if chunk.choices.is_none() && chunk.error.is_none() => {
+                out.push(Event::Error(malformed("the answer has no choices".to_owned())));
+            }
+            Ok(chunk) => {
+                self.chunk(&chunk, out);
+                if !out.iter().any(|event| matches!(event, Event::Error(_))) {
+                    self.close(out);
+                }
+            }
+            Err(error) => out.push(Event::Error(malformed(format!("the answer is not readable: {error}")))),
+        }
+    }
+
+    fn close(&mut self, out: &mut Vec<Event>) {
+        if !self.over {
+            self.over = true;
+            self.calls.finish(out);
+            out.push(Event::End);
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk<'_>, out: &mut Vec<Event>) {
+        if let Some(error) = chunk.error {
+            out.push(Event::Error(inband::failure(error.get())));
+            return;
+        }
+        let choices = chunk.choices.as_deref().unwrap_or_default();
+        if !self.started && !choices.is_empty() {
+            self.start(chunk, out);
+        }
+        for (at, choice) in choices.iter().enumerate() {
+            self.choice(choice, at, out);
+        }
+        if let Some(usage) = chunk.usage
+            && let Ok(usage) = serde_json::from_str::<UsageIn>(usage.get())
+        {
+            out.push(Event::Usage(usage.usage()));
+        }
+    }
+
+    fn start(&mut self, chunk: &Chunk<'_>, out: &mut Vec<Event>) {
+        self.started = true;
+        let text = |raw: Option<&RawValue>| {
+            raw.and_then(text_of).filter(|text| !text.is_empty()).map(std::borrow::Cow::into_owned)
+        };
+        let id = text(chunk.id);
+        self.calls.seed(id.as_deref().unwrap_or_default());
+        out.push(Event::Start { id, model: text(chunk.model) });
+    }
+
+    fn choice(&mut self, choice: &Choice<'_>, at: usize, out: &mut Vec<Event>) {
+        if let Some(error) = choice.error {
+            out.push(Event::Error(inband::failure(error.get())));
+            return;
+        }
+        if choice.index.map_or(at > 0, |index| index > 0) {
+            if has_content(choice) {
+                out.push(Event::Foreign);
+            }
+            return;
+        }
+        if let Some(text) = &choice.text {
+            push_text(text.as_str(), Event::Text, out);
+        }
+        if let Some(message) = &choice.message {
+            self.delta(message, true, out);
+        }
+        if let Some(delta) = &choice.delta {
+            self.delta(delta, false, out);
+        }
+        if let Some(reason) = &choice.finish_reason {
+            self.finish(reason.as_str(), out);
+        }
+    }
+
+    fn delta(&mut self, delta: &Delta<'_>, whole: bool, out: &mut Vec<Event>) {
+        reasoning(delta, out);
+        if let Some(content) = delta.content {
+            self::content(content, out);
+        }
+        if let Some(refusal) = &delta.refusal {
+            push_text(refusal.as_str(), Event::Refusal, out);
+        }
+        if delta.audio.is_some() || delta.images.is_some_and(|images| images.get() != "[]") {
+            out.push(Event::Foreign);
+        }
+        for (at, call) in delta.tool_calls.as_deref().unwrap_or_default().iter().enumerate() {
+            let place = if whole { Some(at as u64) } else { call.index };
+            self.call(call, place, out);
+        }
+        if let Some(function) = &delta.function_call {
+            self.function(function, Some(0), "", out);
+        }
+    }
+
+    fn call(&mut self, call: &Call<'_>, index: Option<u64>, out: &mut Vec<Event>) {
+        if call.custom.is_some() {
+            out.push(Event::Foreign);
+        }
+        if let Some(function) = &call.function {
+            self.function(function, index, call.id.as_ref().map_or("", |id| id.as_str()), out);
+        }
+    }
+
+    fn function(&mut self, function: &Function<'_>, index: Option<u64>, id: &str, out: &mut Vec<Event>) {
+        let name = function.name.as_ref().map_or("", |name| name.as_str());
+        let text = function.arguments.and_then(text_of);
+        let arguments = match (&text, function.arguments) {
+            (Some(text), _) => text.as_ref(),
+            (None, Some(raw)) => raw.get(),
+            (None, None) => "",
+        };
+        self.calls.feed(Piece { index, id, name, arguments }, out);
+    }
+
+    /// A host that stops for tools may still say `stop`, or nothing.
+    fn finish(&mut self, reason: &str, out: &mut Vec<Event>) {
+        let finish = match reason {
+            "" => return,
+            "length" | "max_tokens" | "model_length" => Finish::Length,
+            "tool_calls" | "function_call" | "tool_use" => Finish::ToolCalls,
+            "content_filter" | "refusal" | "safety" | "SAFETY" => Finish::ContentFilter(None),
+            "insufficient_system_resource" => {
+                let reason = "the upstream ran out of resources (insufficient_system_resource)";
+                out.push(Event::Error(Failure {
+                    code: Some("insufficient_system_resource".to_owned()),
+                    ..Failure::new(Class::Overloaded, reason)
+                }));
+                return;
+            }
+            "error" => {
+                out.push(Event::Error(Failure::new(
+                    Class::ServerError,
+                    "the upstream stopped with finish_reason error",
+                )));
+                return;
+            }
+            _ if self.calls.any() => Finish::ToolCalls,
+            _ => Finish::Stop,
+        };
+        if self.finished {
+            return;
+        }
+        self.finished = true;
+        self.calls.finish(out);
+        out.push(Event::Finish(finish));
+    }
+}
+
+/// `reasoning_content` (DeepSeek, xAI) or `reasoning` (others); hosts that send both send the same text twice.
+fn reasoning(delta: &Delta<'_>, out: &mut Vec<Event>) {
+    match (&delta.reasoning_content, delta.reasoning) {
+        (Some(text), _) => push_text(text.as_str(), Event::Reasoning, out),
+        (None, Some(raw)) => {
+            if let Some(text) = text_of(raw) {
+                push_text(&text, Event::Reasoning, out);
+            }
+        }
+        (None, None) => {}
+    }
+}
+
+fn content(content: &RawValue, out: &mut Vec<Event>) {
+    if let Some(text) = text_of(content) {
+        push_text(&text, Event::Text, out);
+        return;
+    }
+    match serde_json::from_str::<Vec<ContentPart<'_>>>(content.get()) {
+        Ok(parts) => parts.iter().for_each(|part| self::part(part, out)),
+        Err(_) => out.push(Event::Foreign),
+    }
+}
+
+fn part(part: &ContentPart<'_>, out: &mut Vec<Event>) {
+    let kind = part.kind.as_ref().map_or("text", |kind| kind.as_str());
+    match (kind, &part.text, &part.refusal) {
+        ("text" | "output_text", Some(text), _) => push_text(text.as_str(), Event::Text, out),
+        ("refusal", _, Some(text)) => push_text(text.as_str(), Event::Refusal, out),
+        _ => out.push(Event::Foreign),
+    }
+}
+
+fn push_text(text: &str, event: impl Fn(String) -> Event, out: &mut Vec<Event>) {
+    if !text.is_empty() {
+        out.push(event(text.to_owned()));
+    }
+}
+
+fn has_content(choice: &Choice<'_>) -> bool {
+    let says = |delta: &Delta<'_>| {
+        let text = delta.content.and_then(text_of).is_some_and(|text| !text.is_empty());
+        text || delta.tool_calls.is_some() || delta.reasoning_content.is_some() || delta.audio.is_some()
+    };
+    choice.text.as_ref().is_some_and(|text| !text.as_str().is_empty())
+        || choice.delta.as_ref().is_some_and(says)
+        || choice.message.as_ref().is_some_and(says)
+}
+
+fn malformed(reason: String) -> Failure {
+    Failure::new(Class::Malformed, reason)
+}

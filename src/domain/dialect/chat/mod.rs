@@ -1,0 +1,5 @@
+//! OpenAI Chat Completions: the wire of OpenAI, Azure, Gemini's compatible endpoint and most other hosts.
+
+pub mod calls;
+pub mod decode;
+pub mod wire;

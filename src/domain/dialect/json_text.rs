@@ -1,0 +1,78 @@
+//! JSON as text: what must go on byte for byte (arguments of tools, numbers of any size) is never parsed into a tree.
+
+use serde_json::value::RawValue;
+
+/// Follows a JSON object or array that arrives in pieces, to know when it is whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    begun: bool,
+}
+
+impl Balance {
+    /// Reads the next piece.
+    pub fn feed(&mut self, piece: &str) {
+        for byte in piece.bytes() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_string => self.escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                _ if self.in_string => {}
+                b'{' | b'[' => {
+                    self.begun = true;
+                    self.depth = self.depth.saturating_add(1);
+                }
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether an object or array began and is closed again.
+    pub const fn is_whole(self) -> bool {
+        self.begun && self.depth == 0 && !self.in_string
+    }
+}
+
+/// JSON text without the blanks between its tokens; order and digits stay.
+pub fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut in_string, mut escaped, mut kept) = (false, false, 0);
+    for (at, byte) in json.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b' ' | b'\n' | b'\r' | b'\t' if !in_string => {
+                out.push_str(json.get(kept..at).unwrap_or_default());
+                kept = at + 1;
+            }
+            _ => {}
+        }
+    }
+    out.push_str(json.get(kept..).unwrap_or_default());
+    out
+}
+
+/// Arguments of a tool as the object that Anthropic's and Bedrock's wires want: nothing is `{}`, and what is no object
+/// (or no JSON at all) is kept as the text in `_raw`, so that the conversation can go on.
+pub fn object(arguments: &str) -> Box<RawValue> {
+    if arguments.trim().is_empty() {
+        return empty();
+    }
+    match serde_json::from_str::<Box<RawValue>>(arguments) {
+        Ok(raw) if raw.get().starts_with('{') => raw,
+        _ => wrapped(arguments),
+    }
+}
+
+fn wrapped(arguments: &str) -> Box<RawValue> {
+    let text = serde_json::Value::from(arguments).to_string();
+    RawValue::from_string(format!("{{\"_raw\":{text}}}")).unwrap_or_else(|_| empty())
+}
+
+fn empty() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

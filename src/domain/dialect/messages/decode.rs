@@ -1,0 +1,216 @@
+//! Anthropic's answers as they come, stream or whole, as [`Event`]s.
+//!
+//! A second `message_start` (a stream that was sent twice, or spliced by a proxy) starts nothing: its counts are merged, and a
+//! block that begins where another is open ends that one.
+
+use crate::domain::dialect::json_text::compact;
+use crate::domain::dialect::messages::wire::{Block, Delta, Frame, Message, StopDetails, UsageIn};
+use crate::domain::dialect::{Event, Finish, inband};
+use crate::domain::outcome::{Class, Failure};
+
+use crate::domain::dialect::chat::wire::Str;
+
+/// Reads one answer.
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    started: bool,
+    usage: UsageIn,
+    /// The tool call that is open: block index, dense index, whether arguments came, what they are when none come.
+    tool: Option<OpenTool>,
+    tools: usize,
+    finished: bool,
+    over: bool,
+}
+
+#[derive(Clone, Debug)]
+struct OpenTool {
+    block: u64,
+    index: usize,
+    any: bool,
+    input: String,
+}
+
+impl Decoder {
+    /// Nothing read yet.
+    pub fn new() -> Decoder {
+        Decoder::default()
+    }
+
+    /// The `data` of one server-sent event (or of one decoded frame of Bedrock).
+    pub fn data(&mut self, data: &[u8], out: &mut Vec<Event>) {
+        match serde_json::from_slice::<Frame<'_>>(data) {
+            Ok(frame) => self.frame(&frame, out),
+            Err(error) => out.push(Event::Error(malformed(format!("an event of the stream is not readable: {error}")))),
+        }
+    }
+
+    /// The stream ended; after a `stop_reason` that is as good as `message_stop`.
+    pub fn eof(&mut self, out: &mut Vec<Event>) {
+        if self.finished {
+            self.close(out);
+        }
+    }
+
+    /// A whole answer.
+    pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) {
+        let message = match serde_json::from_slice::<Message<'_>>(body) {
+            Ok(message) => message,
+            Err(error) => {
+                out.push(Event::Error(malformed(format!("the answer is not readable: {error}"))));
+                return;
+            }
+        };
+        if let Some(error) = message.error {
+            out.push(Event::Error(inband::failure(error.get())));
+            return;
+        }
+        let Some(content) = &message.content else {
+            out.push(Event::Error(malformed("the answer has no content".to_owned())));
+            return;
+        };
+        self.start(&message, out);
+        for (at, block) in content.iter().enumerate() {
+            self.block(block, at as u64, out);
+            self.end_tool(out);
+        }
+        self.finish(message.stop_reason.as_ref(), message.stop_sequence.as_ref(), message.stop_details.as_ref(), out);
+        out.push(Event::Usage(self.usage.usage()));
+        self.close(out);
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        let index = frame.index.unwrap_or(0);
+        match frame.kind.as_str() {
+            "ping" => out.push(Event::Ping),
+            "message_start" => {
+                if let Some(message) = &frame.message {
+                    self.start(message, out);
+                    out.push(Event::Usage(self.usage.usage()));
+                }
+            }
+            "content_block_start" => {
+                if let Some(block) = &frame.content_block {
+                    self.block(block, index, out);
+                }
+            }
+            "content_block_delta" => {
+                if let Some(delta) = &frame.delta {
+                    self.delta(delta, index, out);
+                }
+            }
+            "content_block_stop" if self.tool.as_ref().is_some_and(|tool| tool.block == index) => self.end_tool(out),
+            "message_delta" => self.message_delta(frame, out),
+            "message_stop" => self.close(out),
+            "error" => {
+                let error = frame.error.map_or("null", serde_json::value::RawValue::get);
+                out.push(Event::Error(inband::failure(error)));
+            }
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, message: &Message<'_>, out: &mut Vec<Event>) {
+        let usage = message.usage.unwrap_or_default();
+        if self.started {
+            self.usage.max(&usage);
+            return;
+        }
+        self.started = true;
+        self.usage = usage;
+        out.push(Event::Start { id: owned(message.id.as_ref()), model: owned(message.model.as_ref()) });
+    }
+
+    fn block(&mut self, block: &Block<'_>, index: u64, out: &mut Vec<Event>) {
+        self.end_tool(out);
+        match block.kind.as_str() {
+            "text" => push_text(block.text.as_ref(), Event::Text, out),
+            "thinking" => push_text(block.thinking.as_ref(), Event::Reasoning, out),
+            "tool_use" => self.tool(block, index, out),
+            _ => out.push(Event::Foreign),
+        }
+    }
+
+    fn tool(&mut self, block: &Block<'_>, place: u64, out: &mut Vec<Event>) {
+        let index = self.tools;
+        self.tools = self.tools.saturating_add(1);
+        let text = |text: Option<&Str<'_>>| text.map_or_else(String::new, |text| text.as_str().to_owned());
+        out.push(Event::ToolStart { index, id: text(block.id.as_ref()), name: text(block.name.as_ref()) });
+        let input = block.input.map_or_else(|| "{}".to_owned(), |input| compact(input.get()));
+        let input = if input.starts_with('{') { input } else { "{}".to_owned() };
+        self.tool = Some(OpenTool { block: place, index, any: false, input });
+    }
+
+    fn delta(&mut self, delta: &Delta<'_>, index: u64, out: &mut Vec<Event>) {
+        push_text(delta.text.as_ref(), Event::Text, out);
+        push_text(delta.thinking.as_ref(), Event::Reasoning, out);
+        let Some(json) = delta.partial_json.as_ref().filter(|json| !json.as_str().is_empty()) else { return };
+        if let Some(tool) = self.tool.as_mut().filter(|tool| tool.block == index) {
+            tool.any = true;
+            out.push(Event::ToolArguments { index: tool.index, json: json.as_str().to_owned() });
+        }
+    }
+
+    /// A tool without arguments streams none, or one empty piece: its arguments are what its block began with.
+    fn end_tool(&mut self, out: &mut Vec<Event>) {
+        let Some(tool) = self.tool.take() else { return };
+        if !tool.any {
+            out.push(Event::ToolArguments { index: tool.index, json: tool.input });
+        }
+        out.push(Event::ToolEnd { index: tool.index });
+    }
+
+    fn message_delta(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        if let Some(delta) = &frame.delta {
+            self.finish(delta.stop_reason.as_ref(), delta.stop_sequence.as_ref(), delta.stop_details.as_ref(), out);
+        }
+        if let Some(usage) = &frame.usage {
+            self.usage.merge(usage);
+            out.push(Event::Usage(self.usage.usage()));
+        }
+    }
+
+    fn finish(
+        &mut self,
+        reason: Option<&Str<'_>>,
+        sequence: Option<&Str<'_>>,
+        details: Option<&StopDetails<'_>>,
+        out: &mut Vec<Event>,
+    ) {
+        let finish = match reason.map(Str::as_str) {
+            None => return,
+            Some("stop_sequence") => Finish::StopSequence(owned(sequence)),
+            Some("max_tokens" | "model_context_window_exceeded") => Finish::Length,
+            Some("tool_use") => Finish::ToolCalls,
+            Some("refusal") => Finish::ContentFilter(details.and_then(|details| owned(details.explanation.as_ref()))),
+            Some(_) => Finish::Stop,
+        };
+        if self.finished {
+            return;
+        }
+        self.finished = true;
+        self.end_tool(out);
+        out.push(Event::Finish(finish));
+    }
+
+    fn close(&mut self, out: &mut Vec<Event>) {
+        if !self.over {
+            self.over = true;
+            self.end_tool(out);
+            out.push(Event::End);
+        }
+    }
+}
+
+fn push_text(text: Option<&Str<'_>>, event: impl Fn(String) -> Event, out: &mut Vec<Event>) {
+    if let Some(text) = text.filter(|text| !text.as_str().is_empty()) {
+        out.push(event(text.as_str().to_owned()));
+    }
+}
+
+fn owned(text: Option<&Str<'_>>) -> Option<String> {
+    text.map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn malformed(reason: String) -> Failure {
+    Failure::new(Class::Malformed, reason)
+}

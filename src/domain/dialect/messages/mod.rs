@@ -1,0 +1,4 @@
+//! Anthropic Messages: the wire of Anthropic, and inside Bedrock's InvokeModel and Vertex' `rawPredict`.
+
+pub mod decode;
+pub mod wire;

@@ -1,0 +1,152 @@
+//! The JSON of Anthropic's answers, borrowed from the bytes.
+//!
+//! ```text
+//! message        {"id", "model", "content": [block], "stop_reason", "stop_sequence", "stop_details", "usage"}
+//! stream events  message_start{message} (content_block_start{index, content_block} content_block_delta{index, delta}*
+//!                content_block_stop{index})* message_delta{delta: {stop_reason, ...}, usage} message_stop; ping anywhere; error
+//! ```
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::domain::dialect::chat::wire::{Str, count};
+use crate::domain::usage::Usage;
+
+/// One `data:` of a stream.
+#[derive(Debug, Deserialize)]
+pub struct Frame<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Str<'a>,
+    #[serde(default)]
+    pub index: Option<u64>,
+    #[serde(borrow, default)]
+    pub message: Option<Message<'a>>,
+    #[serde(borrow, default)]
+    pub content_block: Option<Block<'a>>,
+    #[serde(borrow, default)]
+    pub delta: Option<Delta<'a>>,
+    #[serde(default)]
+    pub usage: Option<UsageIn>,
+    #[serde(borrow, default)]
+    pub error: Option<&'a RawValue>,
+}
+
+/// A whole answer, or the head of one in `message_start`.
+#[derive(Debug, Deserialize)]
+pub struct Message<'a> {
+    #[serde(borrow, default)]
+    pub id: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub model: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub content: Option<Vec<Block<'a>>>,
+    #[serde(borrow, default)]
+    pub stop_reason: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub stop_sequence: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub stop_details: Option<StopDetails<'a>>,
+    #[serde(default)]
+    pub usage: Option<UsageIn>,
+    #[serde(borrow, default)]
+    pub error: Option<&'a RawValue>,
+}
+
+/// A content block, whole or as it begins.
+#[derive(Debug, Deserialize)]
+pub struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Str<'a>,
+    #[serde(borrow, default)]
+    pub text: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub thinking: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub id: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub name: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub input: Option<&'a RawValue>,
+}
+
+/// A piece of a block, or the end of the message.
+#[derive(Debug, Deserialize)]
+pub struct Delta<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub kind: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub text: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub thinking: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub partial_json: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub stop_reason: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub stop_sequence: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub stop_details: Option<StopDetails<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct StopDetails<'a> {
+    #[serde(borrow, default)]
+    pub explanation: Option<Str<'a>>,
+}
+
+/// Token counts; what a later event leaves out stands.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct UsageIn {
+    #[serde(default)]
+    pub input_tokens: Option<f64>,
+    #[serde(default)]
+    pub cache_creation_input_tokens: Option<f64>,
+    #[serde(default)]
+    pub cache_read_input_tokens: Option<f64>,
+    #[serde(default)]
+    pub output_tokens: Option<f64>,
+    #[serde(default)]
+    pub output_tokens_details: Option<OutputDetails>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct OutputDetails {
+    #[serde(default)]
+    pub thinking_tokens: Option<f64>,
+}
+
+impl UsageIn {
+    /// Present fields of `later` over ours.
+    pub fn merge(&mut self, later: &UsageIn) {
+        self.input_tokens = later.input_tokens.or(self.input_tokens);
+        self.cache_creation_input_tokens = later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
+        self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
+        self.output_tokens = later.output_tokens.or(self.output_tokens);
+        self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
+    }
+
+    /// The larger of each: a message that starts twice is not paid twice.
+    pub fn max(&mut self, other: &UsageIn) {
+        let larger = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            (a, b) => a.or(b),
+        };
+        self.input_tokens = larger(self.input_tokens, other.input_tokens);
+        self.cache_creation_input_tokens = larger(self.cache_creation_input_tokens, other.cache_creation_input_tokens);
+        self.cache_read_input_tokens = larger(self.cache_read_input_tokens, other.cache_read_input_tokens);
+        self.output_tokens = larger(self.output_tokens, other.output_tokens);
+    }
+
+    /// Anthropic counts cached input beside `input_tokens`; we count all input.
+    pub fn usage(&self) -> Usage {
+        let number = |field: Option<f64>| field.map_or(0, count);
+        let (cached, written) = (number(self.cache_read_input_tokens), number(self.cache_creation_input_tokens));
+        Usage {
+            input: number(self.input_tokens).saturating_add(cached).saturating_add(written),
+            cached,
+            cache_written: written,
+            output: number(self.output_tokens),
+            reasoning: self.output_tokens_details.and_then(|details| details.thinking_tokens).map_or(0, count),
+        }
+    }
+}
