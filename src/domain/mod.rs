@@ -6,6 +6,7 @@ pub mod breaker;
 pub mod chain;
 pub mod dialect;
 pub mod eventstream;
+pub mod document;
 pub mod ledger;
 pub mod outcome;
 pub mod policy;

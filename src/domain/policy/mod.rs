@@ -3,6 +3,11 @@
 //! `file.rs` is the document as written (serde, unknown fields denied), `resolve.rs` turns it into these types with every
 //! default filled in, `lint.rs` says what is legal and yet unwise. A value of a type here always holds its range.
 
+pub mod fields;
+pub mod file;
+pub mod hop_text;
+pub mod overrides;
+
 use crate::domain::outcome::Class;
 use crate::domain::target::Target;
 use crate::domain::time::Span;

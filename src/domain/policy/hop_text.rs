@@ -1,0 +1,84 @@
+//! Hops and chains written as text: `deepseek/reasoner → nebius/DeepSeek-R1 (1 retry)`.
+
+use super::fields::{MAX_HOPS, check_model};
+use crate::domain::document::path::quoted;
+
+/// The most further tries of one hop.
+pub const MAX_RETRIES: u32 = 10;
+
+/// A hop as text: its model, and its retries where it names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HopText<'a> {
+    pub model: &'a str,
+    pub retries: Option<u32>,
+}
+
+/// Reads one hop: `model`, `model (1 retry)`, `model(2 retries)`.
+///
+/// # Errors
+/// A message with the value and what was expected.
+pub fn parse_hop(written: &str) -> Result<HopText<'_>, String> {
+    let written = written.trim();
+    if written.contains("->") || written.contains('→') {
+        return Err(format!("{} names several hops; expected one hop per entry", quoted(written)));
+    }
+    let (model, retries) = match split_retries(written) {
+        Some((model, count)) => (model, Some(parse_retries(count)?)),
+        None => (written, None),
+    };
+    check_model(model)?;
+    if model.starts_with("policy/") && retries.is_some() {
+        return Err(format!("{} gives retries to a hop that names a policy; set them in the policy", quoted(written)));
+    }
+    Ok(HopText { model, retries })
+}
+
+/// Reads a whole chain: hops with `→` or `->` between them.
+///
+/// # Errors
+/// A message with the value and what was expected.
+pub fn parse_chain(written: &str) -> Result<Vec<HopText<'_>>, String> {
+    let mut hops = Vec::new();
+    for part in written.split('→').flat_map(|part| part.split("->")) {
+        if part.trim().is_empty() {
+            return Err(format!("{} has an empty hop; expected a model on both sides of each arrow", quoted(written)));
+        }
+        if hops.len() == MAX_HOPS {
+            return Err(format!("{} names more than {MAX_HOPS} hops", quoted(written)));
+        }
+        hops.push(parse_hop(part)?);
+    }
+    Ok(hops)
+}
+
+/// [`parse_hop`] for its verdict alone.
+///
+/// # Errors
+/// As [`parse_hop`].
+pub fn check_hop(written: &str) -> Result<(), String> {
+    parse_hop(written).map(drop)
+}
+
+/// [`parse_chain`] for its verdict alone.
+///
+/// # Errors
+/// As [`parse_chain`].
+pub fn check_chain(written: &str) -> Result<(), String> {
+    parse_chain(written).map(drop)
+}
+
+/// `model (n retries)` in two, when it ends so. A model may end in other parentheses.
+fn split_retries(written: &str) -> Option<(&str, &str)> {
+    let (model, inside) = written.strip_suffix(')')?.rsplit_once('(')?;
+    let inside = inside.trim();
+    let count = inside.strip_suffix("retries").or_else(|| inside.strip_suffix("retry"))?;
+    Some((model.trim_end(), count.trim()))
+}
+
+fn parse_retries(count: &str) -> Result<u32, String> {
+    let bad = || format!("{} retries are not in 0..={MAX_RETRIES}", quoted(count).trim_matches('"'));
+    match count.parse::<u32>() {
+        Ok(n) if n <= MAX_RETRIES && count.bytes().all(|b| b.is_ascii_digit()) => Ok(n),
+        Ok(_) | Err(_) => Err(bad()),
+    }
+}
