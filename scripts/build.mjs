@@ -1,0 +1,66 @@
+// Builds what is deployed: the Worker into build/, the dashboard into dist/. Skips what has not changed.
+// wrangler calls this too (wrangler.toml, [build]).
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { WORKER_BUILD, digest, esbuildBin, inRoot, nodeBin, tool } from './lib/project.mjs';
+import { say, step } from './lib/steps.mjs';
+import { setup } from './setup.mjs';
+
+export const help = `npm run build [-- --force]
+
+Builds the Worker into build/ (Rust to Wasm) and the dashboard into dist/. Parts whose sources have not changed are
+skipped, --force builds them all the same.`;
+
+export async function run(args) {
+  await build({ force: args.includes('--force') });
+}
+
+export async function build({ force = false } = {}) {
+  await setup();
+  await worker(force);
+  await dashboard(force);
+}
+
+async function worker(force) {
+  const sources = ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'scripts/build.mjs', 'src/lib.rs', 'src/domain', 'src/edge', 'src/routes'];
+  const stamp = stampOf('worker', sources, WORKER_BUILD);
+  if (!force && stamp.isFresh('build/index.js', 'build/index_bg.wasm')) return;
+  say('Building the Worker (about 2 minutes the first time)');
+  const ms = await step('build', tool('worker-build'), ['--release'], {
+    env: { WASM_BINDGEN_BIN: tool('wasm-bindgen'), WASM_OPT_BIN: join(nodeBin, 'wasm-opt'), ESBUILD_BIN: esbuildBin() },
+  });
+  stamp.write();
+  say(`Built the Worker in ${Math.round(ms / 1000)} s: ${kib(uploadBytes())} KiB gzip`);
+}
+
+async function dashboard(force) {
+  mkdirSync(inRoot('dist'), { recursive: true });
+  const script = 'src/dashboard/build.mjs';
+  if (!existsSync(inRoot(script))) return;
+  const stamp = stampOf('dashboard', ['src/dashboard', 'package-lock.json']);
+  if (!force && stamp.isFresh('dist/index.html')) return;
+  say('Building the dashboard');
+  await step('dashboard', process.execPath, [script]);
+  stamp.write();
+}
+
+/** What was built from which sources: a digest kept in target/stamps. */
+function stampOf(name, sources, salt = '') {
+  const path = inRoot('target', 'stamps', name);
+  const now = digest(sources, salt);
+  return {
+    isFresh: (...outputs) => existsSync(path) && readFileSync(path, 'utf8') === now && outputs.every((output) => existsSync(inRoot(output))),
+    write: () => {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, now);
+    },
+  };
+}
+
+/** What an upload of the Worker weighs, compressed as wrangler compresses it; the dashboard's assets aside. */
+export function uploadBytes() {
+  return ['build/index.js', 'build/index_bg.wasm'].reduce((sum, path) => (statSync(inRoot(path)), sum + gzipSync(readFileSync(inRoot(path))).length), 0);
+}
+
+const kib = (bytes) => Math.round(bytes / 1024);
