@@ -4,9 +4,10 @@
 
 pub mod breaker;
 pub mod chain;
+pub mod classify;
 pub mod dialect;
-pub mod eventstream;
 pub mod document;
+pub mod eventstream;
 pub mod ledger;
 pub mod outcome;
 pub mod policy;
@@ -14,6 +15,7 @@ pub mod refusal;
 pub mod request;
 pub mod route;
 pub mod sigv4;
+pub mod sse;
 pub mod target;
 pub mod time;
 pub mod usage;

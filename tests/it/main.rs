@@ -7,3 +7,4 @@ mod eventstream;
 mod recorded;
 mod request;
 mod sigv4;
+mod sse;

@@ -28,3 +28,22 @@ pub fn text(case_name: &str, file: &str) -> Option<String> {
 pub fn json(case_name: &str, file: &str) -> Option<serde_json::Value> {
     text(case_name, file).map(|text| serde_json::from_str(&text).expect("a recorded JSON file parses"))
 }
+
+/// Every recorded file of that name, with the `<provider>/<case>` that it belongs to, in order. Empty (and a line that says
+/// so) when the recordings are not there.
+pub fn files(file: &str) -> Vec<(String, Vec<u8>)> {
+    let Some(root) = case("openai").and_then(|path| path.parent().map(PathBuf::from)) else { return Vec::new() };
+    let folders = |path: PathBuf| {
+        let entries = std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| path.is_dir())
+    };
+    let mut found: Vec<(String, Vec<u8>)> = folders(root.clone())
+        .flat_map(folders)
+        .filter_map(|case| {
+            let name = case.strip_prefix(&root).ok()?.display().to_string();
+            std::fs::read(case.join(file)).ok().map(|bytes| (name, bytes))
+        })
+        .collect();
+    found.sort();
+    found
+}

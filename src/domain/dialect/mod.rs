@@ -14,6 +14,7 @@
 
 pub mod chat;
 pub mod conversation;
+pub mod decoder;
 pub mod ids;
 pub mod inband;
 pub mod json_text;
