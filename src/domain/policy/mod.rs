@@ -7,6 +7,8 @@ pub mod fields;
 pub mod file;
 pub mod hop_text;
 pub mod overrides;
+pub mod resolve;
+pub mod tree;
 
 use crate::domain::outcome::Class;
 use crate::domain::target::Target;
