@@ -12,6 +12,7 @@
 //!
 //! Dialects never see a policy, and the chain never sees a dialect.
 
+pub mod answer;
 pub mod chat;
 pub mod conversation;
 pub mod decoder;
@@ -20,6 +21,7 @@ pub mod inband;
 pub mod json_text;
 pub mod messages;
 pub mod reply;
+pub mod sequence;
 
 use crate::domain::outcome::Failure;
 use crate::domain::usage::Usage;

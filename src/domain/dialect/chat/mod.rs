@@ -2,4 +2,5 @@
 
 pub mod calls;
 pub mod decode;
+pub mod encode;
 pub mod wire;

@@ -1,4 +1,5 @@
 //! Anthropic Messages: the wire of Anthropic, and inside Bedrock's InvokeModel and Vertex' `rawPredict`.
 
 pub mod decode;
+pub mod encode;
 pub mod wire;

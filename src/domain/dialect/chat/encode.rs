@@ -1,0 +1,274 @@
+//! Answers for a chat client: the chunks of a stream, and the whole completion.
+//!
+//! ```text
+//! data: {chunk, delta {"role":"assistant","content":""}}     before the first content
+//! data: {chunk, delta {"content" | "refusal" | "tool_calls":[{"index",...}]}}*
+//! data: {chunk, delta {}, "finish_reason"}                   held until the upstream's end
+//! data: {chunk, "choices":[], "usage"}                       when include_usage
+//! data: [DONE]
+//! ```
+//! Reasoning is not shown: a chat client has no field for it that another family's signature would fit.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::domain::dialect::answer::{Answer, AnswerContext, Block, id_for};
+use crate::domain::dialect::{Event, Finish};
+use crate::domain::usage::Usage;
+
+/// Writes one stream.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    context: AnswerContext,
+    id: String,
+    model: String,
+    begun: bool,
+    spoke: bool,
+    finish: Option<Finish>,
+    usage: Option<Usage>,
+    over: bool,
+}
+
+#[derive(Serialize)]
+struct Chunk<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: &'a [Choice<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    index: u8,
+    delta: Delta<'a>,
+    logprobs: Option<()>,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Default, Serialize)]
+struct Delta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[Call<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_call: Option<Function<'a>>,
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    arguments: &'a str,
+}
+
+impl Encoder {
+    /// A stream that has not begun.
+    pub fn new(context: AnswerContext) -> Encoder {
+        Encoder {
+            id: id_for("chatcmpl-", None, &context.request_id),
+            model: context.model.clone(),
+            context,
+            begun: false,
+            spoke: false,
+            finish: None,
+            usage: None,
+            over: false,
+        }
+    }
+
+    /// Writes what an event is to a chat client.
+    pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        match event {
+            Event::Start { id, model } => self.start(id.as_deref(), model.as_deref()),
+            Event::Ping => out.extend_from_slice(b": ping\n\n"),
+            Event::Text(text) => {
+                self.spoke = true;
+                self.delta(Delta { content: Some(text), ..Delta::default() }, out);
+            }
+            Event::Refusal(text) => {
+                self.spoke = true;
+                self.delta(Delta { refusal: Some(Some(text)), ..Delta::default() }, out);
+            }
+            Event::Reasoning(_) | Event::Foreign => self.begin(out),
+            Event::ToolStart { index, id, name } => self.call(*index, Some((id, name)), "", out),
+            Event::ToolArguments { index, json } => self.call(*index, None, json, out),
+            Event::ToolEnd { .. } => {}
+            Event::Finish(finish) => self.finish = Some(finish.clone()),
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::End => self.end(out),
+            Event::Error(failure) => {
+                self.over = true;
+                error("stream_error", &failure.reason, out);
+            }
+        }
+    }
+
+    fn start(&mut self, id: Option<&str>, model: Option<&str>) {
+        self.id = id_for("chatcmpl-", id, &self.context.request_id);
+        if let Some(model) = model {
+            self.model = model.to_owned();
+        }
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if !self.begun {
+            self.begun = true;
+            let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None), ..Delta::default() };
+            self.chunk(delta, None, out);
+        }
+    }
+
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
+        self.begin(out);
+        self.chunk(delta, None, out);
+    }
+
+    fn call(&mut self, index: usize, head: Option<(&str, &str)>, arguments: &str, out: &mut Vec<u8>) {
+        let function = Function { name: head.map(|(_, name)| name), arguments };
+        let delta = match self.context.legacy_functions {
+            true if index > 0 => return,
+            true => Delta { function_call: Some(function), ..Delta::default() },
+            false => {
+                let (id, kind) = (head.map(|(id, _)| id), head.map(|_| "function"));
+                Delta { tool_calls: Some([Call { index, id, kind, function }]), ..Delta::default() }
+            }
+        };
+        self.delta(delta, out);
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.over = true;
+        self.begin(out);
+        let finish = self.finish.take().unwrap_or(Finish::Stop);
+        if let Finish::ContentFilter(Some(explanation)) = &finish
+            && !self.spoke
+        {
+            self.chunk(Delta { refusal: Some(Some(explanation)), ..Delta::default() }, None, out);
+        }
+        let reason = finish_reason(&finish, self.context.legacy_functions);
+        self.chunk(Delta::default(), Some(reason), out);
+        if self.context.include_usage {
+            self.write(&[], Some(usage(&self.usage.unwrap_or_default())), out);
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+
+    fn chunk(&self, delta: Delta<'_>, finish_reason: Option<&'static str>, out: &mut Vec<u8>) {
+        let choice = Choice { index: 0, delta, logprobs: None, finish_reason };
+        self.write(&[choice], self.context.include_usage.then_some(Value::Null), out);
+    }
+
+    fn write(&self, choices: &[Choice<'_>], usage: Option<Value>, out: &mut Vec<u8>) {
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.context.created,
+            model: &self.model,
+            choices,
+            usage,
+        };
+        data(&chunk, out);
+    }
+}
+
+/// The error event of a chat stream: SDKs raise on its `error`. Nothing may follow it, `[DONE]` least of all.
+pub fn error(code: &str, message: &str, out: &mut Vec<u8>) {
+    data(&json!({"error": {"message": message, "type": "upstream_error", "code": code, "param": null}}), out);
+}
+
+fn data(value: &impl Serialize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: ");
+    let begin = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(begin);
+    }
+    out.extend_from_slice(b"\n\n");
+}
+
+/// The whole completion of a gathered answer.
+pub fn answer(answer: &Answer, context: &AnswerContext) -> Vec<u8> {
+    let mut message = json!({
+        "role": "assistant",
+        "content": answer.text(),
+        "refusal": answer.refusal(),
+        "annotations": [],
+    });
+    let calls: Vec<Value> = answer.blocks.iter().filter_map(call).collect();
+    if let Some(fields) = message.as_object_mut() {
+        match (calls.first(), context.legacy_functions) {
+            (None, _) => {}
+            (Some(call), true) => {
+                fields.insert("function_call".to_owned(), call.get("function").cloned().unwrap_or_default());
+            }
+            (Some(_), false) => {
+                fields.insert("tool_calls".to_owned(), Value::Array(calls));
+            }
+        }
+    }
+    let finish = answer.finish.as_ref().unwrap_or(&Finish::Stop);
+    let body = json!({
+        "id": id_for("chatcmpl-", answer.id.as_deref(), &context.request_id),
+        "object": "chat.completion",
+        "created": context.created,
+        "model": answer.model.as_deref().unwrap_or(&context.model),
+        "choices": [{
+            "index": 0,
+            "message": message,
+            "logprobs": null,
+            "finish_reason": finish_reason(finish, context.legacy_functions),
+        }],
+        "usage": usage(&answer.usage.unwrap_or_default()),
+    });
+    body.to_string().into_bytes()
+}
+
+fn call(block: &Block) -> Option<Value> {
+    match block {
+        Block::Tool { id, name, arguments } => {
+            let arguments = if arguments.is_empty() { "{}" } else { arguments };
+            Some(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}))
+        }
+        Block::Text(_) | Block::Refusal(_) | Block::Reasoning(_) => None,
+    }
+}
+
+fn finish_reason(finish: &Finish, legacy_functions: bool) -> &'static str {
+    match finish {
+        Finish::Stop | Finish::StopSequence(_) => "stop",
+        Finish::Length => "length",
+        Finish::ToolCalls if legacy_functions => "function_call",
+        Finish::ToolCalls => "tool_calls",
+        Finish::ContentFilter(_) => "content_filter",
+    }
+}
+
+fn usage(usage: &Usage) -> Value {
+    json!({
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.input.saturating_add(usage.output),
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_written},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    })
+}

@@ -1,0 +1,279 @@
+//! Answers for a client of Anthropic's Messages: the events of a stream, and the whole message.
+//!
+//! ```text
+//! message_start                                    before the first content; its input tokens are not known yet
+//! (content_block_start content_block_delta* content_block_stop)*   never overlapping, index dense
+//! message_delta {stop_reason, usage}               held until the upstream's end; restates the input tokens
+//! message_stop
+//! ```
+//! Reasoning is not shown: a thinking block without a true signature would be refused when it comes back.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::domain::dialect::answer::{Answer, AnswerContext, Block, id_for};
+use crate::domain::dialect::json_text;
+use crate::domain::dialect::sequence::Sequencer;
+use crate::domain::dialect::{Event, Finish};
+use crate::domain::outcome::Class;
+use crate::domain::usage::Usage;
+
+/// Writes one stream.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    context: AnswerContext,
+    id: String,
+    model: String,
+    sequencer: Sequencer,
+    begun: bool,
+    /// Blocks begun so far; the open one is the last.
+    blocks: u64,
+    open: Option<Open>,
+    spoke: bool,
+    refused: bool,
+    finish: Option<Finish>,
+    usage: Usage,
+    over: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Text,
+    Tool,
+}
+
+impl Encoder {
+    /// A stream that has not begun.
+    pub fn new(context: AnswerContext) -> Encoder {
+        Encoder {
+            id: id_for("msg_", None, &context.request_id),
+            model: context.model.clone(),
+            context,
+            sequencer: Sequencer::default(),
+            begun: false,
+            blocks: 0,
+            open: None,
+            spoke: false,
+            refused: false,
+            finish: None,
+            usage: Usage::default(),
+            over: false,
+        }
+    }
+
+    /// Writes what an event is to a Messages client.
+    pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let mut ordered = Vec::new();
+        self.sequencer.push(event.clone(), &mut ordered);
+        for event in ordered {
+            self.ordered(event, out);
+        }
+    }
+
+    fn ordered(&mut self, event: Event, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        match event {
+            Event::Start { id, model } => {
+                self.id = id_for("msg_", id.as_deref(), &self.context.request_id);
+                self.model = model.unwrap_or_else(|| std::mem::take(&mut self.model));
+            }
+            Event::Ping => send("ping", &json!({"type": "ping"}), out),
+            Event::Text(text) => self.text(&text, out),
+            Event::Refusal(text) => {
+                self.refused = true;
+                self.text(&text, out);
+            }
+            Event::Reasoning(_) | Event::Foreign => self.begin(out),
+            Event::ToolStart { id, name, .. } => {
+                let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
+                self.open(Open::Tool, block, out);
+            }
+            Event::ToolArguments { json, .. } => {
+                self.delta(&json!({"type": "input_json_delta", "partial_json": json}), out);
+            }
+            Event::ToolEnd { .. } => self.close(out),
+            Event::Finish(finish) => self.finish = Some(finish),
+            Event::Usage(usage) => self.usage = usage,
+            Event::End => self.end(out),
+            Event::Error(failure) => {
+                self.over = true;
+                error(error_type(failure.class), &failure.reason, out);
+            }
+        }
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if self.begun {
+            return;
+        }
+        self.begun = true;
+        let message = json!({
+            "id": self.id, "type": "message", "role": "assistant", "model": self.model, "content": [],
+            "stop_reason": null, "stop_sequence": null, "usage": usage(&self.usage),
+        });
+        send("message_start", &json!({"type": "message_start", "message": message}), out);
+    }
+
+    fn text(&mut self, text: &str, out: &mut Vec<u8>) {
+        self.spoke = true;
+        if self.open != Some(Open::Text) {
+            self.open(Open::Text, json!({"type": "text", "text": ""}), out);
+        }
+        self.delta(&json!({"type": "text_delta", "text": text}), out);
+    }
+
+    fn open(&mut self, kind: Open, block: Value, out: &mut Vec<u8>) {
+        self.begin(out);
+        self.close(out);
+        self.open = Some(kind);
+        let event = json!({"type": "content_block_start", "index": self.blocks, "content_block": block});
+        send("content_block_start", &event, out);
+    }
+
+    fn delta(&self, delta: &Value, out: &mut Vec<u8>) {
+        let event = json!({"type": "content_block_delta", "index": self.blocks, "delta": delta});
+        send("content_block_delta", &event, out);
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        if self.open.take().is_some() {
+            send("content_block_stop", &json!({"type": "content_block_stop", "index": self.blocks}), out);
+            self.blocks = self.blocks.saturating_add(1);
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.begin(out);
+        let finish = self.finish.take().unwrap_or(Finish::Stop);
+        if let Finish::ContentFilter(Some(explanation)) = &finish
+            && !self.spoke
+        {
+            self.text(explanation, out);
+        }
+        self.close(out);
+        self.over = true;
+        let stop = stop(&finish, self.refused);
+        let event = json!({"type": "message_delta", "delta": stop, "usage": usage(&self.usage)});
+        send("message_delta", &event, out);
+        send("message_stop", &json!({"type": "message_stop"}), out);
+    }
+}
+
+/// The error event of a Messages stream. Nothing may follow it, `message_stop` least of all.
+pub fn error(kind: &str, message: &str, out: &mut Vec<u8>) {
+    send("error", &json!({"type": "error", "error": {"type": kind, "message": message}}), out);
+}
+
+/// Anthropic's word for a class of failure.
+pub const fn error_type(class: Class) -> &'static str {
+    match class {
+        Class::RateLimited => "rate_limit_error",
+        Class::QuotaExhausted => "billing_error",
+        Class::Overloaded => "overloaded_error",
+        Class::Auth => "authentication_error",
+        Class::Forbidden => "permission_error",
+        Class::NotFound => "not_found_error",
+        Class::Timeout => "timeout_error",
+        Class::ContextLength | Class::ContentPolicy | Class::Unsupported | Class::InvalidRequest => {
+            "invalid_request_error"
+        }
+        Class::ServerError | Class::Unreachable | Class::Malformed | Class::Interrupted | Class::Cancelled => {
+            "api_error"
+        }
+    }
+}
+
+fn send(name: &str, value: &Value, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    out.extend_from_slice(value.to_string().as_bytes());
+    out.extend_from_slice(b"\n\n");
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum BlockOut<'a> {
+    Text { text: &'a str },
+    ToolUse { id: &'a str, name: &'a str, input: Box<RawValue> },
+}
+
+#[derive(Serialize)]
+struct MessageOut<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    role: &'static str,
+    model: &'a str,
+    content: Vec<BlockOut<'a>>,
+    #[serde(flatten)]
+    stop: Value,
+    usage: Value,
+}
+
+/// The whole message of a gathered answer: text before tools, as Anthropic writes them.
+pub fn answer(answer: &Answer, context: &AnswerContext) -> Vec<u8> {
+    let finish = answer.finish.as_ref().unwrap_or(&Finish::Stop);
+    let refused = answer.blocks.iter().any(|block| matches!(block, Block::Refusal(_)));
+    let explanation = if answer.text().is_none() { answer.refusal() } else { None };
+    let mut content: Vec<BlockOut<'_>> = answer.blocks.iter().filter_map(text_out).collect();
+    if let (true, Some(text)) = (content.is_empty(), &explanation) {
+        content.push(BlockOut::Text { text });
+    }
+    content.extend(answer.blocks.iter().filter_map(tool_out));
+    let message = MessageOut {
+        id: id_for("msg_", answer.id.as_deref(), &context.request_id),
+        kind: "message",
+        role: "assistant",
+        model: answer.model.as_deref().unwrap_or(&context.model),
+        content,
+        stop: stop(finish, refused),
+        usage: usage(&answer.usage.unwrap_or_default()),
+    };
+    serde_json::to_vec(&message).unwrap_or_default()
+}
+
+fn text_out(block: &Block) -> Option<BlockOut<'_>> {
+    match block {
+        Block::Text(text) | Block::Refusal(text) if !text.is_empty() => Some(BlockOut::Text { text }),
+        Block::Text(_) | Block::Refusal(_) | Block::Reasoning(_) | Block::Tool { .. } => None,
+    }
+}
+
+fn tool_out(block: &Block) -> Option<BlockOut<'_>> {
+    match block {
+        Block::Tool { id, name, arguments } => {
+            Some(BlockOut::ToolUse { id, name, input: json_text::object(arguments) })
+        }
+        Block::Text(_) | Block::Refusal(_) | Block::Reasoning(_) => None,
+    }
+}
+
+fn stop(finish: &Finish, refused: bool) -> Value {
+    let (reason, sequence) = match finish {
+        Finish::Stop if refused => ("refusal", None),
+        Finish::Stop => ("end_turn", None),
+        Finish::StopSequence(sequence) => ("stop_sequence", sequence.as_deref()),
+        Finish::Length => ("max_tokens", None),
+        Finish::ToolCalls => ("tool_use", None),
+        Finish::ContentFilter(_) => ("refusal", None),
+    };
+    let mut stop = json!({"stop_reason": reason, "stop_sequence": sequence});
+    if let (Finish::ContentFilter(Some(explanation)), Some(fields)) = (finish, stop.as_object_mut()) {
+        fields.insert("stop_details".to_owned(), json!({"type": "refusal", "explanation": explanation}));
+    }
+    stop
+}
+
+fn usage(usage: &Usage) -> Value {
+    let cache = usage.cached.saturating_add(usage.cache_written);
+    json!({
+        "input_tokens": usage.input.saturating_sub(cache),
+        "cache_creation_input_tokens": usage.cache_written,
+        "cache_read_input_tokens": usage.cached,
+        "output_tokens": usage.output,
+    })
+}
