@@ -5,21 +5,6 @@ use crate::domain::dialect::{Event, Finish};
 use crate::domain::outcome::Failure;
 use crate::domain::usage::Usage;
 
-/// What the client's side of an answer needs beside its events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AnswerContext {
-    /// The target's model, where the upstream names none.
-    pub model: String,
-    /// Seconds since the Unix epoch.
-    pub created: u64,
-    /// What ids are made of, where the upstream gives none.
-    pub request_id: String,
-    /// A chat client asked for the usage chunk at the end of the stream.
-    pub include_usage: bool,
-    /// The client used `functions` and is answered with `function_call`.
-    pub legacy_functions: bool,
-}
-
 /// An answer in one piece.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {

@@ -6,8 +6,11 @@ use serde_json::value::RawValue;
 
 use crate::domain::dialect::chat::calls::{Calls, Piece};
 use crate::domain::dialect::chat::wire::{Call, Choice, Chunk, ContentPart, Delta, Function, UsageIn, text_of};
-use crate::domain::dialect::{Event, Finish, inband};
+use crate::domain::dialect::decoder::{Decode, Malformed};
+use crate::domain::dialect::inband::{self, unreadable};
+use crate::domain::dialect::{Event, Finish};
 use crate::domain::outcome::{Class, Failure};
+use crate::domain::sse;
 
 /// Reads one answer.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,7 @@ pub struct Decoder {
     calls: Calls,
     finished: bool,
     over: bool,
+    failed: bool,
 }
 
 impl Decoder {
@@ -24,53 +28,37 @@ impl Decoder {
         Decoder::default()
     }
 
-    /// The `data` of one server-sent event.
-    pub fn data(&mut self, data: &[u8], out: &mut Vec<Event>) {
-        if data.trim_ascii() == b"[DONE]" {
-            self.close(out);
-            return;
+    /// A whole answer, its end included.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is no JSON or has no choices.
+    pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let chunk = serde_json::from_slice::<Chunk<'_>>(body).map_err(|error| unreadable("the answer", &error))?;
+        if chunk.choices.as_ref().is_none_or(Vec::is_empty) && chunk.error.is_none() {
+            return Err(Malformed("the answer has no choices".to_owned()));
         }
-        match serde_json::from_slice::<Chunk<'_>>(data) {
-            Ok(chunk) => self.chunk(&chunk, out),
-            Err(error) => out.push(Event::Error(malformed(format!("a chunk of the stream is not readable: {error}")))),
-        }
-    }
-
-    /// The stream ended. After a `finish_reason` that is as good as `[DONE]`; else the caller sees that no
-    /// [`Event::End`] came.
-    pub fn eof(&mut self, out: &mut Vec<Event>) {
-        if self.finished {
-            self.close(out);
-        }
-    }
-
-    /// A whole answer.
-    pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) {
-        match serde_json::from_slice::<Chunk<'_>>(body) {
-            Ok(chunk) if chunk.choices.is_none() && chunk.error.is_none() => {
-                out.push(Event::Error(malformed("the answer has no choices".to_owned())));
-            }
-            Ok(chunk) => {
-                self.chunk(&chunk, out);
-                if !out.iter().any(|event| matches!(event, Event::Error(_))) {
-                    self.close(out);
-                }
-            }
-            Err(error) => out.push(Event::Error(malformed(format!("the answer is not readable: {error}")))),
-        }
+        self.chunk(&chunk, out);
+        self.close(out);
+        Ok(())
     }
 
     fn close(&mut self, out: &mut Vec<Event>) {
-        if !self.over {
+        if !self.over && !self.failed {
             self.over = true;
             self.calls.finish(out);
             out.push(Event::End);
         }
     }
 
+    /// After a failure no end follows: a broken answer never looks finished.
+    fn fail(&mut self, failure: Failure, out: &mut Vec<Event>) {
+        self.failed = true;
+        out.push(Event::Error(failure));
+    }
+
     fn chunk(&mut self, chunk: &Chunk<'_>, out: &mut Vec<Event>) {
         if let Some(error) = chunk.error {
-            out.push(Event::Error(inband::failure(error.get())));
+            self.fail(inband::failure(error.get()), out);
             return;
         }
         let choices = chunk.choices.as_deref().unwrap_or_default();
@@ -99,7 +87,7 @@ impl Decoder {
 
     fn choice(&mut self, choice: &Choice<'_>, at: usize, out: &mut Vec<Event>) {
         if let Some(error) = choice.error {
-            out.push(Event::Error(inband::failure(error.get())));
+            self.fail(inband::failure(error.get()), out);
             return;
         }
         if choice.index.map_or(at > 0, |index| index > 0) {
@@ -170,19 +158,13 @@ impl Decoder {
             "tool_calls" | "function_call" | "tool_use" => Finish::ToolCalls,
             "content_filter" | "refusal" | "safety" | "SAFETY" => Finish::ContentFilter(None),
             "insufficient_system_resource" => {
-                let reason = "the upstream ran out of resources (insufficient_system_resource)";
-                out.push(Event::Error(Failure {
-                    code: Some("insufficient_system_resource".to_owned()),
-                    ..Failure::new(Class::Overloaded, reason)
-                }));
-                return;
+                let code = Some("insufficient_system_resource".to_owned());
+                let failure = Failure::new(Class::Overloaded, "the upstream ran out of resources for this answer");
+                return self.fail(Failure { code, status: Some(200), ..failure }, out);
             }
             "error" => {
-                out.push(Event::Error(Failure::new(
-                    Class::ServerError,
-                    "the upstream stopped with finish_reason error",
-                )));
-                return;
+                let failure = Failure::new(Class::ServerError, "the upstream stopped with finish_reason error");
+                return self.fail(Failure { status: Some(200), ..failure }, out);
             }
             _ if self.calls.any() => Finish::ToolCalls,
             _ => Finish::Stop,
@@ -193,6 +175,22 @@ impl Decoder {
         self.finished = true;
         self.calls.finish(out);
         out.push(Event::Finish(finish));
+    }
+}
+
+impl Decode for Decoder {
+    fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        if record.data.trim_ascii() == "[DONE]" {
+            self.close(out);
+            return Ok(());
+        }
+        let chunk = serde_json::from_str::<Chunk<'_>>(record.data).map_err(|error| unreadable("a chunk", &error))?;
+        self.chunk(&chunk, out);
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<Event>) {
+        self.calls.finish(out);
     }
 }
 
@@ -243,8 +241,4 @@ fn has_content(choice: &Choice<'_>) -> bool {
     choice.text.as_ref().is_some_and(|text| !text.as_str().is_empty())
         || choice.delta.as_ref().is_some_and(says)
         || choice.message.as_ref().is_some_and(says)
-}
-
-fn malformed(reason: String) -> Failure {
-    Failure::new(Class::Malformed, reason)
 }

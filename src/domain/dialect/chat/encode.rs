@@ -12,14 +12,16 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::domain::dialect::answer::{Answer, AnswerContext, Block, id_for};
+use crate::domain::dialect::answer::{Answer, Block, id_for};
+use crate::domain::dialect::decoder::{Encode, Voice};
 use crate::domain::dialect::{Event, Finish};
+use crate::domain::outcome::Failure;
 use crate::domain::usage::Usage;
 
 /// Writes one stream.
 #[derive(Clone, Debug)]
 pub struct Encoder {
-    context: AnswerContext,
+    voice: Voice,
     id: String,
     model: String,
     begun: bool,
@@ -81,11 +83,11 @@ struct Function<'a> {
 
 impl Encoder {
     /// A stream that has not begun.
-    pub fn new(context: AnswerContext) -> Encoder {
+    pub fn new(voice: Voice) -> Encoder {
         Encoder {
-            id: id_for("chatcmpl-", None, &context.request_id),
-            model: context.model.clone(),
-            context,
+            id: id_for("chatcmpl-", None, &voice.request_id),
+            model: voice.model.clone(),
+            voice,
             begun: false,
             spoke: false,
             finish: None,
@@ -94,8 +96,76 @@ impl Encoder {
         }
     }
 
-    /// Writes what an event is to a chat client.
-    pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+    fn start(&mut self, id: Option<&str>, model: Option<&str>) {
+        self.id = id_for("chatcmpl-", id, &self.voice.request_id);
+        if let Some(model) = model {
+            self.model = model.to_owned();
+        }
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if !self.begun {
+            self.begun = true;
+            let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None), ..Delta::default() };
+            self.chunk(delta, None, out);
+        }
+    }
+
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
+        self.begin(out);
+        self.chunk(delta, None, out);
+    }
+
+    fn call(&mut self, index: usize, head: Option<(&str, &str)>, arguments: &str, out: &mut Vec<u8>) {
+        let function = Function { name: head.map(|(_, name)| name), arguments };
+        let delta = match self.voice.legacy_functions {
+            true if index > 0 => return,
+            true => Delta { function_call: Some(function), ..Delta::default() },
+            false => {
+                let (id, kind) = (head.map(|(id, _)| id), head.map(|_| "function"));
+                Delta { tool_calls: Some([Call { index, id, kind, function }]), ..Delta::default() }
+            }
+        };
+        self.delta(delta, out);
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.over = true;
+        self.begin(out);
+        let finish = self.finish.take().unwrap_or(Finish::Stop);
+        if let Finish::ContentFilter(Some(explanation)) = &finish
+            && !self.spoke
+        {
+            self.chunk(Delta { refusal: Some(Some(explanation)), ..Delta::default() }, None, out);
+        }
+        let reason = finish_reason(&finish, self.voice.legacy_functions);
+        self.chunk(Delta::default(), Some(reason), out);
+        if self.voice.include_usage {
+            self.write(&[], Some(usage(&self.usage.unwrap_or_default())), out);
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+
+    fn chunk(&self, delta: Delta<'_>, finish_reason: Option<&'static str>, out: &mut Vec<u8>) {
+        let choice = Choice { index: 0, delta, logprobs: None, finish_reason };
+        self.write(&[choice], self.voice.include_usage.then_some(Value::Null), out);
+    }
+
+    fn write(&self, choices: &[Choice<'_>], usage: Option<Value>, out: &mut Vec<u8>) {
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.voice.created,
+            model: &self.model,
+            choices,
+            usage,
+        };
+        data(&chunk, out);
+    }
+}
+
+impl Encode for Encoder {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
         if self.over {
             return;
         }
@@ -117,78 +187,21 @@ impl Encoder {
             Event::Finish(finish) => self.finish = Some(finish.clone()),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.end(out),
-            Event::Error(failure) => {
-                self.over = true;
-                error("stream_error", &failure.reason, out);
-            }
+            Event::Error(failure) => self.fail(failure, "stream_error", out),
         }
     }
 
-    fn start(&mut self, id: Option<&str>, model: Option<&str>) {
-        self.id = id_for("chatcmpl-", id, &self.context.request_id);
-        if let Some(model) = model {
-            self.model = model.to_owned();
+    fn fail(&mut self, failure: &Failure, code: &'static str, out: &mut Vec<u8>) {
+        if !self.over {
+            self.over = true;
+            error(code, &failure.reason, out);
         }
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
-        if !self.begun {
-            self.begun = true;
-            let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None), ..Delta::default() };
-            self.chunk(delta, None, out);
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if !self.over {
+            self.end(out);
         }
-    }
-
-    fn delta(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
-        self.begin(out);
-        self.chunk(delta, None, out);
-    }
-
-    fn call(&mut self, index: usize, head: Option<(&str, &str)>, arguments: &str, out: &mut Vec<u8>) {
-        let function = Function { name: head.map(|(_, name)| name), arguments };
-        let delta = match self.context.legacy_functions {
-            true if index > 0 => return,
-            true => Delta { function_call: Some(function), ..Delta::default() },
-            false => {
-                let (id, kind) = (head.map(|(id, _)| id), head.map(|_| "function"));
-                Delta { tool_calls: Some([Call { index, id, kind, function }]), ..Delta::default() }
-            }
-        };
-        self.delta(delta, out);
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) {
-        self.over = true;
-        self.begin(out);
-        let finish = self.finish.take().unwrap_or(Finish::Stop);
-        if let Finish::ContentFilter(Some(explanation)) = &finish
-            && !self.spoke
-        {
-            self.chunk(Delta { refusal: Some(Some(explanation)), ..Delta::default() }, None, out);
-        }
-        let reason = finish_reason(&finish, self.context.legacy_functions);
-        self.chunk(Delta::default(), Some(reason), out);
-        if self.context.include_usage {
-            self.write(&[], Some(usage(&self.usage.unwrap_or_default())), out);
-        }
-        out.extend_from_slice(b"data: [DONE]\n\n");
-    }
-
-    fn chunk(&self, delta: Delta<'_>, finish_reason: Option<&'static str>, out: &mut Vec<u8>) {
-        let choice = Choice { index: 0, delta, logprobs: None, finish_reason };
-        self.write(&[choice], self.context.include_usage.then_some(Value::Null), out);
-    }
-
-    fn write(&self, choices: &[Choice<'_>], usage: Option<Value>, out: &mut Vec<u8>) {
-        let chunk = Chunk {
-            id: &self.id,
-            object: "chat.completion.chunk",
-            created: self.context.created,
-            model: &self.model,
-            choices,
-            usage,
-        };
-        data(&chunk, out);
     }
 }
 
@@ -207,7 +220,7 @@ fn data(value: &impl Serialize, out: &mut Vec<u8>) {
 }
 
 /// The whole completion of a gathered answer.
-pub fn answer(answer: &Answer, context: &AnswerContext) -> Vec<u8> {
+pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
     let mut message = json!({
         "role": "assistant",
         "content": answer.text(),
@@ -216,7 +229,7 @@ pub fn answer(answer: &Answer, context: &AnswerContext) -> Vec<u8> {
     });
     let calls: Vec<Value> = answer.blocks.iter().filter_map(call).collect();
     if let Some(fields) = message.as_object_mut() {
-        match (calls.first(), context.legacy_functions) {
+        match (calls.first(), voice.legacy_functions) {
             (None, _) => {}
             (Some(call), true) => {
                 fields.insert("function_call".to_owned(), call.get("function").cloned().unwrap_or_default());
@@ -228,15 +241,15 @@ pub fn answer(answer: &Answer, context: &AnswerContext) -> Vec<u8> {
     }
     let finish = answer.finish.as_ref().unwrap_or(&Finish::Stop);
     let body = json!({
-        "id": id_for("chatcmpl-", answer.id.as_deref(), &context.request_id),
+        "id": id_for("chatcmpl-", answer.id.as_deref(), &voice.request_id),
         "object": "chat.completion",
-        "created": context.created,
-        "model": answer.model.as_deref().unwrap_or(&context.model),
+        "created": voice.created,
+        "model": answer.model.as_deref().unwrap_or(&voice.model),
         "choices": [{
             "index": 0,
             "message": message,
             "logprobs": null,
-            "finish_reason": finish_reason(finish, context.legacy_functions),
+            "finish_reason": finish_reason(finish, voice.legacy_functions),
         }],
         "usage": usage(&answer.usage.unwrap_or_default()),
     });

@@ -3,12 +3,15 @@
 //! A second `message_start` (a stream that was sent twice, or spliced by a proxy) starts nothing: its counts are merged, and a
 //! block that begins where another is open ends that one.
 
-use crate::domain::dialect::json_text::compact;
-use crate::domain::dialect::messages::wire::{Block, Delta, Frame, Message, StopDetails, UsageIn};
-use crate::domain::dialect::{Event, Finish, inband};
-use crate::domain::outcome::{Class, Failure};
+use serde_json::value::RawValue;
 
 use crate::domain::dialect::chat::wire::Str;
+use crate::domain::dialect::decoder::{Decode, Malformed};
+use crate::domain::dialect::inband::{self, unreadable};
+use crate::domain::dialect::json_text::compact;
+use crate::domain::dialect::messages::wire::{Block, Delta, Frame, Message, StopDetails, UsageIn};
+use crate::domain::dialect::{Event, Finish};
+use crate::domain::sse;
 
 /// Reads one answer.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,7 @@ pub struct Decoder {
     tools: usize,
     finished: bool,
     over: bool,
+    failed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -36,37 +40,18 @@ impl Decoder {
         Decoder::default()
     }
 
-    /// The `data` of one server-sent event (or of one decoded frame of Bedrock).
-    pub fn data(&mut self, data: &[u8], out: &mut Vec<Event>) {
-        match serde_json::from_slice::<Frame<'_>>(data) {
-            Ok(frame) => self.frame(&frame, out),
-            Err(error) => out.push(Event::Error(malformed(format!("an event of the stream is not readable: {error}")))),
-        }
-    }
-
-    /// The stream ended; after a `stop_reason` that is as good as `message_stop`.
-    pub fn eof(&mut self, out: &mut Vec<Event>) {
-        if self.finished {
-            self.close(out);
-        }
-    }
-
-    /// A whole answer.
-    pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) {
-        let message = match serde_json::from_slice::<Message<'_>>(body) {
-            Ok(message) => message,
-            Err(error) => {
-                out.push(Event::Error(malformed(format!("the answer is not readable: {error}"))));
-                return;
-            }
-        };
+    /// A whole answer, its end included.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is no JSON or has no content list.
+    pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let message = serde_json::from_slice::<Message<'_>>(body).map_err(|error| unreadable("the answer", &error))?;
         if let Some(error) = message.error {
-            out.push(Event::Error(inband::failure(error.get())));
-            return;
+            self.fail(error, out);
+            return Ok(());
         }
         let Some(content) = &message.content else {
-            out.push(Event::Error(malformed("the answer has no content".to_owned())));
-            return;
+            return Err(Malformed("the answer has no content".to_owned()));
         };
         self.start(&message, out);
         for (at, block) in content.iter().enumerate() {
@@ -76,6 +61,13 @@ impl Decoder {
         self.finish(message.stop_reason.as_ref(), message.stop_sequence.as_ref(), message.stop_details.as_ref(), out);
         out.push(Event::Usage(self.usage.usage()));
         self.close(out);
+        Ok(())
+    }
+
+    /// After a failure no end follows: a broken answer never looks finished.
+    fn fail(&mut self, error: &RawValue, out: &mut Vec<Event>) {
+        self.failed = true;
+        out.push(Event::Error(inband::failure(error.get())));
     }
 
     fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
@@ -101,10 +93,7 @@ impl Decoder {
             "content_block_stop" if self.tool.as_ref().is_some_and(|tool| tool.block == index) => self.end_tool(out),
             "message_delta" => self.message_delta(frame, out),
             "message_stop" => self.close(out),
-            "error" => {
-                let error = frame.error.map_or("null", serde_json::value::RawValue::get);
-                out.push(Event::Error(inband::failure(error)));
-            }
+            "error" => self.fail(frame.error.unwrap_or(RawValue::NULL), out),
             _ => {}
         }
     }
@@ -193,11 +182,23 @@ impl Decoder {
     }
 
     fn close(&mut self, out: &mut Vec<Event>) {
-        if !self.over {
+        if !self.over && !self.failed {
             self.over = true;
             self.end_tool(out);
             out.push(Event::End);
         }
+    }
+}
+
+impl Decode for Decoder {
+    fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let frame = serde_json::from_str::<Frame<'_>>(record.data).map_err(|error| unreadable("an event", &error))?;
+        self.frame(&frame, out);
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<Event>) {
+        self.end_tool(out);
     }
 }
 
@@ -209,8 +210,4 @@ fn push_text(text: Option<&Str<'_>>, event: impl Fn(String) -> Event, out: &mut 
 
 fn owned(text: Option<&Str<'_>>) -> Option<String> {
     text.map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty())
-}
-
-fn malformed(reason: String) -> Failure {
-    Failure::new(Class::Malformed, reason)
 }

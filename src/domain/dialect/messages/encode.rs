@@ -12,17 +12,18 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::domain::dialect::answer::{Answer, AnswerContext, Block, id_for};
+use crate::domain::dialect::answer::{Answer, Block, id_for};
+use crate::domain::dialect::decoder::{Encode, Voice};
 use crate::domain::dialect::json_text;
 use crate::domain::dialect::sequence::Sequencer;
 use crate::domain::dialect::{Event, Finish};
-use crate::domain::outcome::Class;
+use crate::domain::outcome::{Class, Failure};
 use crate::domain::usage::Usage;
 
 /// Writes one stream.
 #[derive(Clone, Debug)]
 pub struct Encoder {
-    context: AnswerContext,
+    voice: Voice,
     id: String,
     model: String,
     sequencer: Sequencer,
@@ -45,11 +46,11 @@ enum Open {
 
 impl Encoder {
     /// A stream that has not begun.
-    pub fn new(context: AnswerContext) -> Encoder {
+    pub fn new(voice: Voice) -> Encoder {
         Encoder {
-            id: id_for("msg_", None, &context.request_id),
-            model: context.model.clone(),
-            context,
+            id: id_for("msg_", None, &voice.request_id),
+            model: voice.model.clone(),
+            voice,
             sequencer: Sequencer::default(),
             begun: false,
             blocks: 0,
@@ -62,22 +63,13 @@ impl Encoder {
         }
     }
 
-    /// Writes what an event is to a Messages client.
-    pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
-        let mut ordered = Vec::new();
-        self.sequencer.push(event.clone(), &mut ordered);
-        for event in ordered {
-            self.ordered(event, out);
-        }
-    }
-
     fn ordered(&mut self, event: Event, out: &mut Vec<u8>) {
         if self.over {
             return;
         }
         match event {
             Event::Start { id, model } => {
-                self.id = id_for("msg_", id.as_deref(), &self.context.request_id);
+                self.id = id_for("msg_", id.as_deref(), &self.voice.request_id);
                 self.model = model.unwrap_or_else(|| std::mem::take(&mut self.model));
             }
             Event::Ping => send("ping", &json!({"type": "ping"}), out),
@@ -98,10 +90,7 @@ impl Encoder {
             Event::Finish(finish) => self.finish = Some(finish),
             Event::Usage(usage) => self.usage = usage,
             Event::End => self.end(out),
-            Event::Error(failure) => {
-                self.over = true;
-                error(error_type(failure.class), &failure.reason, out);
-            }
+            Event::Error(failure) => self.fail(&failure, "stream_error", out),
         }
     }
 
@@ -162,6 +151,29 @@ impl Encoder {
     }
 }
 
+impl Encode for Encoder {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let mut ordered = Vec::new();
+        self.sequencer.push(event.clone(), &mut ordered);
+        for event in ordered {
+            self.ordered(event, out);
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure, _code: &'static str, out: &mut Vec<u8>) {
+        if !self.over {
+            self.over = true;
+            error(error_type(failure.class), &failure.reason, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if !self.over {
+            self.push(&Event::End, out);
+        }
+    }
+}
+
 /// The error event of a Messages stream. Nothing may follow it, `message_stop` least of all.
 pub fn error(kind: &str, message: &str, out: &mut Vec<u8>) {
     send("error", &json!({"type": "error", "error": {"type": kind, "message": message}}), out);
@@ -215,7 +227,7 @@ struct MessageOut<'a> {
 }
 
 /// The whole message of a gathered answer: text before tools, as Anthropic writes them.
-pub fn answer(answer: &Answer, context: &AnswerContext) -> Vec<u8> {
+pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
     let finish = answer.finish.as_ref().unwrap_or(&Finish::Stop);
     let refused = answer.blocks.iter().any(|block| matches!(block, Block::Refusal(_)));
     let explanation = if answer.text().is_none() { answer.refusal() } else { None };
@@ -225,10 +237,10 @@ pub fn answer(answer: &Answer, context: &AnswerContext) -> Vec<u8> {
     }
     content.extend(answer.blocks.iter().filter_map(tool_out));
     let message = MessageOut {
-        id: id_for("msg_", answer.id.as_deref(), &context.request_id),
+        id: id_for("msg_", answer.id.as_deref(), &voice.request_id),
         kind: "message",
         role: "assistant",
-        model: answer.model.as_deref().unwrap_or(&context.model),
+        model: answer.model.as_deref().unwrap_or(&voice.model),
         content,
         stop: stop(finish, refused),
         usage: usage(&answer.usage.unwrap_or_default()),

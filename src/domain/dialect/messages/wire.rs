@@ -15,7 +15,7 @@ use crate::domain::usage::Usage;
 /// One `data:` of a stream.
 #[derive(Debug, Deserialize)]
 pub struct Frame<'a> {
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, default, rename = "type")]
     pub kind: Str<'a>,
     #[serde(default)]
     pub index: Option<u64>,
