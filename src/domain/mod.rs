@@ -5,9 +5,11 @@
 pub mod breaker;
 pub mod chain;
 pub mod classify;
+pub mod crypto;
 pub mod dialect;
 pub mod document;
 pub mod eventstream;
+pub mod key;
 pub mod ledger;
 pub mod outcome;
 pub mod policy;
