@@ -3,11 +3,35 @@
 //! Call [`Chain::next`]; perform exactly the step it returns; answer each call, by its id, with exactly one
 //! [`Chain::on_outcome`]; answer a [`Step::Wait`] by calling `next` again at `until` or later. The chain never awaits, never
 //! sees a body or a URL, never reads a clock. Randomness is a seed.
+//!
+//! ```text
+//!           +--> Seek --(a hop fits)--> call in flight --served--> Over(Served)
+//!           |     |                        | failed: verdict
+//!   next <--+     +-(none left)            +--> stop --> Over(Stopped)
+//!           |         |                    +--> retry, second key --> Resume --(its moment came)--> call in flight
+//!           |         v                    +--> next --+
+//!           |   Over(Exhausted)                        |
+//!           +------------------------------------------+
+//! ```
+//! A hedge is a second call beside the first: the first of the two to be served wins. When the first fails and moves on, the
+//! hedge takes its place; when the hedge fails, its verdict waits until the chain comes to its hop.
 
-use crate::domain::breaker::Breaker;
-use crate::domain::outcome::{KeySlot, Outcome, Skip};
-use crate::domain::policy::Plan;
+mod judge;
+mod trail;
+mod verdict;
+
+use std::sync::Arc;
+
+pub use trail::{Attempt, Standing, TrailEntry, What, reason};
+
+use crate::domain::backoff::Dice;
+use crate::domain::breaker::Handle;
+use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Skip};
+use crate::domain::policy::{Plan, Verdict};
 use crate::domain::time::{Instant, Span};
+
+/// Attempts of one request, whatever its policy says.
+pub const ATTEMPTS_MAX: u32 = 64;
 
 /// What is known of a hop before the chain starts: one per hop of the plan, in the same order.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +45,7 @@ pub struct Prospect {
     /// The context window in tokens, where the catalogue knows it.
     pub context_tokens: Option<u64>,
     /// The breaker of target and slot, in the order of `slots`, as this isolate knows it.
-    pub breakers: Vec<Breaker>,
+    pub breakers: Vec<Handle>,
 }
 
 /// What the caller said of leaving the first hop.
@@ -65,9 +89,9 @@ pub enum Step {
     Call(Call),
     /// Nothing new to start: a call is in flight, wait for its outcome.
     Pending,
-    /// Wait until then and ask again.
+    /// Wait until then and ask again. No call is in flight.
     Wait { until: Instant },
-    /// It is over.
+    /// It is over. Calls still in flight are to be aborted; their outcomes change nothing.
     Done(End),
 }
 
@@ -80,4 +104,280 @@ pub enum End {
     Stopped { id: u32 },
     /// Every hop was tried or skipped.
     Exhausted,
+}
+
+/// One request's way through its plan.
+#[derive(Debug)]
+pub struct Chain {
+    plan: Arc<Plan>,
+    prospects: Vec<Prospect>,
+    leave: Leave,
+    dice: Dice,
+    deadline: Instant,
+    places: Vec<Place>,
+    state: State,
+    main: Option<Flight>,
+    /// The hedge.
+    side: Option<Flight>,
+    /// A hedge that failed before the chain came to its hop.
+    early: Option<Failed>,
+    hedged: bool,
+    calls: u32,
+    /// The largest known window that the prompt did not fit into.
+    outgrown: Option<u64>,
+    trail: Vec<TrailEntry>,
+}
+
+/// How far the chain is with a hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Ahead,
+    /// Its breaker was open: it is tried when nothing else is left.
+    Deferred,
+    Past,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Enter the next hop.
+    Seek,
+    /// Call this target again once the moment came. If the deadline passed by then, `verdict` decides as if no try were left.
+    Resume {
+        until: Instant,
+        turn: Turn,
+        verdict: Verdict,
+        last: u32,
+    },
+    Over(End),
+}
+
+/// Which try of which key of which hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn {
+    hop: usize,
+    /// Index into the prospect's slots.
+    key: usize,
+    /// Tries made with this key.
+    made: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    id: u32,
+    turn: Turn,
+    started: Instant,
+    /// It tells whether a half-open breaker closes.
+    probe: bool,
+    /// Its entry in the trail.
+    entry: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Failed {
+    id: u32,
+    turn: Turn,
+    class: Class,
+    retry_after: Option<Span>,
+}
+
+impl Chain {
+    /// A chain that starts now. `prospects` are one per hop, in the plan's order; a hop without one is skipped as lacking
+    /// a key.
+    pub fn new(plan: Arc<Plan>, mut prospects: Vec<Prospect>, leave: Leave, seed: u64, now: Instant) -> Chain {
+        prospects.resize_with(plan.hops.len(), Prospect::default);
+        Chain {
+            deadline: now + plan.deadline,
+            places: vec![Place::Ahead; plan.hops.len()],
+            plan,
+            prospects,
+            leave,
+            dice: Dice::new(seed),
+            state: State::Seek,
+            main: None,
+            side: None,
+            early: None,
+            hedged: false,
+            calls: 0,
+            outgrown: None,
+            trail: Vec::new(),
+        }
+    }
+
+    /// What to do now.
+    pub fn next(&mut self, now: Instant) -> Step {
+        loop {
+            let in_flight = self.main.is_some() || self.side.is_some();
+            match self.state.clone() {
+                State::Over(end) => return Step::Done(end),
+                State::Seek | State::Resume { .. } if in_flight => return Step::Pending,
+                State::Resume { until, .. } if now < until => return Step::Wait { until },
+                State::Resume { turn, .. } if self.may_start(now) => return Step::Call(self.start(turn, now)),
+                State::Resume { verdict, last, .. } => self.give_up(verdict, last, now),
+                State::Seek => {
+                    if let Some(turn) = self.seek(now) {
+                        return Step::Call(self.start(turn, now));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A second call beside the one in flight: the next callable hop, once per request. Ask at [`Call::hedge_at`] if that
+    /// call has shown no content.
+    pub fn hedge(&mut self, now: Instant) -> Option<Call> {
+        let over = matches!(self.state, State::Over(_));
+        if over || self.hedged || self.main.is_none() || self.side.is_some() || !self.may_start(now) {
+            return None;
+        }
+        let turn = self.beside(now)?;
+        self.hedged = true;
+        let main = self.main.take();
+        let call = self.start(turn, now);
+        self.side = std::mem::replace(&mut self.main, main);
+        Some(Call { hedge_at: None, ..call })
+    }
+
+    /// The response headers of a call came. Optional, for the trail.
+    pub fn on_headers(&mut self, id: u32, status: u16, now: Instant) {
+        if let Some(attempt) = self.attempt_mut(id) {
+            attempt.headers.get_or_insert((now, status));
+        }
+    }
+
+    /// The first content of a call came. Optional, for the trail.
+    pub fn on_content(&mut self, id: u32, now: Instant) {
+        if let Some(attempt) = self.attempt_mut(id) {
+            attempt.content.get_or_insert(now);
+        }
+    }
+
+    /// A call ended. An outcome of a call that is not in flight changes nothing.
+    pub fn on_outcome(&mut self, id: u32, outcome: Outcome, now: Instant) {
+        let is = |flight: &Flight| flight.id == id;
+        let (flight, hedge) = match (self.main.take_if(|flight| is(flight)), self.side.take_if(|flight| is(flight))) {
+            (Some(main), _) => (main, false),
+            (None, Some(side)) => (side, true),
+            (None, None) => return,
+        };
+        match outcome {
+            Outcome::Served => {
+                self.settle(&flight, Standing::Served, now);
+                self.over(End::Served { id }, now);
+            }
+            Outcome::Failed(failure) => {
+                let failed = Failed { id, turn: flight.turn, class: failure.class, retry_after: failure.retry_after };
+                self.settle(&flight, Standing::Failed(failure), now);
+                self.on_failed(failed, hedge, now);
+            }
+        }
+    }
+
+    /// Each attempt and skip so far, in order.
+    pub fn trail(&self) -> &[TrailEntry] {
+        &self.trail
+    }
+
+    /// The trail, when the chain is over.
+    pub fn into_trail(self) -> Vec<TrailEntry> {
+        self.trail
+    }
+
+    /// Upstream calls made.
+    pub const fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// When the request must be over.
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The breaker of the call of this id, to tell of what happens after the commit.
+    pub fn breaker(&self, id: u32) -> Option<Handle> {
+        let entry = self.trail.iter().find(|entry| entry.attempt().is_some_and(|attempt| attempt.id == id))?;
+        let slot = entry.attempt()?.slot;
+        let prospect = self.prospects.get(entry.hop)?;
+        let key = prospect.slots.iter().position(|known| *known == slot)?;
+        prospect.breakers.get(key).cloned()
+    }
+
+    /// Whole seconds, at most 60, until the soonest target is expected back: by what its last attempt was asked to wait,
+    /// or by its breaker. `None` when nothing is known.
+    pub fn retry_hint(&self, now: Instant) -> Option<u64> {
+        let asked = self.trail.iter().filter_map(|entry| {
+            let after = entry.failure()?.retry_after?;
+            Some(entry.attempt()?.ended? + after)
+        });
+        let soonest = asked.chain(self.breakers_back(now)).min()?;
+        Some(soonest.since(now).0.div_ceil(1000).clamp(1, 60))
+    }
+
+    fn start(&mut self, turn: Turn, now: Instant) -> Call {
+        let hop = &self.plan.hops[turn.hop];
+        let prospect = &self.prospects[turn.hop];
+        let slot = prospect.slots.get(turn.key).copied().unwrap_or(KeySlot::Managed);
+        let probe = match (&hop.breaker, prospect.breakers.get(turn.key)) {
+            (Some(rules), Some(handle)) => handle.starts(rules, now),
+            (Some(_) | None, _) => false,
+        };
+        let id = self.calls;
+        let left = self.deadline.since(now);
+        let call = Call {
+            id,
+            hop: turn.hop,
+            slot,
+            clocks: Clocks {
+                headers: hop.timeouts.headers.min(left),
+                first_token: hop.timeouts.first_token.min(left),
+                idle: hop.timeouts.idle.min(left),
+                attempt: hop.timeouts.attempt.min(left),
+                deadline: left,
+            },
+            hedge_at: hop.hedge_after.filter(|_| !self.hedged).map(|after| now + after),
+        };
+        self.places[turn.hop] = Place::Past;
+        self.calls += 1;
+        let turn = Turn { made: turn.made.saturating_add(1), ..turn };
+        self.main = Some(Flight { id, turn, started: now, probe, entry: self.trail.len() });
+        let attempt = Attempt { id, slot, headers: None, content: None, ended: None, standing: Standing::InFlight };
+        let target = hop.target.clone();
+        self.trail.push(TrailEntry { hop: turn.hop, target, at: now, what: What::Call(attempt) });
+        self.state = State::Seek;
+        call
+    }
+
+    /// Writes an outcome into the trail and the breaker.
+    fn settle(&mut self, flight: &Flight, standing: Standing, now: Instant) {
+        let handle = self.prospects[flight.turn.hop].breakers.get(flight.turn.key);
+        match (&standing, handle) {
+            (Standing::Served, Some(handle)) => handle.succeeded(flight.started),
+            (Standing::Failed(failure), Some(handle)) => {
+                if flight.probe {
+                    handle.release();
+                }
+                handle.failed(failure.class, now);
+            }
+            (Standing::InFlight, _) | (_, None) => {}
+        }
+        if let Some(What::Call(attempt)) = self.trail.get_mut(flight.entry).map(|entry| &mut entry.what) {
+            attempt.ended = Some(now);
+            attempt.standing = standing;
+        }
+    }
+
+    /// Ends the chain; calls still in flight are recorded as cancelled.
+    fn over(&mut self, end: End, now: Instant) {
+        for flight in [self.main.take(), self.side.take()].into_iter().flatten() {
+            let cancelled = Failure::new(Class::Cancelled, "another call beside it decided the request");
+            self.settle(&flight, Standing::Failed(cancelled), now);
+        }
+        self.state = State::Over(end);
+    }
+
+    fn attempt_mut(&mut self, id: u32) -> Option<&mut Attempt> {
+        self.trail.iter_mut().find_map(|entry| match &mut entry.what {
+            What::Call(attempt) if attempt.id == id => Some(attempt),
+            What::Call(_) | What::Skip(_) => None,
+        })
+    }
 }

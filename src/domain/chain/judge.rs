@@ -1,0 +1,135 @@
+//! Which hop comes next, and why others are passed over.
+
+use super::{ATTEMPTS_MAX, Chain, Place, State, TrailEntry, Turn, What};
+use crate::domain::breaker;
+use crate::domain::outcome::Skip;
+use crate::domain::policy::Consent;
+use crate::domain::time::Instant;
+
+/// Whether a hop's breaker is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Breaker,
+    /// The hop is tried after all.
+    AfterAll,
+}
+
+impl Chain {
+    /// The next hop to call, recording every skip on the way. `None` when something else came first (a hedge that failed
+    /// early, the end): the state says what.
+    pub(super) fn seek(&mut self, now: Instant) -> Option<Turn> {
+        if let Some(early) = self.early.take() {
+            self.decide(&early, now);
+            return None;
+        }
+        if self.calls >= ATTEMPTS_MAX {
+            self.state = State::Over(super::End::Exhausted);
+            return None;
+        }
+        let found =
+            self.seek_at(Place::Ahead, Ask::Breaker, now).or_else(|| self.seek_at(Place::Deferred, Ask::AfterAll, now));
+        if found.is_none() {
+            self.state = State::Over(super::End::Exhausted);
+        }
+        found
+    }
+
+    fn seek_at(&mut self, place: Place, ask: Ask, now: Instant) -> Option<Turn> {
+        for hop in 0..self.places.len() {
+            if self.places[hop] != place {
+                continue;
+            }
+            match self.judge(hop, ask, now) {
+                None => return Some(Turn { hop, key: 0, made: 0 }),
+                Some(skip) => self.pass(hop, skip, now),
+            }
+        }
+        None
+    }
+
+    /// The next callable hop beside the one in flight. Skips on the way are recorded only when there is one: else the chain
+    /// judges them again when it gets there.
+    pub(super) fn beside(&mut self, now: Instant) -> Option<Turn> {
+        let mut passed = Vec::new();
+        for hop in 0..self.places.len() {
+            if self.places[hop] != Place::Ahead {
+                continue;
+            }
+            match self.judge(hop, Ask::Breaker, now) {
+                Some(skip) => passed.push((hop, skip)),
+                None => {
+                    for (hop, skip) in passed {
+                        self.pass(hop, skip, now);
+                    }
+                    return Some(Turn { hop, key: 0, made: 0 });
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether a call may start: there is time, and the request has attempts left.
+    pub(super) fn may_start(&self, now: Instant) -> bool {
+        now < self.deadline && self.calls < ATTEMPTS_MAX
+    }
+
+    /// The first reason, in the contract's order, to pass over a hop.
+    fn judge(&self, hop: usize, ask: Ask, now: Instant) -> Option<Skip> {
+        let prospect = &self.prospects[hop];
+        if let Some(skip) = &prospect.skip {
+            return Some(skip.clone());
+        }
+        if let (Some(window), Some(outgrown)) = (prospect.context_tokens, self.outgrown)
+            && window <= outgrown
+        {
+            return Some(Skip::Incompatible("context".to_owned()));
+        }
+        if prospect.slots.is_empty() {
+            let unknown = || Skip::NoKey { slot: crate::domain::outcome::KeySlot::Managed, missing: "key".to_owned() };
+            return Some(prospect.missing.clone().unwrap_or_else(unknown));
+        }
+        if hop > 0 && !self.may_leave() {
+            return Some(Skip::Consent);
+        }
+        if ask == Ask::Breaker && !self.admits(hop, now) {
+            return Some(Skip::BreakerOpen);
+        }
+        (now >= self.deadline).then_some(Skip::Deadline)
+    }
+
+    fn may_leave(&self) -> bool {
+        let consents = match self.plan.consent {
+            Consent::Automatic => true,
+            Consent::Ask => self.leave.consented,
+            Consent::Never => false,
+        };
+        consents && !self.leave.forbidden
+    }
+
+    fn admits(&self, hop: usize, now: Instant) -> bool {
+        match (&self.plan.hops[hop].breaker, self.prospects[hop].breakers.first()) {
+            (Some(rules), Some(handle)) => handle.admits(rules, now),
+            (Some(_) | None, _) => true,
+        }
+    }
+
+    fn pass(&mut self, hop: usize, skip: Skip, now: Instant) {
+        self.places[hop] = match skip {
+            Skip::BreakerOpen => Place::Deferred,
+            Skip::Boundary(_) | Skip::Incompatible(_) | Skip::NoKey { .. } | Skip::Consent | Skip::Deadline => {
+                Place::Past
+            }
+        };
+        let target = self.plan.hops[hop].target.clone();
+        self.trail.push(TrailEntry { hop, target, at: now, what: What::Skip(skip) });
+    }
+
+    /// When the breakers of the plan's hops let a call through again, where they do not now.
+    pub(super) fn breakers_back(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        let hops = self.plan.hops.iter().zip(&self.prospects);
+        hops.filter_map(move |(hop, prospect)| match prospect.breakers.first()?.state(hop.breaker.as_ref()?, now) {
+            breaker::State::Open { until } => Some(until),
+            breaker::State::Closed | breaker::State::HalfOpen => None,
+        })
+    }
+}
