@@ -14,6 +14,7 @@ pub mod key;
 pub mod ledger;
 pub mod outcome;
 pub mod policy;
+pub mod provider;
 pub mod refusal;
 pub mod request;
 pub mod route;

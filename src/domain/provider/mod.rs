@@ -1,0 +1,391 @@
+//! Providers: where a target's calls go, in which wire, and with whose key.
+//!
+//! The built-in ones are rows of `table.rs`; KV `provider:<name>` adds or overrides one (`document.rs`). What a document does
+//! not say of a built-in provider stays as its row has it.
+//!
+//! | variable | for | meaning |
+//! | --- | --- | --- |
+//! | `AZURE_RESOURCE_NAME` | `azure` | the resource in `https://<resource>.openai.azure.com`; for `@region`, `AZURE_RESOURCE_NAME_<REGION>` |
+//! | `AWS_REGION` | `bedrock` | region of a target that names none, and of `@global`; default `us-east-1` |
+//! | `VERTEX_PROJECT`, `VERTEX_REGION` | `vertex` | the project; the region of a target that names none, default `global` |
+//! | `CLOUDFLARE_ACCOUNT_ID` | `cloudflare` | the account |
+
+pub mod address;
+pub mod document;
+pub mod table;
+
+use crate::domain::classify::ErrorRule;
+use crate::domain::dialect::Wire;
+use crate::domain::route::Route;
+use std::borrow::Cow;
+use table::{Dialect, Row, Scheme};
+
+pub use address::BaseUrl;
+
+/// One provider, built in or configured.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub name: String,
+    row: Option<&'static Row>,
+    /// A base URL of its own, in place of the row's.
+    base_url: Option<BaseUrl>,
+    dialect: Dialect,
+    /// Names of the routes that it serves natively.
+    routes: Vec<Cow<'static, str>>,
+    auth: Option<DocumentAuth>,
+    /// Its calls go to the row's own host, so that the row's keys may go along.
+    row_keys: bool,
+    /// Added to every call.
+    pub headers: Vec<(String, String)>,
+    /// Its own classification, read before the built-in one.
+    pub errors: Vec<ErrorRule>,
+}
+
+/// The `auth` of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct DocumentAuth {
+    header: String,
+    scheme: Option<String>,
+    secret: String,
+}
+
+/// How a key travels upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// No key is needed.
+    None,
+    /// `<name>: [<scheme> ]<key>`
+    Header { name: Cow<'static, str>, scheme: Option<Cow<'static, str>> },
+    /// AWS Signature Version 4 with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, where set, `AWS_SESSION_TOKEN`;
+    /// `authorization: Bearer` when the key is a Bedrock API key.
+    Aws,
+    /// `authorization: Bearer` with an access token, made from a service account's JSON key where the secret is one.
+    Google,
+}
+
+/// A variable that a provider's URL needs and that is not set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingVariable(pub String);
+
+impl Provider {
+    /// A built-in provider as its row has it.
+    pub fn built_in(name: &str) -> Option<Provider> {
+        table::row(name).map(|row| Provider {
+            name: row.name.to_owned(),
+            row: Some(row),
+            base_url: None,
+            dialect: row.dialect,
+            routes: row.routes.iter().map(|name| Cow::Borrowed(*name)).collect(),
+            auth: None,
+            row_keys: true,
+            headers: Vec::new(),
+            errors: Vec::new(),
+        })
+    }
+
+    /// A server that one request named itself, with a key of its own.
+    pub fn one_off(name: &str, base_url: BaseUrl) -> Provider {
+        Provider {
+            name: name.to_owned(),
+            row: None,
+            base_url: Some(base_url),
+            dialect: Dialect::OpenAi,
+            routes: table::OPENAI_ROUTES.iter().map(|name| Cow::Borrowed(*name)).collect(),
+            auth: Some(DocumentAuth {
+                header: "authorization".into(),
+                scheme: Some("Bearer".into()),
+                secret: String::new(),
+            }),
+            row_keys: false,
+            headers: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Whether its calls go where its row says.
+    pub fn is_at_home(&self) -> bool {
+        self.base_url.is_none()
+    }
+
+    /// Whether it serves a route itself, in the route's own shape.
+    pub fn serves(&self, route: &Route) -> bool {
+        self.routes.iter().any(|name| name == route.name())
+    }
+
+    /// The wire on which a request of `route` goes to `model`: the route's own where the provider has it, else the nearest
+    /// that it can be translated to; `None` when there is none.
+    pub fn wire(&self, route: &Route, model: &str) -> Option<Wire> {
+        if self.name == "sim" && self.base_url.is_none() {
+            return Some(own_wire(route));
+        }
+        match self.dialect {
+            Dialect::OpenAi => self.openai_wire(route),
+            Dialect::Anthropic => self.anthropic_wire(route),
+            Dialect::Azure if is_claude(model) => match route {
+                Route::CountTokens => Some(Wire::Opaque),
+                route => translatable(route).then_some(Wire::Messages),
+            },
+            Dialect::Azure => self.openai_wire(route),
+            Dialect::Bedrock => {
+                let wire = if is_claude(model) { Wire::Invoke } else { Wire::Converse };
+                translatable(route).then_some(wire)
+            }
+            Dialect::Vertex => {
+                let wire = if is_claude(model) { Wire::RawPredict } else { Wire::Chat };
+                translatable(route).then_some(wire)
+            }
+        }
+    }
+
+    fn openai_wire(&self, route: &Route) -> Option<Wire> {
+        let has = |name: &str| self.routes.iter().any(|route| route == name);
+        if self.serves(route) {
+            return Some(own_wire(route));
+        }
+        match translatable(route) {
+            true if has("chat") => Some(Wire::Chat),
+            true if has("responses") => Some(Wire::Responses),
+            true if has("messages") => Some(Wire::Messages),
+            true | false => None,
+        }
+    }
+
+    fn anthropic_wire(&self, route: &Route) -> Option<Wire> {
+        match translatable(route) && self.routes.iter().any(|name| name == "messages") {
+            true => Some(Wire::Messages),
+            false => self.serves(route).then(|| own_wire(route)),
+        }
+    }
+
+    /// The URL of one call. `model` is its name on the wire, `vars` reads a variable by name.
+    ///
+    /// # Errors
+    /// [`MissingVariable`] names a variable that the provider's URL needs.
+    pub fn url(
+        &self,
+        route: &Route,
+        wire: Wire,
+        model: &str,
+        region: Option<&str>,
+        stream: bool,
+        vars: impl Fn(&str) -> Option<String>,
+    ) -> Result<String, MissingVariable> {
+        let base = self.base(route, wire, region, vars)?;
+        let escaped = || escape(model);
+        Ok(match wire {
+            Wire::Chat if self.dialect == Dialect::Vertex => format!("{base}/endpoints/openapi/chat/completions"),
+            Wire::Chat => format!("{base}/chat/completions"),
+            Wire::Responses => format!("{base}/responses"),
+            Wire::Messages => format!("{base}/messages"),
+            Wire::Completions => format!("{base}/completions"),
+            Wire::Opaque => format!("{base}{}", route.path()),
+            Wire::Invoke if stream => format!("{base}/model/{}/invoke-with-response-stream", escaped()),
+            Wire::Invoke => format!("{base}/model/{}/invoke", escaped()),
+            Wire::Converse if stream => format!("{base}/model/{}/converse-stream", escaped()),
+            Wire::Converse => format!("{base}/model/{}/converse", escaped()),
+            Wire::RawPredict => {
+                let verb = if stream { "streamRawPredict" } else { "rawPredict" };
+                format!("{base}/publishers/anthropic/models/{}:{verb}", model_segment(model))
+            }
+        })
+    }
+
+    fn base(
+        &self,
+        route: &Route,
+        wire: Wire,
+        region: Option<&str>,
+        vars: impl Fn(&str) -> Option<String>,
+    ) -> Result<String, MissingVariable> {
+        if let Some(base_url) = &self.base_url {
+            return Ok(base_url.as_str().to_owned());
+        }
+        let Some(row) = self.row else { return Ok(String::new()) };
+        let template = match row.messages_url {
+            Some(url) if wire == Wire::Messages || *route == Route::CountTokens => url,
+            Some(_) | None => row.base_url,
+        };
+        fill(template, row, region, vars)
+    }
+
+    /// The region that a call of this target goes to: its own, or the provider's default. `None` for providers without.
+    pub fn region(&self, region: Option<&str>, vars: impl Fn(&str) -> Option<String>) -> Option<String> {
+        self.row.and_then(|row| region_of(row, region, &vars))
+    }
+
+    /// How its key travels on this wire.
+    pub fn auth(&self, wire: Wire) -> Auth {
+        if let Some(auth) = &self.auth {
+            return Auth::Header { name: Cow::Owned(auth.header.clone()), scheme: auth.scheme.clone().map(Cow::Owned) };
+        }
+        let scheme = match self.row {
+            Some(row) if self.row_keys => row.scheme,
+            _ => Scheme::None,
+        };
+        let header = |name, scheme| Auth::Header { name: Cow::Borrowed(name), scheme };
+        match (scheme, wire) {
+            (Scheme::None, _) => Auth::None,
+            (Scheme::Aws, _) => Auth::Aws,
+            (Scheme::Google, _) => Auth::Google,
+            (_, Wire::Messages) | (Scheme::XApiKey, _) => header("x-api-key", None),
+            (Scheme::ApiKey, _) => header("api-key", None),
+            (Scheme::Bearer, _) => header("authorization", Some(Cow::Borrowed("Bearer"))),
+        }
+    }
+
+    /// How a caller's own key travels: as the provider's, and where the provider needs none, as its dialect has it.
+    pub fn own_auth(&self, wire: Wire) -> Auth {
+        match (self.auth(wire), self.row.map(|row| row.scheme)) {
+            (Auth::None, Some(Scheme::None)) => Auth::None,
+            (Auth::None, _) if wire == Wire::Messages => {
+                Auth::Header { name: Cow::Borrowed("x-api-key"), scheme: None }
+            }
+            (Auth::None, _) => {
+                Auth::Header { name: Cow::Borrowed("authorization"), scheme: Some(Cow::Borrowed("Bearer")) }
+            }
+            (auth, _) => auth,
+        }
+    }
+
+    /// The secrets that hold its managed key: alternatives, each a list of secrets needed together; empty when it needs
+    /// none. `AWS_SESSION_TOKEN` goes along where it is set.
+    pub fn secrets(&self, region: Option<&str>) -> Vec<Vec<String>> {
+        if let Some(auth) = &self.auth {
+            return vec![vec![auth.secret.clone()]];
+        }
+        let Some(row) = self.row.filter(|_| self.row_keys) else { return Vec::new() };
+        let own = row.secrets.iter().map(|together| together.iter().map(|name| (*name).to_owned()).collect());
+        let regional = region.filter(|_| self.dialect == Dialect::Azure && self.base_url.is_none());
+        regional.map(|region| vec![format!("AZURE_{}_API_KEY", shout(region))]).into_iter().chain(own).collect()
+    }
+
+    /// The secret to name when its managed key is missing; `None` when it is there or none is needed.
+    pub fn missing_secret(&self, region: Option<&str>, has: impl Fn(&str) -> bool) -> Option<String> {
+        let secrets = self.secrets(region);
+        if secrets.is_empty() || secrets.iter().any(|together| together.iter().all(|name| has(name))) {
+            return None;
+        }
+        let begun = secrets.iter().find(|together| together.iter().any(|name| has(name)));
+        let together = begun.or(secrets.last())?;
+        together.iter().find(|name| !has(name)).cloned()
+    }
+
+    /// The model's name on the wire, of the catalogue's id for it. At its own host OpenPipe wants its own prefix.
+    pub fn wire_model<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        match self.name == "openpipe" && self.is_at_home() && !id.contains(':') {
+            true => Cow::Owned(format!("openpipe:{id}")),
+            false => Cow::Borrowed(id),
+        }
+    }
+}
+
+/// Whether requests of a route can be carried on another family's wire.
+fn translatable(route: &Route) -> bool {
+    matches!(route, Route::Chat | Route::Responses | Route::Messages)
+}
+
+/// A route's own wire.
+fn own_wire(route: &Route) -> Wire {
+    match route {
+        Route::Chat => Wire::Chat,
+        Route::Responses => Wire::Responses,
+        Route::Messages => Wire::Messages,
+        Route::Completions => Wire::Completions,
+        Route::CountTokens
+        | Route::Embeddings
+        | Route::Moderations
+        | Route::ImagesGenerations
+        | Route::AudioSpeech
+        | Route::Multipart(_) => Wire::Opaque,
+    }
+}
+
+/// Whether a model, by our name or by the wire's, is one of Anthropic's.
+pub fn is_claude(model: &str) -> bool {
+    let lower = model.to_ascii_lowercase();
+    lower.contains("claude") || lower.starts_with("anthropic.")
+}
+
+fn region_of(row: &Row, region: Option<&str>, vars: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    let (default, variable) = row.region?;
+    let named = region.filter(|region| row.dialect != Dialect::Bedrock || is_aws_region(region));
+    Some(named.map(str::to_owned).or_else(|| vars(variable)).unwrap_or_else(|| default.to_owned()))
+}
+
+/// `eu-central-1` is a place to call; `global`, `eu` and the like are profiles that some place serves.
+fn is_aws_region(region: &str) -> bool {
+    region.matches('-').count() >= 2
+}
+
+fn fill(
+    template: &str,
+    row: &Row,
+    region: Option<&str>,
+    vars: impl Fn(&str) -> Option<String>,
+) -> Result<String, MissingVariable> {
+    let mut url = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        url.push_str(before);
+        url.push_str(&match name {
+            "region" => region_of(row, region, &vars).unwrap_or_default(),
+            "vertex_host" => vertex_host(&region_of(row, region, &vars).unwrap_or_default()),
+            "AZURE_RESOURCE_NAME" => variable(&azure_variable(region), &vars)?,
+            name => variable(name, &vars)?,
+        });
+        rest = after;
+    }
+    url.push_str(rest);
+    Ok(url)
+}
+
+fn variable(name: &str, vars: &impl Fn(&str) -> Option<String>) -> Result<String, MissingVariable> {
+    vars(name)
+        .map(|value| {
+            value.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect::<String>()
+        })
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| MissingVariable(name.to_owned()))
+}
+
+/// Azure's regions are resources: each has a name of its own.
+fn azure_variable(region: Option<&str>) -> String {
+    match region {
+        Some(region) => format!("AZURE_RESOURCE_NAME_{}", shout(region)),
+        None => "AZURE_RESOURCE_NAME".to_owned(),
+    }
+}
+
+fn vertex_host(region: &str) -> String {
+    match region {
+        "global" => "aiplatform.googleapis.com".to_owned(),
+        "us" | "eu" => format!("aiplatform.{region}.rep.googleapis.com"),
+        region => format!("{region}-aiplatform.googleapis.com"),
+    }
+}
+
+fn shout(region: &str) -> String {
+    region.to_ascii_uppercase().replace('-', "_")
+}
+
+/// A path segment, percent-encoded: every byte but the unreserved ones. Bedrock's ids contain `:` and `/`.
+fn escape(model: &str) -> String {
+    encode(model, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'))
+}
+
+/// Vertex wants the `@` of a version as it is.
+fn model_segment(model: &str) -> String {
+    encode(model, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'@'))
+}
+
+fn encode(text: &str, keep: impl Fn(u8) -> bool) -> String {
+    let mut encoded = String::with_capacity(text.len() + 8);
+    for byte in text.bytes() {
+        match keep(byte) {
+            true => encoded.push(char::from(byte)),
+            false => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
