@@ -18,6 +18,7 @@ pub mod provider;
 pub mod refusal;
 pub mod request;
 pub mod route;
+pub mod rules;
 pub mod sigv4;
 pub mod sse;
 pub mod target;

@@ -7,5 +7,6 @@ mod eventstream;
 mod keys;
 mod recorded;
 mod request;
+mod rules;
 mod sigv4;
 mod sse;
