@@ -7,6 +7,7 @@ mod eventstream;
 mod keys;
 mod recorded;
 mod request;
+mod responses;
 mod rules;
 mod sigv4;
 mod sse;

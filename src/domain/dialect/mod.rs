@@ -21,6 +21,7 @@ pub mod inband;
 pub mod json_text;
 pub mod messages;
 pub mod reply;
+pub mod responses;
 pub mod sequence;
 
 use crate::domain::outcome::Failure;

@@ -1,0 +1,319 @@
+//! Answers of the Responses wire as [`Event`]s: a stream record by record, or a whole JSON answer.
+//!
+//! Items are told apart by `output_index`, never by `item_id`: a proxy was recorded that gives every record another id. A
+//! delta is cheap to read; the whole response that lifecycle events carry is parsed at the end alone.
+//!
+//! ```text
+//! created, queued, in_progress        Start
+//! output_text.delta, refusal.delta    Text, Refusal           (or their .done, when no delta came)
+//! reasoning_summary_text.delta, reasoning_text.delta          Reasoning
+//! output_item.added{function_call}    ToolStart               function_call_arguments.delta / .done -> ToolArguments
+//! output_item.done{function_call}     ToolEnd
+//! completed, incomplete               Usage, Finish, End      (or all of the output, when nothing was streamed)
+//! failed, error (flat or nested)      Error, once
+//! any other item or delta             Foreign
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::domain::dialect::chat::wire::{Str, text_of};
+use crate::domain::dialect::decoder::{Decode, Malformed};
+use crate::domain::dialect::responses::wire::{Frame, Head, Item, Part, Response};
+use crate::domain::dialect::{Event, Finish, inband};
+use crate::domain::outcome::{Class, Failure};
+use crate::domain::sse;
+
+/// Reads one answer.
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    started: bool,
+    /// Function calls by their place in the output.
+    calls: BTreeMap<u64, Call>,
+    /// Places in the output of which text was shown.
+    shown: Vec<u64>,
+    /// Something of the answer was shown.
+    any: bool,
+    /// The end, or a failure, was told: nothing follows.
+    over: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    /// Among the calls of the answer, from 0.
+    index: usize,
+    /// Some of its arguments were told.
+    any: bool,
+    ended: bool,
+}
+
+impl Decode for Decoder {
+    fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        // Some hosts of this wire end as chat does. The end was told with `response.completed`.
+        if self.over || record.data.trim() == "[DONE]" {
+            return Ok(());
+        }
+        let before = out.len();
+        let frame: Frame<'_> = serde_json::from_str(record.data)
+            .map_err(|error| Malformed(format!("an event of the stream is not readable: {error}")))?;
+        self.frame(&frame, record, out).inspect_err(|_| out.truncate(before))
+    }
+
+    fn end(&mut self, _: &mut Vec<Event>) {}
+}
+
+impl Decoder {
+    /// Nothing read yet.
+    pub fn new() -> Decoder {
+        Decoder::default()
+    }
+
+    /// A whole answer.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is no JSON object, or one that has neither output nor error.
+    pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let response: Response<'_> =
+            serde_json::from_slice(body).map_err(|error| Malformed(format!("the answer is not readable: {error}")))?;
+        if response.output.is_none() && response.error.is_none() {
+            return Err(Malformed("the answer has no output".to_owned()));
+        }
+        self.start(response.id.as_ref(), response.model.as_ref(), out);
+        self.whole(&response, out)
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let kind = frame.kind.as_ref().map_or(record.name, Str::as_str);
+        let place = frame.output_index.unwrap_or(0);
+        match kind {
+            "response.created" | "response.queued" | "response.in_progress" => self.begin(frame.response, out),
+            "response.output_text.delta" => self.text(place, frame.delta, Event::Text, out),
+            "response.refusal.delta" => self.text(place, frame.delta, Event::Refusal, out),
+            "response.output_text.done" => self.late_text(place, frame.text, Event::Text, out),
+            "response.refusal.done" => self.late_text(place, frame.refusal, Event::Refusal, out),
+            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
+                self.text(place, frame.delta, Event::Reasoning, out);
+            }
+            "response.reasoning_summary_part.added" if frame.summary_index.is_some_and(|n| n > 0) => {
+                out.push(Event::Reasoning("\n\n".to_owned()));
+            }
+            "response.output_item.added" => self.item(place, frame.item, false, out)?,
+            "response.output_item.done" => self.item(place, frame.item, true, out)?,
+            "response.function_call_arguments.delta" => self.arguments(place, frame.delta, out),
+            "response.function_call_arguments.done" => self.late_arguments(place, frame.arguments, out),
+            "response.completed" | "response.incomplete" | "response.failed" => self.last(frame.response, kind, out)?,
+            "error" => self.error(failure(frame.error.map_or(record.data, RawValue::get)), out),
+            _ if frame.error.is_some() => self.error(failure(record.data), out),
+            // Hosted tools, audio, custom tools: progress that only this family can express.
+            _ if frame.delta.is_some() => self.foreign(out),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, response: Option<&RawValue>, out: &mut Vec<Event>) {
+        let head = response.and_then(|raw| serde_json::from_str::<Head<'_>>(raw.get()).ok()).unwrap_or_default();
+        self.start(head.id.as_ref(), head.model.as_ref(), out);
+    }
+
+    fn start(&mut self, id: Option<&Str<'_>>, model: Option<&Str<'_>>, out: &mut Vec<Event>) {
+        let owned = |text: Option<&Str<'_>>| text.map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty());
+        if !self.started {
+            self.started = true;
+            out.push(Event::Start { id: owned(id), model: owned(model) });
+        }
+    }
+
+    fn text(&mut self, place: u64, raw: Option<&RawValue>, event: fn(String) -> Event, out: &mut Vec<Event>) {
+        let text = raw.and_then(text_of).unwrap_or_default();
+        if !text.is_empty() {
+            self.note(place);
+            out.push(event(text.into_owned()));
+        }
+    }
+
+    /// The whole of a text whose pieces never came.
+    fn late_text(&mut self, place: u64, raw: Option<&RawValue>, event: fn(String) -> Event, out: &mut Vec<Event>) {
+        if !self.shown.contains(&place) {
+            self.text(place, raw, event, out);
+        }
+    }
+
+    fn note(&mut self, place: u64) {
+        self.any = true;
+        if self.shown.last() != Some(&place) && !self.shown.contains(&place) {
+            self.shown.push(place);
+        }
+    }
+
+    fn foreign(&mut self, out: &mut Vec<Event>) {
+        self.any = true;
+        out.push(Event::Foreign);
+    }
+
+    fn item(&mut self, place: u64, raw: Option<&RawValue>, done: bool, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let Some(raw) = raw else { return Ok(()) };
+        let item: Item<'_> = serde_json::from_str(raw.get())
+            .map_err(|error| Malformed(format!("an item of the output is not readable: {error}")))?;
+        match item.kind.as_str() {
+            "function_call" => {
+                self.call(place, &item, out);
+                if done {
+                    self.end_call(place, item.arguments.as_ref().map_or("", Str::as_str), out);
+                }
+            }
+            "message" | "reasoning" => {}
+            _ => self.foreign(out),
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, place: u64, item: &Item<'_>, out: &mut Vec<Event>) {
+        if self.calls.contains_key(&place) {
+            return;
+        }
+        let index = self.calls.len();
+        let text = |text: Option<&Str<'_>>| text.map_or("", Str::as_str).to_owned();
+        self.any = true;
+        self.calls.insert(place, Call { index, any: false, ended: false });
+        out.push(Event::ToolStart { index, id: text(item.call_id.as_ref()), name: text(item.name.as_ref()) });
+    }
+
+    fn arguments(&mut self, place: u64, raw: Option<&RawValue>, out: &mut Vec<Event>) {
+        let json = raw.and_then(text_of).unwrap_or_default();
+        if let Some(call) = self.calls.get_mut(&place).filter(|call| !json.is_empty() && !call.ended) {
+            call.any = true;
+            out.push(Event::ToolArguments { index: call.index, json: json.into_owned() });
+        }
+    }
+
+    /// All arguments of a call whose pieces never came.
+    fn late_arguments(&mut self, place: u64, raw: Option<&RawValue>, out: &mut Vec<Event>) {
+        if self.calls.get(&place).is_some_and(|call| !call.any) {
+            self.arguments(place, raw, out);
+        }
+    }
+
+    fn end_call(&mut self, place: u64, arguments: &str, out: &mut Vec<Event>) {
+        let Some(call) = self.calls.get_mut(&place).filter(|call| !call.ended) else { return };
+        if !call.any {
+            let json = if arguments.is_empty() { "{}" } else { arguments };
+            out.push(Event::ToolArguments { index: call.index, json: json.to_owned() });
+        }
+        call.ended = true;
+        out.push(Event::ToolEnd { index: call.index });
+    }
+
+    /// A terminal event.
+    fn last(&mut self, raw: Option<&RawValue>, kind: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let text = raw.map_or("{}", RawValue::get);
+        let response: Response<'_> = serde_json::from_str(text)
+            .map_err(|error| Malformed(format!("the response at the end of the stream is not readable: {error}")))?;
+        self.start(response.id.as_ref(), response.model.as_ref(), out);
+        match (kind, response.error) {
+            ("response.failed", None) => self.error(failed_without_error(), out),
+            _ => self.whole(&response, out)?,
+        }
+        Ok(())
+    }
+
+    /// Everything that a whole response says and that was not told before.
+    fn whole(&mut self, response: &Response<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        if let Some(usage) = &response.usage {
+            out.push(Event::Usage(usage.usage()));
+        }
+        if let Some(error) = response.error {
+            self.error(failure(error.get()), out);
+            return Ok(());
+        }
+        if !self.any {
+            for (place, raw) in (0..).zip(response.output.iter().flatten()) {
+                self.whole_item(place, raw, out)?;
+            }
+        }
+        match response.status.as_ref().map(Str::as_str) {
+            Some("failed" | "cancelled") => self.error(failed_without_error(), out),
+            // A background response: its content is fetched later, by its id.
+            Some("queued" | "in_progress") => {
+                self.foreign(out);
+                self.close(Finish::Stop, out);
+            }
+            Some("incomplete") => self.close(incomplete(response), out),
+            _ => self.close(Finish::Stop, out),
+        }
+        Ok(())
+    }
+
+    fn whole_item(&mut self, place: u64, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let item: Item<'_> = serde_json::from_str(raw.get())
+            .map_err(|error| Malformed(format!("an item of the output is not readable: {error}")))?;
+        match item.kind.as_str() {
+            "message" => item.content.iter().flatten().for_each(|part| self.part(place, part, out)),
+            "reasoning" => self.reasoning(place, &item, out),
+            _ => self.item(place, Some(raw), true, out)?,
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, place: u64, part: &Part<'_>, out: &mut Vec<Event>) {
+        let event = match (&part.text, &part.refusal) {
+            (_, Some(refusal)) => Event::Refusal(refusal.as_str().to_owned()),
+            (Some(text), None) => Event::Text(text.as_str().to_owned()),
+            (None, None) => return self.foreign(out),
+        };
+        if event.is_content() {
+            self.note(place);
+            out.push(event);
+        }
+    }
+
+    /// The summary, or the raw text where there is none.
+    fn reasoning(&mut self, place: u64, item: &Item<'_>, out: &mut Vec<Event>) {
+        let texts = |parts: &Option<Vec<Part<'_>>>| -> Vec<String> {
+            let parts = parts.iter().flatten().filter_map(|part| part.text.as_ref());
+            parts.map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty()).collect()
+        };
+        let summary = texts(&item.summary);
+        let texts = if summary.is_empty() { texts(&item.content) } else { summary };
+        if !texts.is_empty() {
+            self.note(place);
+            out.push(Event::Reasoning(texts.join("\n\n")));
+        }
+    }
+
+    fn close(&mut self, finish: Finish, out: &mut Vec<Event>) {
+        let open: Vec<u64> = self.calls.iter().filter(|(_, call)| !call.ended).map(|(place, _)| *place).collect();
+        for place in open {
+            self.end_call(place, "", out);
+        }
+        let finish = match finish {
+            Finish::Stop if !self.calls.is_empty() => Finish::ToolCalls,
+            other => other,
+        };
+        out.extend([Event::Finish(finish), Event::End]);
+        self.over = true;
+    }
+
+    fn error(&mut self, failure: Failure, out: &mut Vec<Event>) {
+        self.over = true;
+        out.push(Event::Error(failure));
+    }
+}
+
+/// An error inside a 200: under `error`, or flat in the event itself.
+fn failure(error: &str) -> Failure {
+    inband::failure(error)
+}
+
+fn incomplete(response: &Response<'_>) -> Finish {
+    let reason = response.incomplete_details.as_ref().and_then(|details| details.reason.as_ref());
+    match reason.map(Str::as_str) {
+        Some("content_filter") => Finish::ContentFilter(None),
+        _ => Finish::Length,
+    }
+}
+
+fn failed_without_error() -> Failure {
+    Failure::new(Class::ServerError, "the upstream reported a failed response without an error")
+}

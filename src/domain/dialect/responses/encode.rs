@@ -1,0 +1,208 @@
+//! [`Event`]s as a Responses client reads them: the whole ordered sequence of a stream, or one JSON answer.
+//!
+//! ```text
+//! created in_progress ( item )* completed | incomplete
+//! message     output_item.added  ( content_part.added  output_text.delta* .done  content_part.done )*  output_item.done
+//! refusal     the same with refusal.delta* .done
+//! call        output_item.added  function_call_arguments.delta* .done  output_item.done
+//! reasoning   output_item.added  reasoning_summary_part.added  reasoning_summary_text.delta* .done  ... output_item.done
+//! ```
+//!
+//! Items never overlap and are opened by content alone, or clients that index by `output_index` lose text: what an upstream
+//! interleaves (parallel calls) waits until the open call ends. There is no `[DONE]`, and after a failure no end of any kind.
+//!
+//! Reasoning is shown to clients that asked for a summary of it. Others would send the item back to a model that never made
+//! it, and be refused.
+
+use serde_json::{Value, json};
+
+use crate::domain::dialect::decoder::{Encode, Voice};
+use crate::domain::dialect::responses::output::{Output, PartKind};
+use crate::domain::dialect::responses::shell::Shell;
+use crate::domain::dialect::{Event, Finish};
+use crate::domain::outcome::Failure;
+use crate::domain::sse;
+use crate::domain::usage::Usage;
+
+/// Writes one answer.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    shell: Shell,
+    phase: Phase,
+    output: Output,
+    /// What waits for the open call to end, in order.
+    waiting: Vec<Event>,
+    finish: Option<Finish>,
+    usage: Usage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Fresh,
+    Running,
+    Over,
+}
+
+/// Writes a whole answer as JSON.
+pub fn answer(events: &[Event], voice: &Voice) -> Value {
+    let mut encoder = Encoder::new(voice);
+    let mut stream = Vec::new();
+    events.iter().for_each(|event| encoder.push(event, &mut stream));
+    encoder.finish(&mut stream);
+    encoder.response()
+}
+
+impl Encode for Encoder {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match (self.phase, event) {
+            (Phase::Over, _) => {}
+            (_, Event::Ping) => out.extend_from_slice(b": ping\n\n"),
+            (_, Event::Error(failure)) => self.fail(failure, "stream_error", out),
+            (_, Event::End) => self.end(out),
+            (_, Event::Usage(usage)) => self.usage = *usage,
+            (_, Event::Finish(finish)) => self.finish = Some(finish.clone()),
+            (Phase::Running, Event::Start { .. }) => {}
+            (Phase::Fresh, Event::Start { id, model }) => {
+                self.shell.hear(id.as_deref(), model.as_deref());
+                self.begin(out);
+            }
+            (_, content) => {
+                self.begin(out);
+                self.content(content, out);
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure, code: &'static str, out: &mut Vec<u8>) {
+        if self.phase != Phase::Over {
+            self.phase = Phase::Over;
+            error_event(self.output.sequence, code, &failure.reason, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.finish.is_some() {
+            self.end(out);
+        }
+    }
+}
+
+/// An error event in the shape that every official client raises on: flat for the wire's specification, nested for SDKs that
+/// look for a truthy `error`. `sequence` is the number that follows the last one sent.
+pub fn error_event(sequence: u64, code: &str, message: &str, out: &mut Vec<u8>) {
+    let error = json!({"type": "upstream_error", "code": code, "message": message, "param": null});
+    let data = json!({
+        "type": "error",
+        "code": code,
+        "message": message,
+        "param": null,
+        "sequence_number": sequence,
+        "error": error,
+    });
+    sse::write_json(out, "error", &data);
+}
+
+impl Encoder {
+    /// Nothing written yet.
+    pub fn new(voice: &Voice) -> Encoder {
+        Encoder {
+            shell: Shell::new(voice),
+            phase: Phase::Fresh,
+            output: Output::default(),
+            waiting: Vec::new(),
+            finish: None,
+            usage: Usage::default(),
+        }
+    }
+
+    /// The response as it stands.
+    pub fn response(&self) -> Value {
+        match self.phase {
+            Phase::Over => {
+                self.shell.ended(self.finish.as_ref(), self.output.refused(), self.usage, &self.output.items)
+            }
+            Phase::Fresh | Phase::Running => self.shell.running(),
+        }
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if self.phase == Phase::Fresh {
+            self.phase = Phase::Running;
+            self.output.tail = self.shell.tail().to_owned();
+            self.output.emit("response.created", json!({"response": self.shell.running()}), out);
+            self.output.emit("response.in_progress", json!({"response": self.shell.running()}), out);
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        self.begin(out);
+        while self.output.is_open() || !self.waiting.is_empty() {
+            // An item that the limit cut off says so itself, beside the response.
+            let cut_off = self.finish == Some(Finish::Length) && self.waiting.is_empty();
+            self.output.close(if cut_off { "incomplete" } else { "completed" }, out);
+            self.resume(out);
+        }
+        self.explain(out);
+        self.phase = Phase::Over;
+        let response = self.response();
+        let kind = if response["status"] == "incomplete" { "response.incomplete" } else { "response.completed" };
+        self.output.emit(kind, json!({"response": response}), out);
+    }
+
+    /// A filter that says why, and nothing else: the explanation is the refusal.
+    fn explain(&mut self, out: &mut Vec<u8>) {
+        if let Some(Finish::ContentFilter(Some(explanation))) = self.finish.clone()
+            && !explanation.is_empty()
+            && !self.output.items.iter().any(|item| item["type"] == "message")
+        {
+            self.output.text(PartKind::Refusal, &explanation, out);
+            self.output.close("completed", out);
+        }
+    }
+
+    fn content(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.must_wait(event) {
+            self.waiting.push(event.clone());
+            return;
+        }
+        match event {
+            Event::Text(text) => self.output.text(PartKind::Text, text, out),
+            Event::Refusal(text) => self.output.text(PartKind::Refusal, text, out),
+            Event::Reasoning(text) if self.shell.shows_reasoning() => self.output.reasoning(text, out),
+            Event::ToolStart { index, id, name } => self.output.start_call(*index, id, name, out),
+            Event::ToolArguments { json, .. } => self.output.arguments(json, out),
+            Event::ToolEnd { index } if self.output.open_call() != Some(*index) => {}
+            Event::ToolEnd { .. } => {
+                self.output.close("completed", out);
+                self.resume(out);
+            }
+            Event::Start { .. }
+            | Event::Ping
+            | Event::Reasoning(_)
+            | Event::Foreign
+            | Event::Finish(_)
+            | Event::Usage(_)
+            | Event::End
+            | Event::Error(_) => {}
+        }
+    }
+
+    /// While a call is open nothing but its own arguments and end may be written.
+    fn must_wait(&self, event: &Event) -> bool {
+        let Some(open) = self.output.open_call() else { return false };
+        match event {
+            Event::ToolArguments { index, .. } | Event::ToolEnd { index } => *index != open,
+            other => other.is_content(),
+        }
+    }
+
+    /// Writes what waited, as far as it goes now.
+    fn resume(&mut self, out: &mut Vec<u8>) {
+        for event in std::mem::take(&mut self.waiting) {
+            self.content(&event, out);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The items of a Responses request as turns of a [`Conversation`].
+//!
+//! ```text
+//! message               turn of its role; leading system and developer ones join the instructions
+//! function_call         part of the assistant's turn, with the message before it
+//! function_call_output  part of a user's turn, with the outputs beside it
+//! reasoning             dropped: bound to the account that made it
+//! item_reference, hosted tools' items, compaction   the hop is skipped
+//! ```
+
+use serde_json::Value;
+
+use crate::domain::dialect::Incompatible;
+use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
+
+/// Reads `instructions`.
+///
+/// # Errors
+/// [`Incompatible`] when they are no text.
+pub fn instructions(conversation: &mut Conversation, value: Option<&Value>) -> Result<(), Incompatible> {
+    match value {
+        None | Some(Value::Null) => {}
+        Some(Value::String(text)) => conversation.system.push(Part::Text(text.clone())),
+        Some(_) => return Err(Incompatible("instructions".to_owned())),
+    }
+    Ok(())
+}
+
+/// Reads `input`: a text, or items.
+///
+/// # Errors
+/// [`Incompatible`] with the path of what is neither.
+pub fn input(conversation: &mut Conversation, value: Option<&Value>) -> Result<(), Incompatible> {
+    match value {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::String(text)) => {
+            conversation.turns.push(Turn { role: Role::User, parts: vec![Part::Text(text.clone())] });
+            Ok(())
+        }
+        Some(Value::Array(items)) => {
+            let mut reader = Reader { conversation, open: Open::Nothing };
+            items.iter().enumerate().try_for_each(|(n, item)| reader.item(n, item))
+        }
+        Some(_) => Err(Incompatible("input".to_owned())),
+    }
+}
+
+/// What the last turn may still take in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Nothing,
+    /// The assistant's message or calls.
+    Assistant,
+    /// Results of tools.
+    Results,
+}
+
+struct Reader<'a> {
+    conversation: &'a mut Conversation,
+    open: Open,
+}
+
+impl Reader<'_> {
+    fn item(&mut self, n: usize, item: &Value) -> Result<(), Incompatible> {
+        match item["type"].as_str() {
+            None if item["role"].is_string() => self.message(n, item),
+            Some("message") => self.message(n, item),
+            Some("function_call") => self.call(n, item),
+            Some("function_call_output") => self.result(n, item),
+            // Bound to the organisation that got it: replayed elsewhere it is refused.
+            Some("reasoning") => {
+                self.conversation.quality("input.reasoning");
+                Ok(())
+            }
+            Some("custom_tool_call" | "custom_tool_call_output") => self.residue("custom_tool"),
+            Some(other) => self.residue(other),
+            None => Err(Incompatible(format!("input[{n}].type"))),
+        }
+    }
+
+    fn residue(&mut self, feature: &str) -> Result<(), Incompatible> {
+        self.conversation.semantic(feature);
+        Ok(())
+    }
+
+    fn message(&mut self, n: usize, item: &Value) -> Result<(), Incompatible> {
+        let parts = parts_of(self.conversation, &item["content"], &format!("input[{n}].content"))?;
+        match item["role"].as_str() {
+            Some("system" | "developer") if self.conversation.turns.is_empty() => {
+                self.conversation.system.extend(parts);
+            }
+            Some("system" | "developer") => self.turn(Role::System, parts, Open::Nothing),
+            Some("user") => self.turn(Role::User, parts, Open::Nothing),
+            Some("assistant") if self.open == Open::Assistant => self.extend(parts),
+            Some("assistant") => self.turn(Role::Assistant, parts, Open::Assistant),
+            _ => return Err(Incompatible(format!("input[{n}].role"))),
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, n: usize, item: &Value) -> Result<(), Incompatible> {
+        let field = |name: &str| {
+            item[name].as_str().map(str::to_owned).ok_or_else(|| Incompatible(format!("input[{n}].{name}")))
+        };
+        let call = Part::ToolCall { id: field("call_id")?, name: field("name")?, arguments: field("arguments")? };
+        match self.open {
+            Open::Assistant => self.extend(vec![call]),
+            Open::Nothing | Open::Results => self.turn(Role::Assistant, vec![call], Open::Assistant),
+        }
+        Ok(())
+    }
+
+    fn result(&mut self, n: usize, item: &Value) -> Result<(), Incompatible> {
+        let id = item["call_id"].as_str().ok_or_else(|| Incompatible(format!("input[{n}].call_id")))?.to_owned();
+        let parts = parts_of(self.conversation, &item["output"], &format!("input[{n}].output"))?;
+        let result = Part::ToolResult { id, parts, is_error: false };
+        match self.open {
+            Open::Results => self.extend(vec![result]),
+            Open::Nothing | Open::Assistant => self.turn(Role::User, vec![result], Open::Results),
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, role: Role, parts: Vec<Part>, open: Open) {
+        self.conversation.turns.push(Turn { role, parts });
+        self.open = open;
+    }
+
+    fn extend(&mut self, parts: Vec<Part>) {
+        if let Some(turn) = self.conversation.turns.last_mut() {
+            turn.parts.extend(parts);
+        }
+    }
+}
+
+/// A text or a list of content parts.
+fn parts_of(conversation: &mut Conversation, value: &Value, path: &str) -> Result<Vec<Part>, Incompatible> {
+    let list = match value {
+        Value::String(text) => return Ok(vec![Part::Text(text.clone())]),
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(list) => list,
+        _ => return Err(Incompatible(path.to_owned())),
+    };
+    let mut parts = Vec::with_capacity(list.len());
+    for (n, part) in list.iter().enumerate() {
+        let bad = |field: &str| Incompatible(format!("{path}[{n}].{field}"));
+        match part["type"].as_str().ok_or_else(|| bad("type"))? {
+            "input_text" | "output_text" | "text" => {
+                parts.push(Part::Text(part["text"].as_str().ok_or_else(|| bad("text"))?.to_owned()));
+            }
+            "refusal" => parts.push(Part::Text(part["refusal"].as_str().ok_or_else(|| bad("refusal"))?.to_owned())),
+            "input_image" => match part["image_url"].as_str() {
+                Some(url) => parts.push(image(url, part["detail"].as_str())),
+                None => conversation.semantic("file_id"),
+            },
+            "input_file" => match file(part) {
+                Some(document) => parts.push(document),
+                None => conversation.semantic("file_id"),
+            },
+            other => conversation.semantic(other),
+        }
+        if !part["prompt_cache_breakpoint"].is_null() {
+            parts.push(Part::CacheBreak(Cache::Short));
+        }
+    }
+    Ok(parts)
+}
+
+fn image(url: &str, detail: Option<&str>) -> Part {
+    // `original` is this wire's alone; `high` is the nearest that others know.
+    let detail = detail.map(|detail| if detail == "original" { "high" } else { detail }.to_owned());
+    Part::Image { source: source(url), detail }
+}
+
+/// `None` when the file is named by an id alone, which no other account knows.
+fn file(part: &Value) -> Option<Part> {
+    let title = part["filename"].as_str().map(str::to_owned);
+    let source = match (part["file_data"].as_str(), part["file_url"].as_str()) {
+        (Some(data), _) if data.starts_with("data:") => source(data),
+        // Bare base64 is taken as well; a PDF is what the field is for.
+        (Some(data), _) => Source::Base64 { media_type: "application/pdf".to_owned(), data: data.to_owned() },
+        (None, Some(url)) => Source::Url(url.to_owned()),
+        (None, None) => return None,
+    };
+    Some(Part::Document { source, title })
+}
+
+/// `data:image/png;base64,...` or an address.
+fn source(url: &str) -> Source {
+    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
+    match inline {
+        Some((media_type, data)) => {
+            // Parameters such as `;charset=utf-8` say nothing about bytes.
+            let media_type = media_type.split(';').next().unwrap_or_default().to_ascii_lowercase();
+            Source::Base64 { media_type, data: data.to_owned() }
+        }
+        None => Source::Url(url.to_owned()),
+    }
+}

@@ -1,0 +1,255 @@
+//! The items of a Responses stream, written one after another: what is open, what is closed, and the number of the next event.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::sse;
+
+/// The output of one response so far.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// What item ids are made from.
+    pub tail: String,
+    /// The number of the next event.
+    pub sequence: u64,
+    /// Items that are closed.
+    pub items: Vec<Value>,
+    open: Option<Item>,
+}
+
+/// The item that is open.
+#[derive(Clone, Debug)]
+enum Item {
+    Message { parts: Vec<Value>, part: Option<Part> },
+    Reasoning { text: String },
+    Call { index: usize, id: String, name: String, arguments: String },
+}
+
+/// The content part that is open in a message.
+#[derive(Clone, Debug)]
+struct Part {
+    kind: PartKind,
+    text: String,
+}
+
+/// What a part of a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    Text,
+    Refusal,
+}
+
+impl Output {
+    /// Writes one event.
+    pub fn emit(&mut self, kind: &str, fields: Value, out: &mut Vec<u8>) {
+        let mut data = Map::new();
+        data.insert("type".to_owned(), json!(kind));
+        data.insert("sequence_number".to_owned(), json!(self.sequence));
+        if let Value::Object(fields) = fields {
+            data.extend(fields);
+        }
+        self.sequence = self.sequence.saturating_add(1);
+        sse::write_json(out, kind, &Value::Object(data));
+    }
+
+    /// The call that is open, by its index among the calls of the answer.
+    pub const fn open_call(&self) -> Option<usize> {
+        match &self.open {
+            Some(Item::Call { index, .. }) => Some(*index),
+            _ => None,
+        }
+    }
+
+    /// Whether an item is open.
+    pub const fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whether some part of the output is a refusal.
+    pub fn refused(&self) -> bool {
+        let mut parts = self.items.iter().filter_map(|item| item["content"].as_array()).flatten();
+        parts.any(|part| part["type"] == "refusal")
+    }
+
+    /// A piece of a message.
+    pub fn text(&mut self, kind: PartKind, text: &str, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        if !matches!(&self.open, Some(Item::Message { .. })) {
+            self.close("completed", out);
+            self.open_message(out);
+        }
+        let open_kind = match &self.open {
+            Some(Item::Message { part, .. }) => part.as_ref().map(|part| part.kind),
+            _ => None,
+        };
+        if open_kind != Some(kind) {
+            self.close_part(out);
+            self.open_part(kind, out);
+        }
+        let fields = self.place_in_message();
+        if let Some(Item::Message { part: Some(part), .. }) = &mut self.open {
+            part.text.push_str(text);
+        }
+        let fields = with(fields, &[("delta", json!(text))]);
+        match kind {
+            PartKind::Text => self.emit("response.output_text.delta", with(fields, &[("logprobs", json!([]))]), out),
+            PartKind::Refusal => self.emit("response.refusal.delta", fields, out),
+        }
+    }
+
+    fn open_message(&mut self, out: &mut Vec<u8>) {
+        self.open = Some(Item::Message { parts: Vec::new(), part: None });
+        let id = self.item_id("msg");
+        let item = json!({"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []});
+        self.emit("response.output_item.added", json!({"output_index": self.items.len(), "item": item}), out);
+    }
+
+    fn open_part(&mut self, kind: PartKind, out: &mut Vec<u8>) {
+        let fields = with(self.place_in_message(), &[("part", kind.part(""))]);
+        if let Some(Item::Message { part, .. }) = &mut self.open {
+            *part = Some(Part { kind, text: String::new() });
+        }
+        self.emit("response.content_part.added", fields, out);
+    }
+
+    fn close_part(&mut self, out: &mut Vec<u8>) {
+        let place = self.place_in_message();
+        let Some(Item::Message { parts, part }) = &mut self.open else { return };
+        let Some(Part { kind, text }) = part.take() else { return };
+        let whole = kind.part(&text);
+        parts.push(whole.clone());
+        match kind {
+            PartKind::Text => {
+                let fields = with(place.clone(), &[("text", json!(text)), ("logprobs", json!([]))]);
+                self.emit("response.output_text.done", fields, out);
+            }
+            PartKind::Refusal => {
+                self.emit("response.refusal.done", with(place.clone(), &[("refusal", json!(text))]), out);
+            }
+        }
+        self.emit("response.content_part.done", with(place, &[("part", whole)]), out);
+    }
+
+    fn place_in_message(&self) -> Value {
+        let content_index = match &self.open {
+            Some(Item::Message { parts, .. }) => parts.len(),
+            _ => 0,
+        };
+        json!({"item_id": self.item_id("msg"), "output_index": self.items.len(), "content_index": content_index})
+    }
+
+    /// A piece of reasoning, shown as its summary.
+    pub fn reasoning(&mut self, text: &str, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        if !matches!(&self.open, Some(Item::Reasoning { .. })) {
+            self.close("completed", out);
+            self.open = Some(Item::Reasoning { text: String::new() });
+            let item = json!({"id": self.item_id("rs"), "type": "reasoning", "summary": []});
+            self.emit("response.output_item.added", json!({"output_index": self.items.len(), "item": item}), out);
+            let part = with(self.place_in_summary(), &[("part", json!({"type": "summary_text", "text": ""}))]);
+            self.emit("response.reasoning_summary_part.added", part, out);
+        }
+        if let Some(Item::Reasoning { text: so_far }) = &mut self.open {
+            so_far.push_str(text);
+        }
+        let fields = with(self.place_in_summary(), &[("delta", json!(text))]);
+        self.emit("response.reasoning_summary_text.delta", fields, out);
+    }
+
+    fn place_in_summary(&self) -> Value {
+        json!({"item_id": self.item_id("rs"), "output_index": self.items.len(), "summary_index": 0})
+    }
+
+    /// Begins a call.
+    pub fn start_call(&mut self, index: usize, id: &str, name: &str, out: &mut Vec<u8>) {
+        self.close("completed", out);
+        let (id, name) = (id.to_owned(), name.to_owned());
+        let item = self.call_item(&id, &name, "", "in_progress");
+        self.open = Some(Item::Call { index, id, name, arguments: String::new() });
+        self.emit("response.output_item.added", json!({"output_index": self.items.len(), "item": item}), out);
+    }
+
+    /// A piece of the open call's arguments.
+    pub fn arguments(&mut self, json: &str, out: &mut Vec<u8>) {
+        let Some(Item::Call { arguments, .. }) = &mut self.open else { return };
+        if json.is_empty() {
+            return;
+        }
+        arguments.push_str(json);
+        let fields = json!({"item_id": self.item_id("fc"), "output_index": self.items.len(), "delta": json});
+        self.emit("response.function_call_arguments.delta", fields, out);
+    }
+
+    fn call_item(&self, id: &str, name: &str, arguments: &str, status: &str) -> Value {
+        json!({
+            "id": self.item_id("fc"),
+            "type": "function_call",
+            "status": status,
+            "arguments": arguments,
+            "call_id": id,
+            "name": name,
+        })
+    }
+
+    /// Closes the open item, if any; `status` is `completed` or `incomplete`.
+    pub fn close(&mut self, status: &str, out: &mut Vec<u8>) {
+        self.close_part(out);
+        let item = match self.open.take() {
+            None => return,
+            Some(Item::Message { parts, .. }) => json!({
+                "id": self.item_id("msg"),
+                "type": "message",
+                "status": status,
+                "role": "assistant",
+                "content": parts,
+            }),
+            Some(Item::Reasoning { text }) => self.close_summary(text, out),
+            Some(Item::Call { id, name, arguments, .. }) => {
+                let arguments = if arguments.is_empty() { "{}".to_owned() } else { arguments };
+                let fields = json!({
+                    "item_id": self.item_id("fc"),
+                    "output_index": self.items.len(),
+                    "arguments": arguments,
+                    "name": name,
+                });
+                self.emit("response.function_call_arguments.done", fields, out);
+                self.call_item(&id, &name, &arguments, status)
+            }
+        };
+        self.emit("response.output_item.done", json!({"output_index": self.items.len(), "item": item}), out);
+        self.items.push(item);
+    }
+
+    fn close_summary(&mut self, text: String, out: &mut Vec<u8>) -> Value {
+        let part = json!({"type": "summary_text", "text": text});
+        let done = with(self.place_in_summary(), &[("text", json!(text))]);
+        self.emit("response.reasoning_summary_text.done", done, out);
+        let done = with(self.place_in_summary(), &[("part", part.clone())]);
+        self.emit("response.reasoning_summary_part.done", done, out);
+        json!({"id": self.item_id("rs"), "type": "reasoning", "summary": [part]})
+    }
+
+    /// The id of the item that is open, or of the next one.
+    fn item_id(&self, kind: &str) -> String {
+        format!("{kind}_us_{}_{}", self.tail, self.items.len())
+    }
+}
+
+impl PartKind {
+    fn part(self, text: &str) -> Value {
+        match self {
+            PartKind::Text => json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []}),
+            PartKind::Refusal => json!({"type": "refusal", "refusal": text}),
+        }
+    }
+}
+
+fn with(mut object: Value, fields: &[(&str, Value)]) -> Value {
+    for (name, value) in fields {
+        object[*name] = value.clone();
+    }
+    object
+}

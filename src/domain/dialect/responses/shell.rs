@@ -1,0 +1,146 @@
+//! The response object around the output: ids, the echo of the request, status and usage.
+//!
+//! ```text
+//! { id, object, created_at, status, error, incomplete_details, <echo of the request>, output, usage }
+//! ```
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::dialect::Finish;
+use crate::domain::dialect::decoder::Voice;
+use crate::domain::usage::Usage;
+
+/// Before the id of every response made here: no server knows it, so `previous_response_id` must not name it.
+const OURS: &str = "resp_us_";
+/// Of an upstream's id no more than this goes into ours.
+const TAIL_MAX: usize = 48;
+
+/// What a response echoes of its request, and what stands there when the request did not say.
+const ECHO: &[(&str, &str)] = &[
+    ("instructions", "null"),
+    ("max_output_tokens", "null"),
+    ("max_tool_calls", "null"),
+    ("parallel_tool_calls", "true"),
+    ("prompt_cache_key", "null"),
+    ("reasoning", r#"{"effort":null,"summary":null}"#),
+    ("safety_identifier", "null"),
+    ("temperature", "1.0"),
+    ("text", r#"{"format":{"type":"text"}}"#),
+    ("tool_choice", r#""auto""#),
+    ("tools", "[]"),
+    ("top_logprobs", "0"),
+    ("top_p", "1.0"),
+    ("user", "null"),
+    ("metadata", "{}"),
+];
+
+/// One response without its output.
+#[derive(Clone, Debug)]
+pub struct Shell {
+    tail: String,
+    model: String,
+    created: u64,
+    echo: Map<String, Value>,
+    shows_reasoning: bool,
+}
+
+/// Whether a response id was made here, and so is stored nowhere.
+pub fn is_ours(id: &str) -> bool {
+    id.starts_with(OURS)
+}
+
+impl Shell {
+    /// The shell of an answer of which nothing was heard yet.
+    pub fn new(voice: &Voice) -> Shell {
+        let request = voice.request.as_ref();
+        let asked = |name: &str| request.and_then(|body| body.get(name)).filter(|value| !value.is_null());
+        let echo = ECHO.iter().map(|(name, default)| {
+            let value = asked(name).cloned().or_else(|| serde_json::from_str(default).ok());
+            ((*name).to_owned(), value.unwrap_or(Value::Null))
+        });
+        let summary = |name: &str| asked("reasoning").is_some_and(|reasoning| reasoning[name].is_string());
+        Shell {
+            tail: tail(&voice.request_id),
+            model: voice.model.clone(),
+            created: voice.created,
+            echo: echo.collect(),
+            shows_reasoning: summary("summary") || summary("generate_summary"),
+        }
+    }
+
+    /// Takes in what the upstream calls the answer.
+    pub fn hear(&mut self, id: Option<&str>, model: Option<&str>) {
+        let heard = id.map(tail).unwrap_or_default();
+        if !heard.is_empty() {
+            self.tail = heard;
+        }
+        if self.model.is_empty() {
+            self.model = model.unwrap_or_default().to_owned();
+        }
+    }
+
+    /// The client asked for a summary of the reasoning.
+    pub const fn shows_reasoning(&self) -> bool {
+        self.shows_reasoning
+    }
+
+    /// What ids of the answer's items are made from.
+    pub fn tail(&self) -> &str {
+        &self.tail
+    }
+
+    /// The response before its end.
+    pub fn running(&self) -> Value {
+        self.response("in_progress", Value::Null, &[], Value::Null)
+    }
+
+    /// The response at its end. A refusal that was said in words is a complete answer; a filter that cut it is not.
+    pub fn ended(&self, finish: Option<&Finish>, refused: bool, usage: Usage, output: &[Value]) -> Value {
+        let (status, reason) = match finish {
+            Some(Finish::Length) => ("incomplete", Some("max_output_tokens")),
+            Some(Finish::ContentFilter(_)) if !refused => ("incomplete", Some("content_filter")),
+            Some(Finish::ContentFilter(_) | Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls) | None => {
+                ("completed", None)
+            }
+        };
+        let details = reason.map_or(Value::Null, |reason| json!({"reason": reason}));
+        self.response(status, details, output, usage_of(usage))
+    }
+
+    fn response(&self, status: &str, incomplete_details: Value, output: &[Value], usage: Value) -> Value {
+        let mut response = Map::new();
+        let mut put = |name: &str, value: Value| response.insert(name.to_owned(), value);
+        put("id", json!(format!("{OURS}{}", self.tail)));
+        put("object", json!("response"));
+        put("created_at", json!(self.created));
+        put("status", json!(status));
+        put("background", json!(false));
+        put("error", Value::Null);
+        put("incomplete_details", incomplete_details);
+        put("model", json!(self.model));
+        put("output", json!(output));
+        put("previous_response_id", Value::Null);
+        put("store", json!(false));
+        put("truncation", json!("disabled"));
+        response.extend(self.echo.clone());
+        response.insert("usage".to_owned(), usage);
+        Value::Object(response)
+    }
+}
+
+fn usage_of(usage: Usage) -> Value {
+    json!({
+        "input_tokens": usage.input,
+        "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_written},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.input.saturating_add(usage.output),
+    })
+}
+
+/// What is left of an id without its kind: `chatcmpl-abc` and `msg_abc` are `abc`.
+fn tail(id: &str) -> String {
+    let known = ["chatcmpl-", "msg_", "resp_", "cmpl-", "gen-"];
+    let rest = known.iter().find_map(|prefix| id.strip_prefix(prefix)).unwrap_or(id);
+    rest.chars().filter(char::is_ascii_alphanumeric).take(TAIL_MAX).collect()
+}
