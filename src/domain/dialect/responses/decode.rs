@@ -55,8 +55,8 @@ impl Decode for Decoder {
             return Ok(());
         }
         let before = out.len();
-        let frame: Frame<'_> = serde_json::from_str(record.data)
-            .map_err(|error| Malformed(format!("an event of the stream is not readable: {error}")))?;
+        let frame: Frame<'_> =
+            serde_json::from_str(record.data).map_err(|error| inband::unreadable("an event of the stream", &error))?;
         self.frame(&frame, record, out).inspect_err(|_| out.truncate(before))
     }
 
@@ -75,7 +75,7 @@ impl Decoder {
     /// [`Malformed`] when it is no JSON object, or one that has neither output nor error.
     pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
         let response: Response<'_> =
-            serde_json::from_slice(body).map_err(|error| Malformed(format!("the answer is not readable: {error}")))?;
+            serde_json::from_slice(body).map_err(|error| inband::unreadable("the answer", &error))?;
         if response.output.is_none() && response.error.is_none() {
             return Err(Malformed("the answer has no output".to_owned()));
         }
@@ -103,8 +103,8 @@ impl Decoder {
             "response.function_call_arguments.delta" => self.arguments(place, frame.delta, out),
             "response.function_call_arguments.done" => self.late_arguments(place, frame.arguments, out),
             "response.completed" | "response.incomplete" | "response.failed" => self.last(frame.response, kind, out)?,
-            "error" => self.error(failure(frame.error.map_or(record.data, RawValue::get)), out),
-            _ if frame.error.is_some() => self.error(failure(record.data), out),
+            "error" => self.error(inband::failure(frame.error.map_or(record.data, RawValue::get)), out),
+            _ if frame.error.is_some() => self.error(inband::failure(record.data), out),
             // Hosted tools, audio, custom tools: progress that only this family can express.
             _ if frame.delta.is_some() => self.foreign(out),
             _ => {}
@@ -154,8 +154,8 @@ impl Decoder {
 
     fn item(&mut self, place: u64, raw: Option<&RawValue>, done: bool, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let Some(raw) = raw else { return Ok(()) };
-        let item: Item<'_> = serde_json::from_str(raw.get())
-            .map_err(|error| Malformed(format!("an item of the output is not readable: {error}")))?;
+        let item: Item<'_> =
+            serde_json::from_str(raw.get()).map_err(|error| inband::unreadable("an item of the output", &error))?;
         match item.kind.as_str() {
             "function_call" => {
                 self.call(place, &item, out);
@@ -209,7 +209,7 @@ impl Decoder {
     fn last(&mut self, raw: Option<&RawValue>, kind: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let text = raw.map_or("{}", RawValue::get);
         let response: Response<'_> = serde_json::from_str(text)
-            .map_err(|error| Malformed(format!("the response at the end of the stream is not readable: {error}")))?;
+            .map_err(|error| inband::unreadable("the response at the end of the stream", &error))?;
         self.start(response.id.as_ref(), response.model.as_ref(), out);
         match (kind, response.error) {
             ("response.failed", None) => self.error(failed_without_error(), out),
@@ -224,7 +224,7 @@ impl Decoder {
             out.push(Event::Usage(usage.usage()));
         }
         if let Some(error) = response.error {
-            self.error(failure(error.get()), out);
+            self.error(inband::failure(error.get()), out);
             return Ok(());
         }
         if !self.any {
@@ -246,8 +246,8 @@ impl Decoder {
     }
 
     fn whole_item(&mut self, place: u64, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let item: Item<'_> = serde_json::from_str(raw.get())
-            .map_err(|error| Malformed(format!("an item of the output is not readable: {error}")))?;
+        let item: Item<'_> =
+            serde_json::from_str(raw.get()).map_err(|error| inband::unreadable("an item of the output", &error))?;
         match item.kind.as_str() {
             "message" => item.content.iter().flatten().for_each(|part| self.part(place, part, out)),
             "reasoning" => self.reasoning(place, &item, out),
@@ -299,11 +299,6 @@ impl Decoder {
         self.over = true;
         out.push(Event::Error(failure));
     }
-}
-
-/// An error inside a 200: under `error`, or flat in the event itself.
-fn failure(error: &str) -> Failure {
-    inband::failure(error)
 }
 
 fn incomplete(response: &Response<'_>) -> Finish {

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::domain::dialect::decoder::{Encode, Voice};
 use crate::domain::dialect::responses::output::{Output, PartKind};
 use crate::domain::dialect::responses::shell::Shell;
+use crate::domain::dialect::sequence::Sequencer;
 use crate::domain::dialect::{Event, Finish};
 use crate::domain::outcome::Failure;
 use crate::domain::sse;
@@ -30,8 +31,8 @@ pub struct Encoder {
     shell: Shell,
     phase: Phase,
     output: Output,
-    /// What waits for the open call to end, in order.
-    waiting: Vec<Event>,
+    /// Holds back what an upstream interleaves.
+    sequencer: Sequencer,
     finish: Option<Finish>,
     usage: Usage,
 }
@@ -68,7 +69,7 @@ impl Encode for Encoder {
             }
             (_, content) => {
                 self.begin(out);
-                self.content(content, out);
+                self.in_sequence(content, out);
             }
         }
     }
@@ -109,7 +110,7 @@ impl Encoder {
             shell: Shell::new(voice),
             phase: Phase::Fresh,
             output: Output::default(),
-            waiting: Vec::new(),
+            sequencer: Sequencer::default(),
             finish: None,
             usage: Usage::default(),
         }
@@ -139,12 +140,10 @@ impl Encoder {
             return;
         }
         self.begin(out);
-        while self.output.is_open() || !self.waiting.is_empty() {
-            // An item that the limit cut off says so itself, beside the response.
-            let cut_off = self.finish == Some(Finish::Length) && self.waiting.is_empty();
-            self.output.close(if cut_off { "incomplete" } else { "completed" }, out);
-            self.resume(out);
-        }
+        self.in_sequence(&Event::End, out);
+        // A message that the limit cut off says so itself, beside the response.
+        let cut_off = self.finish == Some(Finish::Length);
+        self.output.close(if cut_off { "incomplete" } else { "completed" }, out);
         self.explain(out);
         self.phase = Phase::Over;
         let response = self.response();
@@ -163,46 +162,32 @@ impl Encoder {
         }
     }
 
+    fn in_sequence(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let mut ordered = Vec::new();
+        self.sequencer.push(event.clone(), &mut ordered);
+        ordered.iter().for_each(|event| self.content(event, out));
+    }
+
     fn content(&mut self, event: &Event, out: &mut Vec<u8>) {
-        if self.must_wait(event) {
-            self.waiting.push(event.clone());
-            return;
-        }
         match event {
             Event::Text(text) => self.output.text(PartKind::Text, text, out),
             Event::Refusal(text) => self.output.text(PartKind::Refusal, text, out),
             Event::Reasoning(text) if self.shell.shows_reasoning() => self.output.reasoning(text, out),
             Event::ToolStart { index, id, name } => self.output.start_call(*index, id, name, out),
-            Event::ToolArguments { json, .. } => self.output.arguments(json, out),
-            Event::ToolEnd { index } if self.output.open_call() != Some(*index) => {}
-            Event::ToolEnd { .. } => {
-                self.output.close("completed", out);
-                self.resume(out);
+            Event::ToolArguments { index, json } if self.output.open_call() == Some(*index) => {
+                self.output.arguments(json, out);
             }
+            Event::ToolEnd { index } if self.output.open_call() == Some(*index) => self.output.close("completed", out),
             Event::Start { .. }
             | Event::Ping
             | Event::Reasoning(_)
+            | Event::ToolArguments { .. }
+            | Event::ToolEnd { .. }
             | Event::Foreign
             | Event::Finish(_)
             | Event::Usage(_)
             | Event::End
             | Event::Error(_) => {}
-        }
-    }
-
-    /// While a call is open nothing but its own arguments and end may be written.
-    fn must_wait(&self, event: &Event) -> bool {
-        let Some(open) = self.output.open_call() else { return false };
-        match event {
-            Event::ToolArguments { index, .. } | Event::ToolEnd { index } => *index != open,
-            other => other.is_content(),
-        }
-    }
-
-    /// Writes what waited, as far as it goes now.
-    fn resume(&mut self, out: &mut Vec<u8>) {
-        for event in std::mem::take(&mut self.waiting) {
-            self.content(&event, out);
         }
     }
 }

@@ -59,11 +59,6 @@ impl Output {
         }
     }
 
-    /// Whether an item is open.
-    pub const fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
     /// Whether some part of the output is a refusal.
     pub fn refused(&self) -> bool {
         let mut parts = self.items.iter().filter_map(|item| item["content"].as_array()).flatten();
