@@ -1,0 +1,113 @@
+// Gateway keys (AUTH=keys): who may speak, about which models, until when. No key ever appears in an answer.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { QUICK, refused, rig, servedBy } from './rig.mjs';
+import { answer, status } from './upstream.mjs';
+
+const KEK = Buffer.alloc(32, 7).toString('base64');
+const { worker, upstream, policy } = await rig({ vars: { AUTH: undefined }, secrets: { KEK } });
+
+const digest = (key) => createHash('sha256').update(key).digest('hex');
+const bearer = (key) => ({ authorization: `Bearer ${key}` });
+
+async function created(document) {
+  const response = await worker.admin('/keys', { method: 'POST', body: { name: 'web', ...document } });
+  const text = await response.text();
+  assert.equal(response.status, 201, text);
+  const made = JSON.parse(text);
+  assert.match(made.key, /^us-[0-9A-Za-z]{40}$/);
+  return made;
+}
+
+test('a key that was created is accepted as bearer, x-api-key or api-key', async () => {
+  const { key } = await created({});
+  for (const headers of [bearer(key), { 'x-api-key': key }, { 'api-key': key }]) assert.equal((await worker.chat('acme/m', {}, headers)).status, 200);
+  assert.equal((await worker.openai({ apiKey: key }).chat.completions.create({ model: 'acme/m', messages: [{ role: 'user', content: 'Hi' }] })).object, 'chat.completion');
+  assert.ok(!JSON.stringify(upstream.log.map((call) => call.rawHeaders)).includes(key));
+  const stored = await (await worker.kv()).list({ prefix: 'key:' });
+  assert.ok(stored.keys.some(({ name }) => name === `key:${digest(key)}`));
+});
+
+test('no key, a mistyped one and an unknown one are refused, in the dialect of the route', async () => {
+  await refused(await worker.chat('acme/m'), 401);
+  const { key } = await created({});
+  const mistyped = key.slice(0, 10) + (key[10] === 'a' ? 'b' : 'a') + key.slice(11);
+  await refused(await worker.chat('acme/m', {}, bearer(mistyped)), 401);
+  await refused(await worker.chat('acme/m', {}, bearer('us-' + 'a'.repeat(40))), 401);
+  await refused(await worker.chat('acme/m', {}, bearer('sk-proj-something')), 401);
+  const anthropic = await worker.post('/v1/messages', { model: 'claude/m', max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }] });
+  assert.equal(anthropic.status, 401);
+  const body = await anthropic.json();
+  assert.equal(body.type, 'error');
+  assert.equal(body.error.type, 'authentication_error');
+  assert.equal((await worker.fetch('/healthz')).status, 200);
+});
+
+test('an expired or disabled key', async () => {
+  const expired = await created({ expires_at: '2020-01-01T00:00:00Z' });
+  await refused(await worker.chat('acme/m', {}, bearer(expired.key)), 401, undefined, /expired/i);
+  const { key } = await created({ disabled: true });
+  await refused(await worker.chat('acme/m', {}, bearer(key)), 401, undefined, /disabled/i);
+  const later = await created({ expires_at: '2999-01-01T00:00:00Z' });
+  assert.equal((await worker.chat('acme/m', {}, bearer(later.key))).status, 200);
+});
+
+test('allow and deny', async () => {
+  const p = await policy([status(500), answer()], QUICK);
+  const { key } = await created({ allow: ['policy/*', 'acme/ok-*'] });
+  servedBy(await worker.chat(p.model, {}, bearer(key)), p, 2);
+  assert.equal((await worker.chat('acme/ok-1', {}, bearer(key))).status, 200);
+  await refused(await worker.chat('acme/other', {}, bearer(key)), 403, 'model_not_allowed', 'acme/other');
+  await refused(await worker.chat('nobody/knows', {}, bearer(key)), 403, 'model_not_allowed');
+  await refused(await worker.chat('acme/ok-1', { models: ['acme/other'] }, bearer(key)), 403, 'model_not_allowed', 'acme/other');
+  const denying = await created({ deny: [p.targets[1]] });
+  const response = await worker.chat(p.model, {}, bearer(denying.key));
+  assert.equal(response.status, 500);
+  assert.match(response.headers.get('x-understudy-trail'), /skip:boundary/);
+  await refused(await worker.chat(p.targets[1], {}, bearer(denying.key)), 403, 'model_not_allowed');
+});
+
+test('a key’s own policy holds for requests that name none', async () => {
+  const p = await policy([status(500), answer()], QUICK);
+  const { key } = await created({ policy: p.name });
+  const response = await worker.chat('gpt-4o', {}, bearer(key));
+  servedBy(response, p, 2);
+});
+
+test('a provider key of the caller’s own, with the request and stored', async () => {
+  const p = await policy([answer(), answer()], QUICK, { hops: [{ key: 'own' }] });
+  const { id, key } = await created({});
+  const without = await worker.chat(p.model, {}, bearer(key));
+  servedBy(without, p, 2);
+  assert.match(without.headers.get('x-understudy-trail'), /skip:no_key/);
+  servedBy(await worker.chat(p.model, {}, { ...bearer(key), 'x-understudy-key-acme': 'sk-brought-along-123456' }), p, 1);
+  assert.equal(p.calls(1)[0].headers.authorization, 'Bearer sk-brought-along-123456');
+  const put = await worker.admin(`/keys/${id}/own/acme`, { method: 'PUT', body: { key: 'sk-stored-own-123456' } });
+  assert.ok(put.ok, await put.text());
+  servedBy(await worker.chat(p.model, {}, bearer(key)), p, 1);
+  assert.equal(p.calls(1)[1].headers.authorization, 'Bearer sk-stored-own-123456');
+  const document = await (await worker.kv()).get(`key:${digest(key)}`);
+  assert.ok(!document.includes('sk-stored-own'), document);
+  const shown = await (await worker.admin('/keys')).text();
+  assert.ok(!shown.includes('sk-stored-own') && !shown.includes(key));
+});
+
+test('a managed key that is refused gives way to the caller’s own', async () => {
+  const p = await policy([[status(401), answer()]], QUICK, { hops: [{ key: 'managed_then_own' }] });
+  const { key } = await created({});
+  const response = await worker.chat(p.model, {}, { ...bearer(key), 'x-understudy-key-acme': 'sk-brought-along-123456' });
+  servedBy(response, p, 1, { attempts: 2 });
+  assert.deepEqual(p.calls(1).map((call) => call.headers.authorization), ['Bearer sk-acme-managed-0123456789', 'Bearer sk-brought-along-123456']);
+});
+
+test('keys are listed, changed and deleted by their id', async () => {
+  const { id, key } = await created({ name: 'short-lived' });
+  const listed = await (await worker.admin('/keys')).json();
+  assert.ok(JSON.stringify(listed).includes('short-lived'));
+  const changed = await worker.admin(`/keys/${id}`, { method: 'PATCH', body: { disabled: true } });
+  assert.ok(changed.ok, await changed.text());
+  await refused(await worker.chat('acme/m', {}, bearer(key)), 401);
+  const deleted = await worker.admin(`/keys/${id}`, { method: 'DELETE' });
+  assert.equal(deleted.status, 204);
+});
