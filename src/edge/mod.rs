@@ -5,3 +5,4 @@ pub mod body;
 pub mod documents;
 pub mod glue;
 pub mod recorder;
+pub mod line;
