@@ -1,0 +1,340 @@
+//! After the commit: bytes go to the client as they come, and what the stream says of itself is still read.
+//!
+//! ```text
+//! pipe     upstream --tee--> branch a ==native pipe==> client
+//!                      \---> branch b --every 250 ms--> observer (usage, progress, terminal event)
+//! inspect  upstream --reader--> relay --writer--> client        (always so across families)
+//! ```
+//! The pipe leaves the client's stream open, so that once the observer has read how the stream ended an error event, or the
+//! end that the upstream forgot, can still be written. An observer that falls [`BEHIND`] bytes behind is cancelled, since an
+//! unread branch buffers: from there the stream is relayed unobserved and its usage is estimated.
+
+use super::attempt::Marks;
+use super::body::{Identity, Reader, Writer, message_of};
+use super::glue::{self, now, sleep};
+use super::line::{Line, within};
+use crate::domain::outcome::{Class, Failure, Phase};
+use crate::domain::policy::RelayMode;
+use crate::domain::relay::{Ending, Relay, Tail};
+use crate::domain::time::{Instant, Span};
+use futures::future::{Either, FutureExt, LocalBoxFuture, select};
+use js_sys::Uint8Array;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStream, ReadableStreamByobReader, ReadableStreamGetReaderOptions, ReadableStreamReaderMode};
+
+/// How often the observer looks.
+const LOOK: Span = Span(250);
+/// How much it reads at once.
+const READ_BYTES: u32 = 64 << 10;
+/// How far behind it may fall, in reads of [`READ_BYTES`].
+const BEHIND: u32 = 16;
+/// How long the branch may take to hand over what it holds once the pipe has ended.
+const DRAIN: Span = Span(1_000);
+
+/// A committed stream, ready to be relayed.
+pub struct Committed {
+    pub line: Line,
+    pub held: Vec<u8>,
+    pub rest: Option<ReadableStream>,
+    pub relay: Relay,
+    pub mode: RelayMode,
+    /// Between content events.
+    pub idle: Span,
+    pub marks: Marks,
+    /// Aborts when the client leaves, where the platform says so.
+    pub signal: Option<web_sys::AbortSignal>,
+}
+
+/// How a relayed stream came out.
+pub struct Relayed {
+    pub tail: Tail,
+    pub marks: Marks,
+    /// To its end, from the moment the call was sent.
+    pub elapsed: Span,
+}
+
+/// Relays a stream into the client's. To be awaited in `wait_until`.
+pub async fn relay(mut committed: Committed, identity: Identity) -> Relayed {
+    let Ok(writer) = Writer::open(&identity.writable) else {
+        return committed.finish(Ending::ClientGone);
+    };
+    let held = std::mem::take(&mut committed.held);
+    if writer.write(&held).await.is_err() {
+        return committed.finish(Ending::ClientGone);
+    }
+    drop(held);
+    let ending = match (committed.rest.take(), committed.mode) {
+        (None, _) => Ending::Clean,
+        (Some(rest), RelayMode::Inspect) => committed.inspect(&rest, &writer).await,
+        (Some(rest), RelayMode::Pipe) => {
+            writer.release();
+            let ending = committed.pipe(rest, &identity).await;
+            return committed.close(ending, Writer::open(&identity.writable).ok()).await;
+        }
+    };
+    committed.close(ending, Some(writer)).await
+}
+
+impl Committed {
+    /// Writes what the ending calls for and closes the client's stream.
+    async fn close(self, ending: Ending, writer: Option<Writer>) -> Relayed {
+        let gone = matches!(ending, Ending::ClientGone);
+        let relayed = self.finish(ending);
+        if let Some(writer) = writer.filter(|_| !gone) {
+            match relayed.tail.broken_off {
+                // Nothing in this stream can say that it broke (audio): the connection must.
+                true => writer.abort().await,
+                false => {
+                    let _ = writer.write(&relayed.tail.append).await;
+                    writer.close().await;
+                }
+            }
+        }
+        relayed
+    }
+
+    fn finish(self, ending: Ending) -> Relayed {
+        match ending {
+            Ending::Clean => self.line.done(),
+            Ending::Broken(_) | Ending::Clock(..) | Ending::ClientGone => self.line.abort(),
+        }
+        let elapsed = self.line.elapsed();
+        let tail = self.relay.end(ending);
+        let mut marks = self.marks;
+        marks.usage = tail.usage.or(marks.usage);
+        marks.content_chars = tail.content_chars.max(marks.content_chars);
+        Relayed { tail, marks, elapsed }
+    }
+
+    /// Each event is read before it is passed on.
+    async fn inspect(&mut self, rest: &ReadableStream, writer: &Writer) -> Ending {
+        let reader = Reader::open(rest);
+        let mut progress = Progress::new(self.relay.contents());
+        let mut out = Vec::new();
+        loop {
+            let chunk = match within(progress.left(self.idle), reader.next()).await {
+                Some(Ok(Some(chunk))) => chunk.to_vec(),
+                Some(Ok(None)) => return Ending::Clean,
+                Some(Err(error)) => return Ending::Broken(broken(&error)),
+                None => return Ending::Clock(Phase::Idle, self.idle),
+            };
+            out.clear();
+            self.relay.push(&chunk, &mut out);
+            self.note(&mut progress);
+            if writer.write(&out).await.is_err() {
+                return Ending::ClientGone;
+            }
+            progress.resume();
+            if self.relay.failed() {
+                return Ending::Clean;
+            }
+        }
+    }
+
+    fn note(&mut self, progress: &mut Progress) {
+        if progress.saw(self.relay.contents()) {
+            self.marks.ttft_ms.get_or_insert(self.line.elapsed().0);
+        }
+    }
+
+    /// The runtime moves the bytes; a second branch is read now and then.
+    async fn pipe(&mut self, rest: ReadableStream, identity: &Identity) -> Ending {
+        if !self.relay.observes() {
+            return match JsFuture::from(glue::pipe(&rest, &identity.writable)).await {
+                Ok(_) => Ending::Clean,
+                Err(error) => how_it_broke(&error, identity),
+            };
+        }
+        let branches = rest.tee();
+        let ours: ReadableStream = branches.get(0).unchecked_into();
+        let mut observer = Observer::open(&branches.get(1).unchecked_into());
+        let mut piping = JsFuture::from(glue::pipe(&ours, &identity.writable)).boxed_local();
+        let mut progress = Progress::new(self.relay.contents());
+        let ended = loop {
+            let look = self.look(&mut observer, &progress).boxed_local();
+            match select(&mut piping, look).await {
+                Either::Left((ended, _)) => break ended,
+                Either::Right((Look::Read(chunk), _)) => {
+                    self.observe(&chunk);
+                    self.note(&mut progress);
+                }
+                Either::Right((Look::Idle, _)) => {
+                    self.line.abort();
+                    observer.cancel();
+                    return Ending::Clock(Phase::Idle, self.idle);
+                }
+            }
+        };
+        match ended {
+            Ok(_) => {
+                self.drain(&mut observer).await;
+                Ending::Clean
+            }
+            Err(error) => match how_it_broke(&error, identity) {
+                Ending::Broken(failure) => {
+                    self.drain(&mut observer).await;
+                    Ending::Broken(failure)
+                }
+                ending => {
+                    observer.cancel();
+                    ending
+                }
+            },
+        }
+    }
+
+    fn observe(&mut self, chunk: &[u8]) {
+        let mut unused = Vec::new();
+        self.relay.push(chunk, &mut unused);
+    }
+
+    /// Waits a little, then reads what has gathered; or says that nothing came for too long.
+    async fn look(&self, observer: &mut Observer, progress: &Progress) -> Look {
+        match observer.blind() {
+            // Nobody can tell any more whether content comes: the pipe alone ends this.
+            true => futures::future::pending().await,
+            false => within(progress.left(self.idle), observer.next()).await.map_or(Look::Idle, Look::Read),
+        }
+    }
+
+    /// Reads what the branch still holds: it receives every byte before the end or the error.
+    async fn drain(&mut self, observer: &mut Observer) {
+        while let Some(Some(chunk)) = within(DRAIN, observer.read()).await {
+            self.observe(&chunk);
+        }
+    }
+}
+
+/// What a look at the stream brought.
+enum Look {
+    Read(Vec<u8>),
+    /// No content for the idle clock's span.
+    Idle,
+}
+
+/// When content was last seen.
+struct Progress {
+    contents: u64,
+    at: Instant,
+}
+
+impl Progress {
+    fn new(contents: u64) -> Progress {
+        Progress { contents, at: now() }
+    }
+
+    /// Notes the count of content events; true when it grew.
+    fn saw(&mut self, contents: u64) -> bool {
+        let grew = contents > self.contents;
+        if grew {
+            *self = Progress::new(contents);
+        }
+        grew
+    }
+
+    /// The client took its time: that is no silence of the upstream.
+    fn resume(&mut self) {
+        self.at = now();
+    }
+
+    fn left(&self, idle: Span) -> Span {
+        Span(idle.0.saturating_sub(now().since(self.at).0))
+    }
+}
+
+/// The second branch of a piped stream.
+struct Observer {
+    reader: ReadableStreamByobReader,
+    /// A read under way: its chunk must not be lost when the future that waits for it is dropped.
+    reading: Option<JsFuture>,
+    state: Sight,
+    /// Reads in a row that came back full.
+    full: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// Nothing read yet, or the last read was full: there is more at once.
+    Eager,
+    /// The branch was read empty: let some gather first.
+    Rested,
+    Ended,
+    /// It fell too far behind.
+    Blind,
+}
+
+impl Observer {
+    fn open(branch: &ReadableStream) -> Observer {
+        let options = ReadableStreamGetReaderOptions::new();
+        options.set_mode(ReadableStreamReaderMode::Byob);
+        let reader = branch.get_reader_with_options(&options).unchecked_into();
+        Observer { reader, reading: None, state: Sight::Eager, full: 0 }
+    }
+
+    fn blind(&self) -> bool {
+        self.state == Sight::Blind
+    }
+
+    /// What has gathered since the last look. Never resolves once the branch has ended: the pipe says how.
+    async fn next(&mut self) -> Vec<u8> {
+        if self.state == Sight::Rested {
+            sleep(LOOK).await;
+        }
+        match self.read().await {
+            Some(chunk) => chunk,
+            None => futures::future::pending().await,
+        }
+    }
+
+    /// One read; `None` at the end, after an error, and when it fell behind.
+    async fn read(&mut self) -> Option<Vec<u8>> {
+        if matches!(self.state, Sight::Ended | Sight::Blind) {
+            return None;
+        }
+        let reader = &self.reader;
+        let reading = self.reading.get_or_insert_with(|| JsFuture::from(glue::read_some(reader, READ_BYTES)));
+        let chunk = reading.await;
+        self.reading = None;
+        match chunk {
+            Ok(chunk) if !chunk.is_undefined() => {
+                let bytes = chunk.unchecked_into::<Uint8Array>().to_vec();
+                self.rest_after(bytes.len());
+                Some(bytes)
+            }
+            Ok(_) | Err(_) => {
+                self.state = Sight::Ended;
+                None
+            }
+        }
+    }
+
+    fn rest_after(&mut self, read: usize) {
+        let full = read >= READ_BYTES as usize;
+        self.full = if full { self.full + 1 } else { 0 };
+        self.state = if full { Sight::Eager } else { Sight::Rested };
+        if self.full >= BEHIND {
+            self.cancel();
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.state = Sight::Blind;
+        let _ = self.reader.cancel();
+    }
+}
+
+/// A pipe failed: was it the client's end or the upstream's?
+fn how_it_broke(error: &JsValue, identity: &Identity) -> Ending {
+    match Writer::open(&identity.writable) {
+        Ok(writer) if writer.usable() => {
+            writer.release();
+            Ending::Broken(broken(error))
+        }
+        _ => Ending::ClientGone,
+    }
+}
+
+fn broken(error: &JsValue) -> Failure {
+    Failure::new(Class::Interrupted, format!("the stream broke off: {}", message_of(error)))
+}
