@@ -1,0 +1,224 @@
+//! The documents that a request's plan is made of, loaded before anything is decided: policies with all that they nest, and
+//! the providers that they name.
+//!
+//! Resolved policies are kept with the versions of everything that went into them, and resolved again when one changes.
+
+use super::documents::{Loaded, StoreDown, load};
+use crate::domain::policy::file::{self, HopFile, PolicyFile};
+use crate::domain::policy::resolve::{self, Lookup, MAX_NESTING, World, references};
+use crate::domain::policy::tree::Tree;
+use crate::domain::provider::{Provider, document};
+use crate::domain::target::{is_policy_name, is_provider_name};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use worker::Env;
+
+/// How many resolved policies an isolate keeps.
+const MOST: usize = 1_000;
+
+/// A stored policy, resolved.
+#[derive(Clone)]
+pub struct Stored {
+    pub tree: Rc<Tree>,
+    /// First 8 hex digits of the SHA-256 of its bytes.
+    pub version: Rc<str>,
+    /// A bad edit of it, or of something it nests, stands in KV.
+    pub stale: bool,
+}
+
+/// Documents gathered for one request.
+pub struct Library {
+    default_provider: String,
+    own_host: String,
+    policies: BTreeMap<String, PolicyCopy>,
+    providers: BTreeMap<String, ProviderCopy>,
+}
+
+enum PolicyCopy {
+    Missing,
+    Good { file: Rc<PolicyFile>, version: Rc<str>, stale: bool },
+    Bad(String),
+}
+
+enum ProviderCopy {
+    /// Neither built in nor configured.
+    Missing,
+    Good { provider: Rc<Provider>, version: Option<Rc<str>> },
+    Bad(String),
+}
+
+thread_local! {
+    static RESOLVED: RefCell<HashMap<String, (String, Rc<Tree>)>> = RefCell::default();
+    static BUILT_IN: RefCell<HashMap<String, Option<Rc<Provider>>>> = RefCell::default();
+}
+
+impl Library {
+    /// An empty one. `own_host` is this Worker's own host: no provider may point at it.
+    pub fn new(default_provider: &str, own_host: &str) -> Library {
+        Library {
+            default_provider: default_provider.to_owned(),
+            own_host: own_host.to_owned(),
+            policies: BTreeMap::new(),
+            providers: BTreeMap::new(),
+        }
+    }
+
+    /// Loads what these models and hops refer to, and what that refers to in turn.
+    ///
+    /// # Errors
+    /// The store does not answer and no copy is known.
+    pub async fn gather(&mut self, env: &Env, models: &[&str], hops: &[HopFile]) -> Result<(), StoreDown> {
+        let asked: Vec<HopFile> = models.iter().map(|model| HopFile::of(*model)).collect();
+        let mut wanted = references(&asked);
+        let brought = references(hops);
+        wanted.policies.extend(brought.policies);
+        wanted.providers.extend(brought.providers);
+        wanted.providers.push(self.default_provider.clone());
+        for _ in 0..=MAX_NESTING + 1 {
+            for name in wanted.providers.drain(..) {
+                self.add_provider(env, &name).await?;
+            }
+            let names: Vec<String> = wanted.policies.drain(..).collect();
+            for name in names {
+                let found = self.add_policy(env, &name).await?;
+                wanted.policies.extend(found.policies);
+                wanted.providers.extend(found.providers);
+            }
+            if wanted.policies.is_empty() && wanted.providers.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_policy(&mut self, env: &Env, name: &str) -> Result<resolve::References, StoreDown> {
+        if !is_policy_name(name) || self.policies.contains_key(name) {
+            return Ok(resolve::References::default());
+        }
+        let parse = |bytes: &[u8]| file::parse(name, bytes).map_err(|bad| bad.to_string());
+        let copy = match load(env, &format!("policy:{name}"), parse).await? {
+            Loaded::Missing => PolicyCopy::Missing,
+            Loaded::Good { value, version, stale } => PolicyCopy::Good { file: value, version, stale },
+            Loaded::Bad(message) => PolicyCopy::Bad(message),
+        };
+        let refers = match &copy {
+            PolicyCopy::Good { file, .. } => references(&file.chain),
+            PolicyCopy::Missing | PolicyCopy::Bad(_) => resolve::References::default(),
+        };
+        self.policies.insert(name.to_owned(), copy);
+        Ok(refers)
+    }
+
+    async fn add_provider(&mut self, env: &Env, name: &str) -> Result<(), StoreDown> {
+        let name = if name == "gemini" { "google" } else { name };
+        if !is_provider_name(name) || self.providers.contains_key(name) {
+            return Ok(());
+        }
+        let own_host = self.own_host.clone();
+        let parse = |bytes: &[u8]| document::parse(name, bytes, Some(&own_host)).map_err(|bad| bad.to_string());
+        let copy = match load(env, &format!("provider:{name}"), parse).await? {
+            Loaded::Good { value, version, .. } => ProviderCopy::Good { provider: value, version: Some(version) },
+            Loaded::Bad(message) => ProviderCopy::Bad(message),
+            Loaded::Missing => match built_in(name) {
+                Some(provider) => ProviderCopy::Good { provider, version: None },
+                None => ProviderCopy::Missing,
+            },
+        };
+        self.providers.insert(name.to_owned(), copy);
+        Ok(())
+    }
+
+    /// Runs `with` in the world of these documents.
+    pub fn world<T>(&self, with: impl FnOnce(World<'_>) -> T) -> T {
+        with(World {
+            default_provider: &self.default_provider,
+            provider: &|name| matches!(self.providers.get(name), Some(ProviderCopy::Good { .. } | ProviderCopy::Bad(_))),
+            policy: &|name| match self.policies.get(name) {
+                Some(PolicyCopy::Good { file, .. }) => Lookup::Found(file.clone()),
+                Some(PolicyCopy::Bad(message)) => Lookup::Bad(message.clone()),
+                Some(PolicyCopy::Missing) | None => Lookup::Missing,
+            },
+        })
+    }
+
+    /// A stored policy, resolved. `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// The message of a document that does not parse or does not resolve.
+    pub fn stored(&self, name: &str) -> Option<Result<Stored, String>> {
+        match self.policies.get(name)? {
+            PolicyCopy::Missing => None,
+            PolicyCopy::Bad(message) => Some(Err(message.clone())),
+            PolicyCopy::Good { file, version, stale } => Some(self.resolve(name, file).map(|tree| Stored {
+                tree,
+                version: version.clone(),
+                stale: *stale || self.policies.values().any(|copy| matches!(copy, PolicyCopy::Good { stale: true, .. })),
+            })),
+        }
+    }
+
+    fn resolve(&self, name: &str, file: &PolicyFile) -> Result<Rc<Tree>, String> {
+        let versions = self.fingerprint();
+        let known = RESOLVED.with_borrow(|all| {
+            all.get(name).filter(|(known, _)| *known == versions).map(|(_, tree)| tree.clone())
+        });
+        if let Some(tree) = known {
+            return Ok(tree);
+        }
+        let tree = Rc::new(self.world(|world| resolve::resolve(name, file, world)).map_err(|bad| bad.to_string())?);
+        RESOLVED.with_borrow_mut(|all| {
+            if all.len() >= MOST {
+                all.clear();
+            }
+            all.insert(name.to_owned(), (versions, tree.clone()));
+        });
+        Ok(tree)
+    }
+
+    /// Names and versions of all that was gathered.
+    fn fingerprint(&self) -> String {
+        let mut text = String::new();
+        for (name, copy) in &self.policies {
+            text.push_str(name);
+            text.push('=');
+            if let PolicyCopy::Good { version, .. } = copy {
+                text.push_str(version);
+            }
+            text.push(';');
+        }
+        for (name, copy) in &self.providers {
+            if !matches!(copy, ProviderCopy::Missing) {
+                text.push_str(name);
+                text.push(';');
+            }
+        }
+        text
+    }
+
+    /// A provider that was gathered. `None`: there is none of that name.
+    ///
+    /// # Errors
+    /// The message of a document that does not parse and has no good copy.
+    pub fn provider(&self, name: &str) -> Option<Result<Rc<Provider>, String>> {
+        match self.providers.get(name)? {
+            ProviderCopy::Missing => None,
+            ProviderCopy::Bad(message) => Some(Err(message.clone())),
+            ProviderCopy::Good { provider, .. } => Some(Ok(provider.clone())),
+        }
+    }
+}
+
+/// A built-in provider, made once per isolate.
+pub fn built_in(name: &str) -> Option<Rc<Provider>> {
+    BUILT_IN.with_borrow_mut(|all| match all.get(name) {
+        Some(known) => known.clone(),
+        None => {
+            let made = Provider::built_in(name).map(Rc::new);
+            if made.is_some() {
+                all.insert(name.to_owned(), made.clone());
+            }
+            made
+        }
+    })
+}
