@@ -1,0 +1,180 @@
+//! Whose keys: the gateway key that a request presents, and the provider keys that its hops may use.
+
+use super::bindings::text;
+use super::documents::{Loaded, StoreDown, load};
+use super::glue::now;
+use crate::domain::crypto::{self, Kek, Place};
+use crate::domain::key::{self, KeyFile};
+use crate::domain::outcome::{KeySlot, Skip};
+use crate::domain::policy::{Hop, KeyChoice};
+use crate::domain::provider::{Auth, Provider};
+use crate::domain::refusal::Refusal;
+use crate::domain::request::Headers;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use worker::Env;
+
+/// The gateway key of a request.
+pub struct Caller {
+    /// SHA-256 hex of the key.
+    pub id: String,
+    pub file: Rc<KeyFile>,
+}
+
+/// A provider's key, ready for use. Its text never leaves the request.
+#[derive(Clone)]
+pub struct Credential {
+    pub slot: KeySlot,
+    pub kind: Kind,
+}
+
+/// What a credential is made of.
+#[derive(Clone)]
+pub enum Kind {
+    /// The provider wants none.
+    None,
+    Key(String),
+    /// AWS access key, secret key, session token.
+    Aws { access: String, secret: String, session: Option<String> },
+}
+
+/// Finds out who calls. `None` under `AUTH=off` without a known key.
+///
+/// # Errors
+/// 401 without a known key, 403 for one that is disabled or expired, 500 for a document that does not parse, 503 when the
+/// store is down.
+pub async fn authenticate(env: &Env, headers: &Headers, auth_off: bool) -> Result<Option<Caller>, Refusal> {
+    let presented = key::presented(headers);
+    let Some(text) = presented.filter(|text| key::is_well_formed(text)) else {
+        return if auth_off { Ok(None) } else { Err(key::unknown(presented)) };
+    };
+    let id = key::hash(text);
+    let parse = |bytes: &[u8]| key::parse(&id, bytes).map_err(|bad| bad.to_string());
+    match load::<KeyFile>(env, &format!("key:{id}"), parse).await {
+        Ok(Loaded::Good { value, .. }) => {
+            value.usable(now())?;
+            Ok(Some(Caller { id, file: value }))
+        }
+        Ok(Loaded::Missing) if auth_off => Ok(None),
+        Ok(Loaded::Missing) => Err(key::unknown(presented)),
+        Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "key_invalid", message)),
+        Err(StoreDown(_)) if auth_off => Ok(None),
+        Err(StoreDown(error)) => Err(store_down(&error)),
+    }
+}
+
+/// 503: the store does not answer and no copy is known.
+pub fn store_down(error: &str) -> Refusal {
+    Refusal::new(
+        503,
+        "store_unavailable",
+        format!("the policy store does not answer and this isolate has no copy of what the request needs: {error}"),
+    )
+}
+
+/// The credentials of a hop in the order of its choice, and the skip to record when there is none.
+pub fn credentials(
+    env: &Env,
+    hop: &Hop,
+    provider: &Provider,
+    wire: crate::domain::dialect::Wire,
+    caller: Option<&Caller>,
+    sent: &BTreeMap<String, String>,
+) -> (Vec<Credential>, Option<Skip>) {
+    if let Some(endpoint) = &hop.endpoint {
+        return (vec![Credential { slot: KeySlot::Own, kind: Kind::Key(endpoint.api_key.clone()) }], None);
+    }
+    let slots: &[KeySlot] = match hop.key {
+        KeyChoice::Managed => &[KeySlot::Managed],
+        KeyChoice::Own => &[KeySlot::Own],
+        KeyChoice::ManagedThenOwn => &[KeySlot::Managed, KeySlot::Own],
+        KeyChoice::OwnThenManaged => &[KeySlot::Own, KeySlot::Managed],
+    };
+    let region = hop.target.region.as_deref();
+    let found: Vec<Credential> = slots
+        .iter()
+        .filter_map(|slot| {
+            let kind = match slot {
+                KeySlot::Managed => managed(env, provider, region, wire),
+                KeySlot::Own => own(env, &hop.target.provider, caller, sent),
+            }?;
+            Some(Credential { slot: *slot, kind })
+        })
+        .collect();
+    let missing = found.is_empty().then(|| missing(env, hop, provider, slots));
+    (found, missing)
+}
+
+fn missing(env: &Env, hop: &Hop, provider: &Provider, slots: &[KeySlot]) -> Skip {
+    let name = &hop.target.provider;
+    match slots.contains(&KeySlot::Managed) {
+        true => {
+            let has = |secret: &str| text(env, secret).is_some();
+            let secret = provider.missing_secret(hop.target.region.as_deref(), has).unwrap_or_else(|| "a secret".into());
+            Skip::NoKey { slot: KeySlot::Managed, missing: secret }
+        }
+        false => Skip::NoKey { slot: KeySlot::Own, missing: format!("x-understudy-key-{name}") },
+    }
+}
+
+/// The Worker's own key for a provider.
+fn managed(env: &Env, provider: &Provider, region: Option<&str>, wire: crate::domain::dialect::Wire) -> Option<Kind> {
+    if provider.auth(wire) == Auth::None && provider.secrets(region).is_empty() {
+        return Some(Kind::None);
+    }
+    provider.secrets(region).into_iter().find_map(|together| {
+        let values: Vec<String> = together.iter().map_while(|name| text(env, name)).collect();
+        if values.len() != together.len() {
+            return None;
+        }
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (Some(access), Some(secret)) => {
+                Some(Kind::Aws { access, secret, session: text(env, "AWS_SESSION_TOKEN") })
+            }
+            (Some(key), None) => Some(Kind::Key(key)),
+            (None, _) => None,
+        }
+    })
+}
+
+/// The caller's own key: sent with the request, else stored on its gateway key.
+fn own(env: &Env, provider: &str, caller: Option<&Caller>, sent: &BTreeMap<String, String>) -> Option<Kind> {
+    let text = match sent.get(provider) {
+        Some(key) => key.clone(),
+        None => {
+            let caller = caller?;
+            open(env, caller.file.own.get(provider)?, Place { key_hash: &caller.id, provider })?
+        }
+    };
+    Some(parse_own(&text))
+}
+
+/// An own AWS key is `<access key id>:<secret access key>[:<session token>]`; all others are one text.
+fn parse_own(text: &str) -> Kind {
+    let mut parts = text.splitn(3, ':');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(access), Some(secret), session) if access.starts_with("AKIA") || access.starts_with("ASIA") => {
+            Kind::Aws { access: access.to_owned(), secret: secret.to_owned(), session: session.map(str::to_owned) }
+        }
+        _ => Kind::Key(text.to_owned()),
+    }
+}
+
+/// The keys that seal stored provider keys: the current one first, then the one before it.
+pub fn keks(env: &Env) -> Vec<Kek> {
+    ["KEK", "KEK_PREVIOUS"].into_iter().filter_map(|name| Kek::parse(&text(env, name)?).ok()).collect()
+}
+
+fn open(env: &Env, sealed: &str, place: Place<'_>) -> Option<String> {
+    match crypto::open(sealed, keks(env).iter(), place) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            worker::console_warn!(
+                "{}",
+                serde_json::json!({"event": "own_key_unreadable", "provider": place.provider, "message": error.to_string()})
+            );
+            None
+        }
+    }
+}
