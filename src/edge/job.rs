@@ -1,9 +1,9 @@
 //! One request on its way through its chain: everything that is known before the first call and does not change after.
 
 use super::bindings::Settings;
+use super::keys::Credential;
 use crate::domain::catalogue::ModelFacts;
 use crate::domain::dialect::Wire;
-use crate::domain::outcome::KeySlot;
 use crate::domain::plan::Identity;
 use crate::domain::policy::Plan;
 use crate::domain::provider::Provider;
@@ -68,6 +68,6 @@ pub struct Ready {
     /// The model's name on the wire.
     pub model_id: String,
     pub facts: ModelFacts,
-    /// The keys in the order of the hop's choice.
-    pub keys: Vec<(KeySlot, String)>,
+    /// In the order of the hop's choice.
+    pub credentials: Vec<Credential>,
 }

@@ -4,12 +4,14 @@ use super::bindings::text;
 use super::documents::{Loaded, StoreDown, load};
 use super::glue::now;
 use crate::domain::crypto::{self, Kek, Place};
+use crate::domain::dialect::Wire;
 use crate::domain::key::{self, KeyFile};
 use crate::domain::outcome::{KeySlot, Skip};
 use crate::domain::policy::{Hop, KeyChoice};
 use crate::domain::provider::{Auth, Provider};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
+use crate::domain::sigv4;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use worker::Env;
@@ -34,8 +36,7 @@ pub enum Kind {
     /// The provider wants none.
     None,
     Key(String),
-    /// AWS access key, secret key, session token.
-    Aws { access: String, secret: String, session: Option<String> },
+    Aws(sigv4::Credentials),
 }
 
 /// Finds out who calls. `None` under `AUTH=off` without a known key.
@@ -77,7 +78,7 @@ pub fn credentials(
     env: &Env,
     hop: &Hop,
     provider: &Provider,
-    wire: crate::domain::dialect::Wire,
+    wire: Wire,
     caller: Option<&Caller>,
     sent: &BTreeMap<String, String>,
 ) -> (Vec<Credential>, Option<Skip>) {
@@ -118,7 +119,7 @@ fn missing(env: &Env, hop: &Hop, provider: &Provider, slots: &[KeySlot]) -> Skip
 }
 
 /// The Worker's own key for a provider.
-fn managed(env: &Env, provider: &Provider, region: Option<&str>, wire: crate::domain::dialect::Wire) -> Option<Kind> {
+fn managed(env: &Env, provider: &Provider, region: Option<&str>, wire: Wire) -> Option<Kind> {
     if provider.auth(wire) == Auth::None && provider.secrets(region).is_empty() {
         return Some(Kind::None);
     }
@@ -129,8 +130,9 @@ fn managed(env: &Env, provider: &Provider, region: Option<&str>, wire: crate::do
         }
         let mut values = values.into_iter();
         match (values.next(), values.next()) {
-            (Some(access), Some(secret)) => {
-                Some(Kind::Aws { access, secret, session: text(env, "AWS_SESSION_TOKEN") })
+            (Some(access_key_id), Some(secret_access_key)) => {
+                let session_token = text(env, "AWS_SESSION_TOKEN");
+                Some(Kind::Aws(sigv4::Credentials { access_key_id, secret_access_key, session_token }))
             }
             (Some(key), None) => Some(Kind::Key(key)),
             (None, _) => None,
@@ -155,7 +157,11 @@ fn parse_own(text: &str) -> Kind {
     let mut parts = text.splitn(3, ':');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(access), Some(secret), session) if access.starts_with("AKIA") || access.starts_with("ASIA") => {
-            Kind::Aws { access: access.to_owned(), secret: secret.to_owned(), session: session.map(str::to_owned) }
+            Kind::Aws(sigv4::Credentials {
+                access_key_id: access.to_owned(),
+                secret_access_key: secret.to_owned(),
+                session_token: session.map(str::to_owned),
+            })
         }
         _ => Kind::Key(text.to_owned()),
     }

@@ -4,5 +4,7 @@ pub mod bindings;
 pub mod body;
 pub mod documents;
 pub mod glue;
+pub mod keys;
+pub mod library;
 pub mod recorder;
 pub mod line;

@@ -1,0 +1,258 @@
+//! From a hop to a request on the wire: URL, headers, authentication, body.
+//!
+//! What goes up: the client's own content and tracing headers (`glue.js` lists them), the provider's, its key, and
+//! `cdn-loop`, by which a request that comes back to this Worker is known. Never: the client's key, cookies, or anything of
+//! Understudy's.
+
+use super::body::message_of;
+use super::glue;
+use super::job::{Job, Ready, Shape};
+use super::keys::{Credential, Kind};
+use super::line::{Line, Outbound};
+use super::{sim, vertex};
+use crate::domain::chain::Call;
+use crate::domain::dialect::decoder::Voice;
+use crate::domain::dialect::{self, Destination, Wire};
+use crate::domain::outcome::{Class, Failure};
+use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
+use crate::domain::provider::Auth;
+use crate::domain::relay::Setup;
+use crate::domain::route::Route;
+use crate::domain::sigv4;
+use js_sys::Uint8Array;
+use web_sys::Headers;
+
+/// How this Worker names itself to whoever it calls.
+const CDN_LOOP: &str = "understudy";
+/// The version of Anthropic's API that requests speak when the client names none.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// A call ready to be sent, to the world or to provider `sim`.
+pub enum Sendable {
+    Outbound(Outbound),
+    Local(sim::Scripted),
+}
+
+impl Sendable {
+    /// Sends it; resolves with the response's head.
+    ///
+    /// # Errors
+    /// No connection, or none that brought headers.
+    pub async fn send(&self, line: &Line) -> Result<web_sys::Response, Failure> {
+        match self {
+            Sendable::Outbound(outbound) => line.send(outbound).await,
+            Sendable::Local(scripted) => scripted.respond().await,
+        }
+    }
+}
+
+/// Whether answers of that wire must be translated for clients of that route.
+pub fn translates(route: &Route, wire: Wire) -> bool {
+    match (route, wire) {
+        (Route::Chat, Wire::Chat) | (Route::Responses, Wire::Responses) | (Route::Messages, Wire::Messages) => false,
+        (Route::Completions, Wire::Completions) | (_, Wire::Opaque) => false,
+        (_, _) => true,
+    }
+}
+
+/// Builds the call of a step. What could not be carried is added to `dropped`.
+///
+/// # Errors
+/// The provider's URL lacks a variable, or the request cannot be carried on the hop's wire.
+pub async fn prepare(
+    job: &Job,
+    call: &Call,
+    hop: &Hop,
+    ready: &Ready,
+    dropped: &mut Vec<String>,
+) -> Result<Sendable, Failure> {
+    let Some(wire) = ready.wire else {
+        return Err(Failure::new(Class::Unsupported, "the provider does not have this route"));
+    };
+    if let Some(scripted) = job.scripted(hop, call) {
+        return Ok(Sendable::Local(scripted));
+    }
+    let body = body(job, hop, ready, wire, dropped)?;
+    let credential = ready.credentials.iter().find(|credential| credential.slot == call.slot);
+    let vars = |name: &str| super::bindings::text(&job.env, name);
+    let region = hop.target.region.as_deref();
+    let url = ready
+        .provider
+        .url(&job.route, wire, &ready.model_id, region, job.stream, vars)
+        .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
+    let own = credential.is_some_and(|credential| credential.slot == crate::domain::outcome::KeySlot::Own);
+    let headers = glue::forwarded(&job.headers, own);
+    dress(&headers, job, ready, wire);
+    authenticate(&headers, job, hop, ready, wire, credential, &url, &body).await?;
+    Ok(Sendable::Outbound(Outbound { url, headers, body: Uint8Array::from(body.as_slice()).into() }))
+}
+
+/// The body for this hop, always from the client's original one.
+fn body(job: &Job, hop: &Hop, ready: &Ready, wire: Wire, dropped: &mut Vec<String>) -> Result<Vec<u8>, Failure> {
+    match &job.shape {
+        Shape::Form(form) => Ok(form.rewrite(&job.body, &ready.model_id, &hop.params)),
+        Shape::Json(envelope) if !translates(&job.route, wire) => {
+            let usage = (asks_usage(job, wire)).then(|| envelope.usage_param(&job.body)).flatten();
+            match usage {
+                Some(param) => {
+                    let params: Vec<Param> = hop.params.iter().cloned().chain([param]).collect();
+                    Ok(envelope.rewrite(&job.body, &ready.model_id, &params))
+                }
+                None => Ok(envelope.rewrite(&job.body, &ready.model_id, &hop.params)),
+            }
+        }
+        Shape::Json(envelope) => {
+            let cleaned = envelope.cleaned(&job.body, &hop.params);
+            let to = Destination {
+                wire,
+                provider: &hop.target.provider,
+                model: &ready.model_id,
+                max_output_tokens: ready.facts.max_output_tokens,
+            };
+            let encoded = dialect::translate_request(job.route.family(), &cleaned, &to, hop.translate)
+                .map_err(|feature| Failure::new(Class::Unsupported, format!("cannot be carried: {}", feature.0)))?;
+            dropped.extend(encoded.dropped);
+            Ok(encoded.body)
+        }
+    }
+}
+
+/// `usage: always`: the option that makes the upstream send its counts is added, and the extra chunk hidden.
+fn asks_usage(job: &Job, wire: Wire) -> bool {
+    job.plan.usage == UsageMode::Always && job.stream && matches!(wire, Wire::Chat | Wire::Completions)
+}
+
+/// How the stream of this hop is read.
+pub fn setup(job: &Job, hop: &Hop, wire: Wire) -> Setup {
+    let asked = match &job.shape {
+        Shape::Json(envelope) => envelope.usage_param(&job.body).is_none(),
+        Shape::Form(_) => true,
+    };
+    Setup {
+        wire,
+        family: job.route.family(),
+        rules: job.plan.stream,
+        mode: if asks_usage(job, wire) { RelayMode::Inspect } else { job.plan.stream.relay },
+        hide_usage: asks_usage(job, wire) && !asked,
+        voice: translates(&job.route, wire).then(|| voice(job, hop)),
+    }
+}
+
+/// What an encoder of the client's family must know that the answer does not say.
+pub fn voice(job: &Job, hop: &Hop) -> Voice {
+    let (include_usage, request) = match &job.shape {
+        Shape::Json(envelope) => {
+            let request = (job.route == Route::Responses)
+                .then(|| serde_json::from_slice(&envelope.cleaned(&job.body, &[])).ok())
+                .flatten();
+            (envelope.usage_param(&job.body).is_none(), request)
+        }
+        Shape::Form(_) => (false, None),
+    };
+    let legacy_functions = match &job.shape {
+        Shape::Json(envelope) => envelope.value(&job.body, "functions").is_some(),
+        Shape::Form(_) => false,
+    };
+    Voice {
+        request_id: job.request_id.clone(),
+        model: hop.target.to_string(),
+        created: job.started.0 / 1000,
+        include_usage,
+        legacy_functions,
+        request,
+    }
+}
+
+/// Everything but authentication.
+fn dress(headers: &Headers, job: &Job, ready: &Ready, wire: Wire) {
+    let anthropic = matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict);
+    match anthropic || job.route == Route::CountTokens {
+        true => {
+            if !headers.has("anthropic-version").unwrap_or(false) {
+                let _ = headers.set("anthropic-version", ANTHROPIC_VERSION);
+            }
+        }
+        false => {
+            let _ = headers.delete("anthropic-version");
+            let _ = headers.delete("anthropic-beta");
+        }
+    }
+    if let Shape::Json(_) = job.shape {
+        let _ = headers.set("content-type", "application/json");
+    }
+    if matches!(wire, Wire::Invoke | Wire::Converse) {
+        let kind = if job.stream { "application/vnd.amazon.eventstream" } else { "application/json" };
+        let _ = headers.set("accept", kind);
+    }
+    for (name, value) in &ready.provider.headers {
+        let _ = headers.set(name, value);
+    }
+    let _ = headers.set("cdn-loop", CDN_LOOP);
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn authenticate(
+    headers: &Headers,
+    job: &Job,
+    hop: &Hop,
+    ready: &Ready,
+    wire: Wire,
+    credential: Option<&Credential>,
+    url: &str,
+    body: &[u8],
+) -> Result<(), Failure> {
+    let auth = match credential.map(|credential| credential.slot) {
+        Some(crate::domain::outcome::KeySlot::Own) => ready.provider.own_auth(wire),
+        Some(crate::domain::outcome::KeySlot::Managed) | None => ready.provider.auth(wire),
+    };
+    let refused = |error| Failure::new(Class::Auth, message_of(&error));
+    match (auth, credential.map(|credential| &credential.kind)) {
+        (Auth::None, _) | (_, None | Some(Kind::None)) => Ok(()),
+        (Auth::Header { name, scheme }, Some(Kind::Key(key))) => {
+            let value = match scheme {
+                Some(scheme) => format!("{scheme} {key}"),
+                None => key.clone(),
+            };
+            headers.set(&name, &value).map_err(refused)
+        }
+        (Auth::Aws, Some(Kind::Key(key))) => headers.set("authorization", &format!("Bearer {key}")).map_err(refused),
+        (Auth::Aws, Some(Kind::Aws(credentials))) => {
+            let vars = |name: &str| super::bindings::text(&job.env, name);
+            let region = ready.provider.region(hop.target.region.as_deref(), vars).unwrap_or_default();
+            sign(headers, url, body, credentials, &region).map_err(refused)
+        }
+        (Auth::Google, Some(Kind::Key(key))) => {
+            let token = vertex::access_token(key).await?;
+            headers.set("authorization", &format!("Bearer {token}")).map_err(refused)
+        }
+        (Auth::Header { .. } | Auth::Google, Some(Kind::Aws(_))) => {
+            Err(Failure::new(Class::Auth, "this provider takes no AWS credentials"))
+        }
+    }
+}
+
+/// Signs a Bedrock call. Anew for each try: the signature holds the time.
+fn sign(
+    headers: &Headers,
+    url: &str,
+    body: &[u8],
+    credentials: &sigv4::Credentials,
+    region: &str,
+) -> Result<(), wasm_bindgen::JsValue> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let body_sha256 = sigv4::hex_sha256(body);
+    let request = sigv4::Request {
+        method: "POST",
+        host,
+        path,
+        query,
+        headers: &[("content-type", "application/json")],
+        body_sha256: &body_sha256,
+    };
+    for (name, value) in sigv4::sign(&request, credentials, region, "bedrock", glue::now()) {
+        headers.set(&name, &value)?;
+    }
+    Ok(())
+}
