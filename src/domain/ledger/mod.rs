@@ -2,5 +2,6 @@
 //! `cell.rs` and `histogram.rs`), what is asked and answered (`query.rs`, `answer.rs`), and how caller and Durable Object
 //! speak (`protocol.rs`).
 
+pub mod account;
 pub mod batch;
 pub mod row;

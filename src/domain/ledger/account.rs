@@ -1,0 +1,163 @@
+//! From what a request went through to the row that is recorded of it: tokens counted or estimated, cost, and what a failed
+//! attempt may have cost upstream all the same.
+
+use super::row::{AttemptRow, Billed, OK, Tokens};
+use crate::domain::chain::{Attempt, Standing, TrailEntry, What};
+use crate::domain::outcome::{Class, Failure};
+use crate::domain::time::{Instant, Span};
+use crate::domain::usage::Usage;
+
+/// Longest reason that is kept, in characters.
+const REASON_CHARS: usize = 200;
+/// Characters of text to a token, for estimates: within a factor of two for prose and code in Latin script.
+const CHARS_PER_TOKEN: u64 = 4;
+
+/// What a model's tokens cost, in US dollars per million; zero where unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Price {
+    pub input: f64,
+    pub output: f64,
+    /// Of cached input; the price of input where unknown.
+    pub cached_input: Option<f64>,
+}
+
+/// What was measured of one attempt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// What the upstream said of its tokens.
+    pub usage: Option<Usage>,
+    /// Characters of content seen of it.
+    pub content_chars: u64,
+    /// To the first content, in ms from the call.
+    pub ttft_ms: Option<u64>,
+    pub price: Price,
+}
+
+/// What became of the attempt that serves, after its commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct After<'a> {
+    /// From the call to the end of the answer.
+    pub elapsed: Span,
+    /// How a committed stream broke.
+    pub broke: Option<&'a Failure>,
+}
+
+/// The row of one entry of the trail. `prompt_bytes` is the size of the client's body, for estimates; `redact` cleans what
+/// an upstream wrote.
+pub fn attempt_row(
+    seq: u32,
+    entry: &TrailEntry,
+    measured: &Measured,
+    after: Option<&After<'_>>,
+    prompt_bytes: usize,
+    redact: &dyn Fn(&str) -> String,
+) -> AttemptRow {
+    let row = AttemptRow { seq, at: entry.at.0, model: entry.target.to_string(), ..AttemptRow::default() };
+    match &entry.what {
+        What::Skip(skip) => AttemptRow {
+            outcome: skip.name().to_owned(),
+            reason: skip.detail().map(|detail| short(detail)).unwrap_or_default(),
+            ..row
+        },
+        What::Call(attempt) => {
+            let failure = match (&attempt.standing, after) {
+                (Standing::Failed(failure), _) => Some(failure),
+                (Standing::Served, Some(after)) => after.broke,
+                (Standing::Served | Standing::InFlight, _) => None,
+            };
+            let served = matches!(attempt.standing, Standing::Served);
+            let row = AttemptRow {
+                call: true,
+                key: attempt.slot.name().to_owned(),
+                status: status(attempt),
+                headers_ms: attempt.headers.map(|(at, _)| at.since(entry.at).0),
+                ttft_ms: measured.ttft_ms,
+                ms: elapsed(attempt, entry.at, after).0,
+                committed: served,
+                ..row
+            };
+            let row = told(row, failure, redact);
+            spent(row, failure, measured, prompt_bytes)
+        }
+    }
+}
+
+fn status(attempt: &Attempt) -> Option<u16> {
+    match &attempt.standing {
+        Standing::Failed(failure) => failure.status.or(attempt.headers.map(|(_, status)| status)),
+        Standing::Served | Standing::InFlight => attempt.headers.map(|(_, status)| status),
+    }
+}
+
+fn elapsed(attempt: &Attempt, began: Instant, after: Option<&After<'_>>) -> Span {
+    match (&attempt.standing, after) {
+        (Standing::Served, Some(after)) => after.elapsed,
+        (_, _) => attempt.ended.map_or(Span::ZERO, |ended| ended.since(began)),
+    }
+}
+
+fn told(row: AttemptRow, failure: Option<&Failure>, redact: &dyn Fn(&str) -> String) -> AttemptRow {
+    match failure {
+        None => AttemptRow { outcome: OK.to_owned(), ..row },
+        Some(failure) => AttemptRow {
+            outcome: failure.class.name().to_owned(),
+            phase: failure.phase.map(|phase| phase.name().to_owned()),
+            code: failure.code.as_deref().map(|code| short(&redact(code))),
+            reason: short(&redact(&failure.reason)),
+            ..row
+        },
+    }
+}
+
+/// Tokens, cost and whether the upstream may have charged for it.
+fn spent(row: AttemptRow, failure: Option<&Failure>, measured: &Measured, prompt_bytes: usize) -> AttemptRow {
+    let tokens = match (&measured.usage, failure) {
+        (Some(usage), _) => {
+            Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated: false }
+        }
+        (None, Some(failure)) if !may_have_run(failure, measured) => return AttemptRow { billed: Billed::No, ..row },
+        (None, _) => Tokens {
+            input: (prompt_bytes as u64).div_ceil(CHARS_PER_TOKEN),
+            output: measured.content_chars.div_ceil(CHARS_PER_TOKEN),
+            cached: 0,
+            estimated: true,
+        },
+    };
+    let billed = match failure {
+        None => Billed::Yes,
+        Some(_) => Billed::Maybe,
+    };
+    AttemptRow { cost_micro_usd: cost(tokens, measured.price), tokens, billed, ..row }
+}
+
+/// Whether the model may have worked before the attempt failed: it had answered with a 200, or was given up unheard.
+fn may_have_run(failure: &Failure, measured: &Measured) -> bool {
+    match failure.class {
+        Class::Timeout | Class::Interrupted | Class::Cancelled | Class::Malformed => true,
+        Class::RateLimited
+        | Class::QuotaExhausted
+        | Class::Overloaded
+        | Class::ServerError
+        | Class::Unreachable
+        | Class::Auth
+        | Class::Forbidden
+        | Class::NotFound
+        | Class::ContextLength
+        | Class::ContentPolicy
+        | Class::Unsupported
+        | Class::InvalidRequest => measured.content_chars > 0,
+    }
+}
+
+fn cost(tokens: Tokens, price: Price) -> u64 {
+    let fresh = tokens.input.saturating_sub(tokens.cached) as f64;
+    let cached = tokens.cached.min(tokens.input) as f64;
+    let usd_per_million =
+        fresh * price.input + cached * price.cached_input.unwrap_or(price.input) + tokens.output as f64 * price.output;
+    // Dollars per million tokens are millionths of a dollar per token.
+    usd_per_million.max(0.0).round() as u64
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(REASON_CHARS).collect()
+}
