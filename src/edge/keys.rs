@@ -111,7 +111,8 @@ fn missing(env: &Env, hop: &Hop, provider: &Provider, slots: &[KeySlot]) -> Skip
     match slots.contains(&KeySlot::Managed) {
         true => {
             let has = |secret: &str| text(env, secret).is_some();
-            let secret = provider.missing_secret(hop.target.region.as_deref(), has).unwrap_or_else(|| "a secret".into());
+            let secret =
+                provider.missing_secret(hop.target.region.as_deref(), has).unwrap_or_else(|| "a secret".into());
             Skip::NoKey { slot: KeySlot::Managed, missing: secret }
         }
         false => Skip::NoKey { slot: KeySlot::Own, missing: format!("x-understudy-key-{name}") },

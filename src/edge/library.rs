@@ -44,7 +44,10 @@ enum PolicyCopy {
 enum ProviderCopy {
     /// Neither built in nor configured.
     Missing,
-    Good { provider: Rc<Provider>, version: Option<Rc<str>> },
+    Good {
+        provider: Rc<Provider>,
+        version: Option<Rc<str>>,
+    },
     Bad(String),
 }
 
@@ -133,7 +136,9 @@ impl Library {
     pub fn world<T>(&self, with: impl FnOnce(World<'_>) -> T) -> T {
         with(World {
             default_provider: &self.default_provider,
-            provider: &|name| matches!(self.providers.get(name), Some(ProviderCopy::Good { .. } | ProviderCopy::Bad(_))),
+            provider: &|name| {
+                matches!(self.providers.get(name), Some(ProviderCopy::Good { .. } | ProviderCopy::Bad(_)))
+            },
             policy: &|name| match self.policies.get(name) {
                 Some(PolicyCopy::Good { file, .. }) => Lookup::Found(file.clone()),
                 Some(PolicyCopy::Bad(message)) => Lookup::Bad(message.clone()),
@@ -153,16 +158,16 @@ impl Library {
             PolicyCopy::Good { file, version, stale } => Some(self.resolve(name, file).map(|tree| Stored {
                 tree,
                 version: version.clone(),
-                stale: *stale || self.policies.values().any(|copy| matches!(copy, PolicyCopy::Good { stale: true, .. })),
+                stale: *stale
+                    || self.policies.values().any(|copy| matches!(copy, PolicyCopy::Good { stale: true, .. })),
             })),
         }
     }
 
     fn resolve(&self, name: &str, file: &PolicyFile) -> Result<Rc<Tree>, String> {
         let versions = self.fingerprint();
-        let known = RESOLVED.with_borrow(|all| {
-            all.get(name).filter(|(known, _)| *known == versions).map(|(_, tree)| tree.clone())
-        });
+        let known = RESOLVED
+            .with_borrow(|all| all.get(name).filter(|(known, _)| *known == versions).map(|(_, tree)| tree.clone()));
         if let Some(tree) = known {
             return Ok(tree);
         }

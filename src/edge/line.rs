@@ -33,8 +33,8 @@ impl Line {
     /// # Errors
     /// The platform gives no controller (it always does).
     pub fn open() -> Result<Line, Failure> {
-        let controller = web_sys::AbortController::new()
-            .map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))?;
+        let controller =
+            web_sys::AbortController::new().map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))?;
         Ok(Line { controller, sent_at: glue::now(), live: Cell::new(true) })
     }
 

@@ -2,9 +2,10 @@
 
 pub mod bindings;
 pub mod body;
+pub mod breakers;
 pub mod documents;
 pub mod glue;
 pub mod keys;
 pub mod library;
-pub mod recorder;
 pub mod line;
+pub mod recorder;

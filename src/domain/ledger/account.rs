@@ -112,9 +112,7 @@ fn told(row: AttemptRow, failure: Option<&Failure>, redact: &dyn Fn(&str) -> Str
 /// Tokens, cost and whether the upstream may have charged for it.
 fn spent(row: AttemptRow, failure: Option<&Failure>, measured: &Measured, prompt_bytes: usize) -> AttemptRow {
     let tokens = match (&measured.usage, failure) {
-        (Some(usage), _) => {
-            Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated: false }
-        }
+        (Some(usage), _) => Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated: false },
         (None, Some(failure)) if !may_have_run(failure, measured) => return AttemptRow { billed: Billed::No, ..row },
         (None, _) => Tokens {
             input: (prompt_bytes as u64).div_ceil(CHARS_PER_TOKEN),
