@@ -9,9 +9,8 @@
 //! ```
 
 pub mod admin;
-//mod api;
+mod api;
 mod cors;
-//mod models;
 pub mod reply;
 
 use crate::domain::refusal::Refusal;

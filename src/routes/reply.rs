@@ -1,10 +1,9 @@
 //! A response in the making. Bodies of our own are bytes; upstream bodies never pass through here.
 
-use crate::domain::error;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 use serde::Serialize;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, Response, ResponseInit};
 
 /// Status, headers and a body of our own.
@@ -32,7 +31,7 @@ impl Reply {
 
     /// A refusal in the family's own error shape.
     pub fn refusal(family: Family, refusal: &Refusal, request_id: Option<&str>) -> Reply {
-        let body = error::refusal_body(family, refusal, request_id);
+        let body = refusal.body(family, request_id);
         Reply::bytes(refusal.status, "application/json", body)
     }
 
