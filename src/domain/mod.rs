@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod breaker;
+pub mod catalogue;
 pub mod chain;
 pub mod classify;
 pub mod crypto;

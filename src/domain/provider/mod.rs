@@ -308,13 +308,25 @@ pub fn is_claude(model: &str) -> bool {
 
 fn region_of(row: &Row, region: Option<&str>, vars: &impl Fn(&str) -> Option<String>) -> Option<String> {
     let (default, variable) = row.region?;
-    let named = region.filter(|region| row.dialect != Dialect::Bedrock || is_aws_region(region));
+    let named = match row.dialect {
+        Dialect::Bedrock => region.and_then(aws_region),
+        Dialect::OpenAi | Dialect::Anthropic | Dialect::Azure | Dialect::Vertex => region,
+    };
     Some(named.map(str::to_owned).or_else(|| vars(variable)).unwrap_or_else(|| default.to_owned()))
 }
 
-/// `eu-central-1` is a place to call; `global`, `eu` and the like are profiles that some place serves.
-fn is_aws_region(region: &str) -> bool {
-    region.matches('-').count() >= 2
+/// Where to call for a region of Bedrock: `eu-central-1` is a place, `eu` is a profile that some place serves, `global`
+/// one that every place serves.
+fn aws_region(region: &str) -> Option<&str> {
+    match region {
+        "global" => None,
+        "us" => Some("us-east-1"),
+        "eu" => Some("eu-central-1"),
+        "jp" => Some("ap-northeast-1"),
+        "au" => Some("ap-southeast-2"),
+        "apac" => Some("ap-southeast-1"),
+        place => Some(place),
+    }
 }
 
 fn fill(
