@@ -27,7 +27,7 @@ pub use trail::{Attempt, Standing, TrailEntry, What, reason};
 use crate::domain::backoff::Dice;
 use crate::domain::breaker::Handle;
 use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Skip};
-use crate::domain::policy::{Plan, Verdict};
+use crate::domain::policy::{Consent, Plan, Verdict};
 use crate::domain::time::{Instant, Span};
 
 /// Attempts of one request, whatever its policy says.
@@ -290,6 +290,12 @@ impl Chain {
     /// When the request must be over.
     pub const fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Whether hops were passed over because the caller did not agree to leave the first one, and could have.
+    pub fn lacks_consent(&self) -> bool {
+        let asks = self.plan.consent == Consent::Ask && !self.leave.consented && !self.leave.forbidden;
+        asks && self.trail.iter().any(|entry| matches!(entry.what, What::Skip(Skip::Consent)))
     }
 
     /// The breaker of the call of this id, to tell of what happens after the commit.

@@ -1,0 +1,153 @@
+//! Error bodies and error events, in each family's shape.
+//!
+//! ```text
+//! chat, responses   {"error": {"message", "type", "param", "code"[, "request_id", "attempts"]}}
+//! messages          {"type": "error", "error": {"type", "message"[, "code", "attempts"]}, "request_id"}
+//! ```
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::classify::ErrorBody;
+use crate::domain::outcome::{Class, Failure};
+use crate::domain::route::Family;
+use crate::domain::sse;
+
+/// The content of an error of our own.
+pub struct Said<'a> {
+    /// OpenAI's `type`; Anthropic's goes by the status.
+    pub kind: &'a str,
+    pub message: &'a str,
+    pub code: Option<&'a str>,
+    pub param: Option<&'a str>,
+    /// Every attempt and skip, when the chain ran out.
+    pub attempts: Option<Value>,
+}
+
+/// An error of our own.
+pub fn body(family: Family, status: u16, said: &Said<'_>, request_id: &str) -> Vec<u8> {
+    let value = match family {
+        Family::Chat | Family::Responses => {
+            let mut error = openai(said);
+            error.insert("request_id".to_owned(), Value::from(request_id));
+            if let Some(attempts) = &said.attempts {
+                error.insert("attempts".to_owned(), attempts.clone());
+            }
+            json!({ "error": error })
+        }
+        Family::Messages => {
+            let mut error = Map::new();
+            error.insert("type".to_owned(), Value::from(anthropic_type(status)));
+            error.insert("message".to_owned(), Value::from(said.message));
+            error.insert("code".to_owned(), Value::from(said.code));
+            if let Some(attempts) = &said.attempts {
+                error.insert("attempts".to_owned(), attempts.clone());
+            }
+            json!({ "type": "error", "error": error, "request_id": request_id })
+        }
+    };
+    value.to_string().into_bytes()
+}
+
+/// The error body of one upstream, in the client's dialect: as it is, where it has that shape already.
+pub fn upstream(family: Family, status: u16, target: &str, failure: &Failure, request_id: &str) -> Vec<u8> {
+    let bytes = failure.body.as_deref().unwrap_or_default();
+    let value = serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
+    if speaks(family, &value) {
+        return bytes.to_vec();
+    }
+    let parsed = ErrorBody::parse(bytes);
+    let message = if parsed.message.is_empty() { format!("{target}: {}", failure.reason) } else { parsed.message };
+    let code = failure.code.as_deref().unwrap_or(failure.class.name());
+    let said = Said {
+        kind: parsed.kind.as_deref().unwrap_or("upstream_error"),
+        message: &message,
+        code: Some(parsed.code.as_deref().unwrap_or(code)),
+        param: parsed.param.as_deref(),
+        attempts: None,
+    };
+    body(family, status, &said, request_id)
+}
+
+fn speaks(family: Family, value: &Value) -> bool {
+    let has_error = value.get("error").is_some_and(Value::is_object);
+    let is_envelope = value.get("type").and_then(Value::as_str) == Some("error");
+    match family {
+        Family::Chat | Family::Responses => has_error && !is_envelope,
+        Family::Messages => has_error && is_envelope,
+    }
+}
+
+fn openai(said: &Said<'_>) -> Map<String, Value> {
+    let mut error = Map::new();
+    error.insert("message".to_owned(), Value::from(said.message));
+    error.insert("type".to_owned(), Value::from(said.kind));
+    error.insert("param".to_owned(), Value::from(said.param));
+    error.insert("code".to_owned(), Value::from(said.code));
+    error
+}
+
+/// OpenAI's `type` for an error of ours with that status.
+pub const fn openai_type(status: u16) -> &'static str {
+    match status {
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+/// Anthropic's `type` for a status.
+pub const fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        408 | 504 | 524 => "timeout_error",
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        409 => "conflict_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        503 | 529 => "overloaded_error",
+        _ => "api_error",
+    }
+}
+
+/// Appends the error event that ends a broken stream in the client's dialect. `code` is `stream_interrupted`,
+/// `stream_timeout` or `stream_error`; `sequence` is the next `sequence_number` of a Responses stream.
+pub fn stream_error(family: Family, class: Class, code: &'static str, message: &str, sequence: u64, out: &mut Vec<u8>) {
+    let error = json!({"message": message, "type": "upstream_error", "code": code, "param": null});
+    match family {
+        Family::Chat => sse::write_json(out, "", &json!({ "error": error })),
+        Family::Responses => {
+            let event = json!({
+                "type": "error", "code": code, "message": message, "param": null, "sequence_number": sequence, "error": error,
+            });
+            sse::write_json(out, "error", &event);
+        }
+        Family::Messages => {
+            let kind = stream_type(class);
+            let event = json!({"type": "error", "error": {"type": kind, "message": message, "code": code}});
+            sse::write_json(out, "error", &event);
+        }
+    }
+}
+
+/// Anthropic's word for how a stream broke: only words that its clients know.
+const fn stream_type(class: Class) -> &'static str {
+    match class {
+        Class::RateLimited => "rate_limit_error",
+        Class::QuotaExhausted => "billing_error",
+        Class::Overloaded => "overloaded_error",
+        Class::Timeout => "timeout_error",
+        Class::Auth => "authentication_error",
+        Class::Forbidden => "permission_error",
+        Class::NotFound => "not_found_error",
+        Class::ContextLength | Class::ContentPolicy | Class::Unsupported | Class::InvalidRequest => {
+            "invalid_request_error"
+        }
+        Class::ServerError | Class::Unreachable | Class::Malformed | Class::Interrupted | Class::Cancelled => {
+            "api_error"
+        }
+    }
+}

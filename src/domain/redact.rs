@@ -1,0 +1,64 @@
+//! Keys never leave: what is written to a client, a log or the ledger passes here first.
+
+/// What stands in place of a key.
+const MASK: &str = "[redacted]";
+/// A known key is masked wherever it occurs, when it is at least so long: a shorter one would mask ordinary words.
+const EXACT_MIN: usize = 4;
+/// Key characters after a prefix that make it a key.
+const TAIL_MIN: usize = 8;
+/// What keys begin with. After `Bearer` comes a space.
+const PREFIXES: [&str; 5] = ["sk-", "us-", "AKIA", "AIza", "Bearer "];
+
+/// The text with every one of `keys`, and everything that looks like a key, masked.
+pub fn redact(text: &str, keys: &[&str]) -> String {
+    let mut clean = text.to_owned();
+    for key in keys.iter().filter(|key| key.len() >= EXACT_MIN) {
+        if clean.contains(key) {
+            clean = clean.replace(key, MASK);
+        }
+    }
+    mask_prefixed(&clean)
+}
+
+fn mask_prefixed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut before: Option<char> = None;
+    while let Some(first) = rest.chars().next() {
+        match key_at(rest).filter(|_| !before.is_some_and(char::is_alphanumeric)) {
+            Some((prefix, length)) => {
+                out.push_str(if prefix.ends_with(' ') { prefix } else { "" });
+                out.push_str(MASK);
+                rest = &rest[length..];
+                before = Some(']');
+            }
+            None => {
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
+                before = Some(first);
+            }
+        }
+    }
+    out
+}
+
+/// A key at the start of the text: its prefix and its length.
+fn key_at(text: &str) -> Option<(&'static str, usize)> {
+    let prefix = PREFIXES.into_iter().find(|prefix| starts_with(text, prefix))?;
+    let tail = text[prefix.len()..].bytes().take_while(|byte| is_key_byte(*byte, prefix)).count();
+    (tail >= TAIL_MIN).then_some((prefix, prefix.len() + tail))
+}
+
+/// Of the prefixes only `Bearer` is written in either case.
+fn starts_with(text: &str, prefix: &str) -> bool {
+    match prefix.ends_with(' ') {
+        true => text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
+        false => text.starts_with(prefix),
+    }
+}
+
+/// What follows `Bearer` may be any token; the other keys are letters, digits, `-` and `_`.
+fn is_key_byte(byte: u8, prefix: &str) -> bool {
+    let any_token = matches!(byte, b'.' | b'~' | b'+' | b'/' | b'=') && prefix.ends_with(' ');
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || any_token
+}
