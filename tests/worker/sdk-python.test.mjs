@@ -1,0 +1,57 @@
+// The official Python SDKs: they give a whole stream, and raise on a broken one.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { rig } from './rig.mjs';
+import { CUT, LEAD, STALL, answer, frames, sse } from './upstream.mjs';
+import { root } from './worker.mjs';
+
+const here = join(root, 'tests/worker/python');
+const venv = join(root, 'target/venv');
+const WORDS = ['one ', 'two ', 'three'];
+
+/** A virtual environment with the SDKs of requirements.txt, made once; the reason when there can be none. */
+function environment() {
+  if (spawnSync('python3', ['-c', 'import ensurepip, venv']).status !== 0) return 'python3 with venv is not installed (Debian: apt-get install python3-venv)';
+  const wanted = readFileSync(join(here, 'requirements.txt'), 'utf8');
+  const stamp = join(venv, 'requirements.txt');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
+  console.log('Installing the Python SDKs into target/venv (about 20 seconds, once)');
+  execFileSync('python3', ['-m', 'venv', '--clear', venv], { stdio: 'inherit' });
+  execFileSync(join(venv, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', join(here, 'requirements.txt')], { stdio: 'inherit' });
+  writeFileSync(stamp, wanted);
+  return false;
+}
+
+const skip = environment();
+if (skip) console.log(`Skipped: ${skip}`);
+const { worker, policy } = skip ? {} : await rig();
+
+async function draw(cases) {
+  const child = spawn(join(venv, 'bin/python'), [join(here, 'streams.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.end(JSON.stringify({ url: worker.url, cases }));
+  let text = '';
+  for await (const chunk of child.stdout) text += chunk;
+  return JSON.parse(text);
+}
+
+test('Python SDKs', { skip }, async () => {
+  const routes = ['chat', 'completions', 'responses', 'messages'];
+  const endings = { whole: null, cut: [CUT], stall: [STALL], end: [] };
+  const cases = [];
+  for (const route of routes) {
+    for (const [name, ending] of Object.entries(endings)) {
+      const script = ending ? sse(frames(route, WORDS).slice(0, LEAD[route] + 2), ...ending) : answer(WORDS);
+      const p = await policy([script], { timeouts: { idle_ms: 400 } }, { provider: route === 'messages' ? 'claude' : 'acme' });
+      cases.push({ name: `${route}, ${name}`, route, model: p.model, whole: ending === null });
+    }
+  }
+  const results = await draw(cases);
+  for (const [index, { name, whole }] of cases.entries()) {
+    const { said, error } = results[index];
+    if (whole) assert.deepEqual([said, error], [WORDS.join(''), null], name);
+    else assert.ok(error !== null && said === 'one two ', `${name}: said "${said}", error ${error}`);
+  }
+});
