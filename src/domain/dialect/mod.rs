@@ -19,6 +19,7 @@ pub mod decoder;
 pub mod ids;
 pub mod inband;
 pub mod json_text;
+pub mod media;
 pub mod messages;
 pub mod reply;
 pub mod responses;

@@ -3,4 +3,6 @@
 pub mod calls;
 pub mod decode;
 pub mod encode;
+pub mod request;
+pub mod turns;
 pub mod wire;

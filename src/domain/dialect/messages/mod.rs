@@ -2,4 +2,6 @@
 
 pub mod decode;
 pub mod encode;
+pub mod request;
+pub mod turns;
 pub mod wire;

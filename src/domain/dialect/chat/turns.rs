@@ -1,0 +1,187 @@
+//! The messages of a chat request as turns.
+//!
+//! ```text
+//! system, developer   leading: system; later: a turn of their own
+//! user                text, image_url, file
+//! assistant           content, refusal, tool_calls | function_call
+//! tool, function      a result, part of a user's turn
+//! ```
+
+use serde_json::Value;
+
+use crate::domain::dialect::Incompatible;
+use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::media;
+
+/// Reads the messages.
+///
+/// # Errors
+/// [`Incompatible`] with the path of what no chat API would take.
+pub fn read(conversation: &mut Conversation, messages: Option<&Value>) -> Result<(), Incompatible> {
+    let messages = messages.and_then(Value::as_array).ok_or_else(|| Incompatible("messages".to_owned()))?;
+    // The retired `function` role has no ids: they are counted out, and a result answers the latest call.
+    let mut functions = 0_usize;
+    for (n, message) in messages.iter().enumerate() {
+        let at = Place { n };
+        let role = message.get("role").and_then(Value::as_str).ok_or_else(|| at.bad("role"))?;
+        if present(message, "name").is_some() && role != "function" {
+            conversation.quality("messages.name");
+        }
+        match role {
+            "system" | "developer" => at.system(conversation, message)?,
+            "user" => {
+                let parts = at.content(conversation, message)?;
+                conversation.turns.push(Turn { role: Role::User, parts });
+            }
+            "assistant" => at.assistant(conversation, message, &mut functions)?,
+            "tool" => {
+                let id = message.get("tool_call_id").and_then(Value::as_str).ok_or_else(|| at.bad("tool_call_id"))?;
+                at.result(conversation, message, id.to_owned())?;
+            }
+            "function" => at.result(conversation, message, function_id(functions))?,
+            _ => return Err(at.bad("role")),
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    n: usize,
+}
+
+impl Place {
+    fn bad(self, field: &str) -> Incompatible {
+        Incompatible(format!("messages[{}].{field}", self.n))
+    }
+
+    fn system(self, conversation: &mut Conversation, message: &Value) -> Result<(), Incompatible> {
+        let parts = self.content(conversation, message)?;
+        match conversation.turns.is_empty() {
+            true => conversation.system.extend(parts),
+            false => conversation.turns.push(Turn { role: Role::System, parts }),
+        }
+        Ok(())
+    }
+
+    fn assistant(
+        self,
+        conversation: &mut Conversation,
+        message: &Value,
+        functions: &mut usize,
+    ) -> Result<(), Incompatible> {
+        let mut parts = self.content(conversation, message)?;
+        if let Some(refusal) = present(message, "refusal").and_then(Value::as_str) {
+            parts.push(Part::Text(refusal.to_owned()));
+        }
+        if present(message, "audio").is_some() {
+            conversation.semantic("audio");
+        }
+        if present(message, "reasoning_content").or(present(message, "reasoning")).is_some() {
+            conversation.quality("messages.reasoning_content");
+        }
+        for call in present(message, "tool_calls").and_then(Value::as_array).into_iter().flatten() {
+            match self.call(call)? {
+                Some(part) => parts.push(part),
+                None => conversation.semantic("custom_tools"),
+            }
+        }
+        if let Some(function) = present(message, "function_call") {
+            *functions = functions.saturating_add(1);
+            parts.push(self.function(function, function_id(*functions))?);
+        }
+        conversation.turns.push(Turn { role: Role::Assistant, parts });
+        Ok(())
+    }
+
+    fn call(self, call: &Value) -> Result<Option<Part>, Incompatible> {
+        let Some(function) = call.get("function") else { return Ok(None) };
+        let id = call.get("id").and_then(Value::as_str).ok_or_else(|| self.bad("tool_calls.id"))?;
+        self.function(function, id.to_owned()).map(Some)
+    }
+
+    fn function(self, function: &Value, id: String) -> Result<Part, Incompatible> {
+        let name = function.get("name").and_then(Value::as_str).ok_or_else(|| self.bad("tool_calls.function.name"))?;
+        let arguments = match function.get("arguments") {
+            Some(Value::String(json)) => json.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        };
+        Ok(Part::ToolCall { id, name: name.to_owned(), arguments })
+    }
+
+    fn result(self, conversation: &mut Conversation, message: &Value, id: String) -> Result<(), Incompatible> {
+        let parts = self.content(conversation, message)?;
+        let result = Part::ToolResult { id, parts, is_error: false };
+        conversation.turns.push(Turn { role: Role::User, parts: vec![result] });
+        Ok(())
+    }
+
+    fn content(self, conversation: &mut Conversation, message: &Value) -> Result<Vec<Part>, Incompatible> {
+        match message.get("content") {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(vec![Part::Text(text.clone())]),
+            Some(Value::Array(parts)) => {
+                let mut read = Vec::with_capacity(parts.len());
+                for (m, part) in parts.iter().enumerate() {
+                    if let Some(known) = self.part(conversation, part, m)? {
+                        read.push(known);
+                    }
+                    if part.get("prompt_cache_breakpoint").is_some_and(Value::is_object) {
+                        read.push(Part::CacheBreak(Cache::Short));
+                    }
+                }
+                Ok(read)
+            }
+            Some(_) => Err(self.bad("content")),
+        }
+    }
+
+    fn part(self, conversation: &mut Conversation, part: &Value, m: usize) -> Result<Option<Part>, Incompatible> {
+        let kind = part.get("type").and_then(Value::as_str);
+        let bad = |field: &str| self.bad(&format!("content[{m}].{field}"));
+        let text = |name: &str| part.get(name).and_then(Value::as_str);
+        match kind {
+            Some("text") => Ok(Some(Part::Text(text("text").ok_or_else(|| bad("text"))?.to_owned()))),
+            Some("refusal") => Ok(Some(Part::Text(text("refusal").ok_or_else(|| bad("refusal"))?.to_owned()))),
+            Some("image_url") => {
+                let image = part.get("image_url").ok_or_else(|| bad("image_url"))?;
+                let url = image.as_str().or_else(|| image.get("url").and_then(Value::as_str));
+                let source = url.and_then(media::source).ok_or_else(|| bad("image_url.url"))?;
+                let detail = image.get("detail").and_then(Value::as_str).map(str::to_owned);
+                Ok(Some(Part::Image { source, detail }))
+            }
+            Some("file") => Ok(file(conversation, part)),
+            Some("input_audio") => {
+                conversation.semantic("audio");
+                Ok(None)
+            }
+            Some(other) => {
+                conversation.semantic(other);
+                Ok(None)
+            }
+            None => Err(bad("type")),
+        }
+    }
+}
+
+/// A file with its data; one known by an id belongs to the account that made it.
+fn file(conversation: &mut Conversation, part: &Value) -> Option<Part> {
+    let text = |name: &str| part.pointer(&format!("/file/{name}")).and_then(Value::as_str);
+    let source = text("file_data").and_then(media::source).filter(|source| matches!(source, Source::Base64 { .. }));
+    match source {
+        Some(source) => Some(Part::Document { source, title: text("filename").map(str::to_owned) }),
+        None => {
+            conversation.semantic("files");
+            None
+        }
+    }
+}
+
+fn present<'a>(message: &'a Value, field: &str) -> Option<&'a Value> {
+    message.get(field).filter(|value| !value.is_null())
+}
+
+fn function_id(n: usize) -> String {
+    format!("call_fn_{n}")
+}

@@ -1,0 +1,35 @@
+//! Images and files as URLs with their data inside: `data:<type>;base64,<data>`.
+
+use crate::domain::dialect::conversation::Source;
+
+/// What an `image_url` or `file_data` holds: base64 data, or an address. Types are lower-case, `image/jpg` is `image/jpeg`.
+/// `None` for a data URL that is not base64.
+pub fn source(url: &str) -> Option<Source> {
+    let Some(rest) = strip_scheme(url) else { return Some(Source::Url(url.to_owned())) };
+    let (head, data) = rest.split_once(',')?;
+    let (media_type, base64) = head.split_once(';').unwrap_or((head, ""));
+    let is_base64 = base64.split(';').any(|word| word.eq_ignore_ascii_case("base64"));
+    is_base64.then(|| Source::Base64 { media_type: media_type_of(media_type), data: data.to_owned() })
+}
+
+/// A source as an address again.
+pub fn url(source: &Source) -> Option<String> {
+    match source {
+        Source::Url(url) => Some(url.clone()),
+        Source::Base64 { media_type, data } => Some(format!("data:{media_type};base64,{data}")),
+        Source::Text(_) => None,
+    }
+}
+
+/// A media type in its one spelling.
+pub fn media_type_of(text: &str) -> String {
+    match text.trim().to_ascii_lowercase() {
+        jpg if jpg == "image/jpg" => "image/jpeg".to_owned(),
+        other => other,
+    }
+}
+
+fn strip_scheme(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_at_checked(5)?;
+    scheme.eq_ignore_ascii_case("data:").then_some(rest)
+}
