@@ -1,7 +1,18 @@
-//! The ledger's pure half: what is recorded (`row.rs`), how it travels (`batch.rs`), how it is folded (`rollup.rs` over
-//! `cell.rs` and `histogram.rs`), what is asked and answered (`query.rs`, `answer.rs`), and how caller and Durable Object
-//! speak (`protocol.rs`).
+//! The ledger's pure half.
+//!
+//! `row.rs` is what is recorded, `batch.rs` how it travels, `rollup.rs` how it is folded (into `cell.rs`, over
+//! `histogram.rs`), `query.rs` what may be asked, `listing.rs` and `analytics.rs` what is answered, `control.rs` what is kept
+//! of documents, spend and circuits, `protocol.rs` how caller and Durable Object speak.
 
 pub mod account;
+pub mod analytics;
 pub mod batch;
+pub mod cell;
+pub mod control;
+pub mod histogram;
+pub mod listing;
+pub mod protocol;
+pub mod query;
+pub mod rollup;
 pub mod row;
+pub mod when;

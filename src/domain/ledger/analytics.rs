@@ -1,0 +1,220 @@
+//! Analytics: the part that one shard counts, the merge of the parts, and the answer as `/admin/analytics` gives it.
+
+use crate::domain::ledger::cell::{Cell, OTHER, Spend, TargetCell};
+use crate::domain::ledger::histogram::Histogram;
+use crate::domain::ledger::query::AnalyticsQuery;
+use crate::domain::ledger::rollup::{DAY_VALUES, Dimension};
+use crate::domain::ledger::row::OK;
+use crate::domain::ledger::when::format_time;
+use crate::domain::time::Instant;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What one shard counted for a query.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// With its targets.
+    pub total: Cell,
+    /// By the start of each point, without targets.
+    pub series: BTreeMap<u64, Cell>,
+    /// Without targets.
+    pub policies: BTreeMap<String, Cell>,
+    /// By dimension's name, then value; without targets.
+    pub days: BTreeMap<String, BTreeMap<String, Cell>>,
+    /// More rows matched than were looked at.
+    #[serde(default)]
+    pub partial: bool,
+}
+
+impl Part {
+    /// Counts a cell of the counters by policy.
+    pub fn add_cell(&mut self, query: &AnalyticsQuery, at: Instant, policy: &str, cell: &Cell) {
+        if query.filter.policy.as_deref().is_some_and(|wanted| wanted != policy) {
+            return;
+        }
+        match &query.filter.target {
+            None => self.add(query, at, policy, cell),
+            Some(target) => self.add(query, at, policy, &cell.of_target(target)),
+        }
+    }
+
+    fn add(&mut self, query: &AnalyticsQuery, at: Instant, policy: &str, cell: &Cell) {
+        self.total.merge(cell);
+        self.series.entry(query.bucket.start(at).0).or_default().merge_requests(cell);
+        self.policies.entry(policy.to_owned()).or_default().merge_requests(cell);
+    }
+
+    /// Counts a cell of the counters by day towards the total, for a query of one value.
+    pub fn add_value(&mut self, query: &AnalyticsQuery, day: Instant, cell: &Cell) {
+        self.total.merge(cell);
+        self.series.entry(query.bucket.start(day).0).or_default().merge_requests(cell);
+    }
+
+    /// Counts a cell of the counters by day as a line of its dimension's table.
+    pub fn add_day(&mut self, dimension: Dimension, value: &str, cell: &Cell) {
+        let lines = self.days.entry(dimension.name().to_owned()).or_default();
+        bounded(lines, value).merge_requests(cell);
+    }
+
+    /// Adds another shard's.
+    pub fn merge(&mut self, other: &Part) {
+        self.total.merge(&other.total);
+        self.partial |= other.partial;
+        for (at, cell) in &other.series {
+            self.series.entry(*at).or_default().merge(cell);
+        }
+        for (policy, cell) in &other.policies {
+            self.policies.entry(policy.clone()).or_default().merge(cell);
+        }
+        for (dimension, values) in &other.days {
+            let lines = self.days.entry(dimension.clone()).or_default();
+            for (value, cell) in values {
+                bounded(lines, value).merge(cell);
+            }
+        }
+    }
+
+    /// The answer.
+    pub fn answer(&self, query: &AnalyticsQuery) -> Value {
+        let mut answer = json!({
+            "from": format_time(query.from),
+            "to": format_time(query.to),
+            "bucket": query.bucket.name(),
+            "totals": totals(&self.total),
+            "targets": self.targets(query),
+            "series": self.points(query),
+            "policies": lines(&self.policies, query.lines),
+        });
+        for dimension in Dimension::ALL {
+            let values = self.days.get(dimension.name());
+            answer[format!("{}s", dimension.name())] = values.map_or(json!([]), |values| lines(values, query.lines));
+        }
+        if self.partial {
+            answer["partial"] = Value::Bool(true);
+        }
+        answer
+    }
+
+    fn targets(&self, query: &AnalyticsQuery) -> Value {
+        let mut targets: Vec<_> = self.total.targets.iter().collect();
+        targets.sort_by_key(|(model, target)| (std::cmp::Reverse(target.attempts()), model.as_str()));
+        targets.into_iter().take(query.lines).map(|(model, target)| target_line(model, target)).collect()
+    }
+
+    /// Every point of the range, those without a request too, so that a chart needs to fill nothing in.
+    fn points(&self, query: &AnalyticsQuery) -> Value {
+        let step = query.bucket.span().0;
+        let (first, last) = (query.bucket.start(query.from).0, query.bucket.start(query.to).0);
+        let empty = Cell::default();
+        let point = |at: u64| {
+            let mut line = Map::new();
+            line.insert("at".into(), format_time(Instant(at)).into());
+            counts(&mut line, self.series.get(&at).unwrap_or(&empty));
+            Value::Object(line)
+        };
+        (first..=last).step_by(step as usize).map(point).collect()
+    }
+}
+
+/// Keeps a table to its bound: further values are counted as `other`.
+fn bounded<'a>(lines: &'a mut BTreeMap<String, Cell>, value: &str) -> &'a mut Cell {
+    let fits = lines.contains_key(value) || (lines.len() as u64) < DAY_VALUES;
+    lines.entry(if fits { value } else { OTHER }.to_owned()).or_default()
+}
+
+fn totals(cell: &Cell) -> Value {
+    let mut line = Map::new();
+    counts(&mut line, cell);
+    line.insert("outcomes".into(), json!(cell.outcomes));
+    Value::Object(line)
+}
+
+/// The busiest first; what exceeds the page is merged into `other`.
+fn lines(cells: &BTreeMap<String, Cell>, most: usize) -> Value {
+    let mut sorted: Vec<_> = cells.iter().collect();
+    sorted.sort_by_key(|(name, cell)| (std::cmp::Reverse(cell.requests), name.as_str()));
+    let shown = if sorted.len() > most { most.saturating_sub(1) } else { sorted.len() };
+    let mut all: Vec<Value> = sorted.iter().take(shown).map(|(name, cell)| named(name, cell)).collect();
+    if sorted.len() > shown {
+        let mut rest = Cell::default();
+        sorted.iter().skip(shown).for_each(|(_, cell)| rest.merge(cell));
+        all.push(named(OTHER, &rest));
+    }
+    Value::Array(all)
+}
+
+fn named(name: &str, cell: &Cell) -> Value {
+    let mut line = Map::new();
+    line.insert("name".into(), name.into());
+    counts(&mut line, cell);
+    Value::Object(line)
+}
+
+fn counts(line: &mut Map<String, Value>, cell: &Cell) {
+    line.insert("requests".into(), cell.requests.into());
+    line.insert("succeeded".into(), cell.succeeded.into());
+    line.insert("success_rate".into(), rate(cell.succeeded, cell.requests));
+    line.insert("fallbacks".into(), cell.fallbacks.into());
+    line.insert("fallback_rate".into(), rate(cell.fallbacks, cell.requests));
+    line.insert("degraded".into(), cell.degraded.into());
+    line.insert("attempts".into(), cell.attempts.into());
+    line.insert("tokens".into(), tokens(&cell.spend));
+    line.insert("cost_usd".into(), usd(cell.spend.micro_usd));
+    line.insert("wasted_usd".into(), usd(cell.wasted_micro_usd));
+    line.insert("wasted_tokens".into(), cell.wasted_tokens.into());
+    percentiles(line, "", &cell.ms);
+    percentiles(line, "ttft_", &cell.ttft);
+}
+
+fn percentiles(line: &mut Map<String, Value>, prefix: &str, histogram: &Histogram) {
+    for percent in [50, 90, 99] {
+        line.insert(format!("{prefix}p{percent}_ms"), json!(histogram.percentile(percent)));
+    }
+}
+
+fn target_line(model: &str, target: &TargetCell) -> Value {
+    let (mut ms, mut ttft, mut spend, mut wasted) =
+        (Histogram::default(), Histogram::default(), Spend::default(), 0u64);
+    for (class, part) in &target.classes {
+        ms.merge(&part.ms);
+        ttft.merge(&part.ttft);
+        match class.as_str() {
+            OK => spend.merge(part.spend),
+            _ => wasted = wasted.saturating_add(part.spend.micro_usd),
+        }
+    }
+    let mut line = Map::new();
+    line.insert("model".into(), model.into());
+    line.insert("attempts".into(), target.attempts().into());
+    line.insert("requests".into(), target.requests.into());
+    line.insert("succeeded".into(), target.served.into());
+    line.insert("success_rate".into(), rate(target.served, target.attempts()));
+    line.insert("fallbacks".into(), target.fallbacks.into());
+    let outcomes: BTreeMap<&str, u64> =
+        target.classes.iter().map(|(class, part)| (class.as_str(), part.attempts)).collect();
+    line.insert("outcomes".into(), json!(outcomes));
+    line.insert("skips".into(), json!(target.skips));
+    line.insert("tokens".into(), tokens(&spend));
+    line.insert("cost_usd".into(), usd(spend.micro_usd));
+    line.insert("wasted_usd".into(), usd(wasted));
+    percentiles(&mut line, "", &ms);
+    percentiles(&mut line, "ttft_", &ttft);
+    Value::Object(line)
+}
+
+fn tokens(spend: &Spend) -> Value {
+    json!({"input": spend.input, "output": spend.output, "cached": spend.cached})
+}
+
+/// US dollars of millionths.
+pub fn usd(micro: u64) -> Value {
+    json!(micro as f64 / 1e6)
+}
+
+fn rate(part: u64, of: u64) -> Value {
+    match of {
+        0 => Value::Null,
+        of => json!(part as f64 / of as f64),
+    }
+}

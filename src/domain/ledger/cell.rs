@@ -1,0 +1,251 @@
+//! A cell: everything counted under one name (a policy, a workload, a group, a user, a key) in one minute, hour or day.
+//!
+//! Stored as JSON, pinned by `tests/fixtures/stored/cell.json`. Zeros and empty maps are left out; amounts of money are in
+//! millionths of a US dollar.
+//!
+//! ```text
+//! {"n": 12, "ok": 11, "fb": 3, "dg": 1, "tries": 16,    requests, answered, by a fallback, by a degraded hop; calls
+//!  "cost": 950, "waste": 40, "waste_tok": 0,       charged; what failed attempts may have cost; their tokens
+//!  "in": 900, "out": 310, "cached": 0,             tokens charged
+//!  "ms": [[31, 12]], "ttft": [[28, 4]],            of the requests
+//!  "ends": {"ok": 11, "timeout": 1},               final outcomes
+//!  "targets": {"openai/gpt-4o": {"n": 9, "ok": 8, "fb": 0, "ms": [[30, 8]],
+//!     "skips": {"breaker_open": 2},
+//!     "classes": {"ok": {"n": 8, "cost": 700, "in": 800, "out": 300, "ms": [[30, 8]], "ttft": [[28, 3]]},
+//!                 "overloaded": {"n": 1, "ms": [[12, 1]]}}}}}
+//! ```
+
+use crate::domain::ledger::histogram::Histogram;
+use crate::domain::ledger::row::{AttemptRow, OK, RequestRow, Tokens};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Targets that one cell tells apart; the rest are counted as [`OTHER`]. A plain model is any string a client sends.
+pub const CELL_TARGETS: usize = 500;
+/// The name under which what exceeds a bound is counted.
+pub const OTHER: &str = "other";
+
+/// Counters of requests, and of attempts by target and class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cell {
+    #[serde(rename = "n", skip_serializing_if = "zero")]
+    pub requests: u64,
+    #[serde(rename = "ok", skip_serializing_if = "zero")]
+    pub succeeded: u64,
+    /// Answered by another than the first hop.
+    #[serde(rename = "fb", skip_serializing_if = "zero")]
+    pub fallbacks: u64,
+    #[serde(rename = "dg", skip_serializing_if = "zero")]
+    pub degraded: u64,
+    /// Upstream calls.
+    #[serde(rename = "tries", skip_serializing_if = "zero")]
+    pub attempts: u64,
+    #[serde(flatten)]
+    pub spend: Spend,
+    #[serde(rename = "waste", skip_serializing_if = "zero")]
+    pub wasted_micro_usd: u64,
+    #[serde(rename = "waste_tok", skip_serializing_if = "zero")]
+    pub wasted_tokens: u64,
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
+    pub ms: Histogram,
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
+    pub ttft: Histogram,
+    #[serde(rename = "ends", skip_serializing_if = "BTreeMap::is_empty")]
+    pub outcomes: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, TargetCell>,
+}
+
+/// One target within a cell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetCell {
+    /// Requests that called it at least once.
+    #[serde(rename = "n", skip_serializing_if = "zero")]
+    pub requests: u64,
+    /// Of these, those that it answered.
+    #[serde(rename = "ok", skip_serializing_if = "zero")]
+    pub served: u64,
+    /// Of those, the ones where it was not the first hop.
+    #[serde(rename = "fb", skip_serializing_if = "zero")]
+    pub fallbacks: u64,
+    /// Times that it was passed over, by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub skips: BTreeMap<String, u64>,
+    /// Attempts by class.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<String, ClassCell>,
+}
+
+/// Attempts at one target that ended in one class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClassCell {
+    #[serde(rename = "n", skip_serializing_if = "zero")]
+    pub attempts: u64,
+    /// Charged for `ok`, else what may have been wasted.
+    #[serde(flatten)]
+    pub spend: Spend,
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
+    pub ms: Histogram,
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
+    pub ttft: Histogram,
+}
+
+/// Tokens and their price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spend {
+    #[serde(rename = "cost", skip_serializing_if = "zero")]
+    pub micro_usd: u64,
+    #[serde(rename = "in", skip_serializing_if = "zero")]
+    pub input: u64,
+    #[serde(rename = "out", skip_serializing_if = "zero")]
+    pub output: u64,
+    #[serde(skip_serializing_if = "zero")]
+    pub cached: u64,
+}
+
+fn zero(n: &u64) -> bool {
+    *n == 0
+}
+
+fn add(sum: &mut u64, n: u64) {
+    *sum = sum.saturating_add(n);
+}
+
+fn add_all(sums: &mut BTreeMap<String, u64>, others: &BTreeMap<String, u64>) {
+    for (name, n) in others {
+        add(sums.entry(name.clone()).or_default(), *n);
+    }
+}
+
+impl Spend {
+    /// Of tokens at a cost.
+    pub fn of(tokens: Tokens, micro_usd: u64) -> Spend {
+        Spend { micro_usd, input: tokens.input, output: tokens.output, cached: tokens.cached }
+    }
+
+    /// Adds another's.
+    pub fn merge(&mut self, other: Spend) {
+        add(&mut self.micro_usd, other.micro_usd);
+        add(&mut self.input, other.input);
+        add(&mut self.output, other.output);
+        add(&mut self.cached, other.cached);
+    }
+}
+
+impl Cell {
+    /// Counts a request with all its attempts and skips.
+    pub fn record(&mut self, row: &RequestRow) {
+        add(&mut self.requests, 1);
+        add(&mut self.succeeded, u64::from(row.succeeded()));
+        add(&mut self.fallbacks, u64::from(row.fallback));
+        add(&mut self.degraded, u64::from(row.degraded));
+        add(&mut self.attempts, row.calls() as u64);
+        self.spend.merge(Spend::of(row.tokens(), row.cost_micro_usd()));
+        add(&mut self.wasted_micro_usd, row.wasted_micro_usd());
+        for attempt in row.attempts.iter().filter(|attempt| attempt.call && !attempt.succeeded()) {
+            add(&mut self.wasted_tokens, attempt.tokens.input.saturating_add(attempt.tokens.output));
+        }
+        self.ms.add(row.ms);
+        row.ttft_ms.into_iter().for_each(|ms| self.ttft.add(ms));
+        add(self.outcomes.entry(row.outcome.clone()).or_default(), 1);
+        for (i, attempt) in row.attempts.iter().enumerate() {
+            let target = self.target(&attempt.model);
+            let again = row.attempts[..i].iter().any(|earlier| earlier.call && earlier.model == attempt.model);
+            target.record(attempt, row.fallback, again);
+        }
+    }
+
+    fn target(&mut self, model: &str) -> &mut TargetCell {
+        let fits = self.targets.contains_key(model) || self.targets.len() < CELL_TARGETS;
+        self.targets.entry(if fits { model } else { OTHER }.to_owned()).or_default()
+    }
+
+    /// Adds all that another counted.
+    pub fn merge(&mut self, other: &Cell) {
+        self.merge_requests(other);
+        for (model, theirs) in &other.targets {
+            self.target(model).merge(theirs);
+        }
+    }
+
+    /// The same without the targets, for points of a series and lines of a table.
+    pub fn merge_requests(&mut self, other: &Cell) {
+        add(&mut self.requests, other.requests);
+        add(&mut self.succeeded, other.succeeded);
+        add(&mut self.fallbacks, other.fallbacks);
+        add(&mut self.degraded, other.degraded);
+        add(&mut self.attempts, other.attempts);
+        self.spend.merge(other.spend);
+        add(&mut self.wasted_micro_usd, other.wasted_micro_usd);
+        add(&mut self.wasted_tokens, other.wasted_tokens);
+        self.ms.merge(&other.ms);
+        self.ttft.merge(&other.ttft);
+        add_all(&mut self.outcomes, &other.outcomes);
+    }
+
+    /// What it says of one target alone: requests that called it, answered by it, its attempts' times and spend.
+    pub fn of_target(&self, model: &str) -> Cell {
+        let Some(target) = self.targets.get(model) else { return Cell::default() };
+        let mut cell = Cell {
+            requests: target.requests,
+            succeeded: target.served,
+            fallbacks: target.fallbacks,
+            attempts: target.attempts(),
+            targets: BTreeMap::from([(model.to_owned(), target.clone())]),
+            ..Cell::default()
+        };
+        for (class, part) in &target.classes {
+            cell.outcomes.insert(class.clone(), part.attempts);
+            cell.ms.merge(&part.ms);
+            cell.ttft.merge(&part.ttft);
+            if class == OK {
+                cell.spend.merge(part.spend);
+            } else {
+                add(&mut cell.wasted_micro_usd, part.spend.micro_usd);
+                add(&mut cell.wasted_tokens, part.spend.input.saturating_add(part.spend.output));
+            }
+        }
+        cell
+    }
+}
+
+impl TargetCell {
+    fn record(&mut self, attempt: &AttemptRow, fallback: bool, again: bool) {
+        if !attempt.call {
+            return add(self.skips.entry(attempt.outcome.clone()).or_default(), 1);
+        }
+        add(&mut self.requests, u64::from(!again));
+        if attempt.succeeded() {
+            add(&mut self.served, 1);
+            add(&mut self.fallbacks, u64::from(fallback));
+        }
+        let class = self.classes.entry(attempt.outcome.clone()).or_default();
+        add(&mut class.attempts, 1);
+        class.spend.merge(Spend::of(attempt.tokens, attempt.cost_micro_usd));
+        class.ms.add(attempt.ms);
+        attempt.ttft_ms.into_iter().for_each(|ms| class.ttft.add(ms));
+    }
+
+    fn merge(&mut self, other: &TargetCell) {
+        add(&mut self.requests, other.requests);
+        add(&mut self.served, other.served);
+        add(&mut self.fallbacks, other.fallbacks);
+        add_all(&mut self.skips, &other.skips);
+        for (name, theirs) in &other.classes {
+            let class = self.classes.entry(name.clone()).or_default();
+            add(&mut class.attempts, theirs.attempts);
+            class.spend.merge(theirs.spend);
+            class.ms.merge(&theirs.ms);
+            class.ttft.merge(&theirs.ttft);
+        }
+    }
+
+    /// Upstream calls.
+    pub fn attempts(&self) -> u64 {
+        self.classes.values().fold(0, |sum, class| sum.saturating_add(class.attempts))
+    }
+}
