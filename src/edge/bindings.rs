@@ -6,8 +6,10 @@
 //! | `LEDGER` | Durable Object | class `Ledger` |
 //! | `ASSETS` | assets | the dashboard |
 //! | `AUTH`, `SIM`, `LEDGER_SHARDS`, `POLICY_TTL_MS`, `DEFAULT_PROVIDER`, `MAX_BODY_BYTES`, `REQUEST_ENDPOINTS` | variables | [`Settings`] |
+//! | `LEDGER_ATTEMPTS_DAYS`, `LEDGER_MINUTES_HOURS`, `LEDGER_HOURS_DAYS`, `LEDGER_DAYS_DAYS` | variables | [`retention`] |
 //! | `ADMIN_TOKEN`, `ADMIN_TOKENS`, `KEK`, `KEK_PREVIOUS`, `<PROVIDER>_API_KEY`, ... | secrets | read by name |
 
+use crate::domain::ledger::query::Retention;
 use crate::domain::time::Span;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -55,6 +57,22 @@ fn read(env: &Env) -> Settings {
         default_provider: text(env, "DEFAULT_PROVIDER").unwrap_or_else(|| "openai".into()),
         max_body_bytes: number("MAX_BODY_BYTES").unwrap_or(16 << 20) as usize,
         request_endpoints: text(env, "REQUEST_ENDPOINTS").as_deref() == Some("on"),
+    }
+}
+
+/// How long the ledger keeps what it holds: `LEDGER_ATTEMPTS_DAYS` (default 7), `LEDGER_MINUTES_HOURS` (48),
+/// `LEDGER_HOURS_DAYS` (90), `LEDGER_DAYS_DAYS` (730); 1 or more each.
+pub fn retention(env: &Env) -> Retention {
+    let span = |name: &str, unit: u64, default: Span| {
+        let asked = text(env, name).and_then(|value| value.trim().parse::<u64>().ok()).filter(|n| *n > 0);
+        asked.map_or(default, |n| Span(n.saturating_mul(unit)))
+    };
+    let (hour, day, default) = (3_600_000, 86_400_000, Retention::default());
+    Retention {
+        attempts: span("LEDGER_ATTEMPTS_DAYS", day, default.attempts),
+        minutes: span("LEDGER_MINUTES_HOURS", hour, default.minutes),
+        hours: span("LEDGER_HOURS_DAYS", day, default.hours),
+        days: span("LEDGER_DAYS_DAYS", day, default.days),
     }
 }
 

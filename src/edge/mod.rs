@@ -6,6 +6,7 @@ pub mod breakers;
 pub mod documents;
 pub mod glue;
 pub mod keys;
+pub mod ledger_do;
 pub mod library;
 pub mod line;
 pub mod recorder;

@@ -1,29 +1,198 @@
-//! The in-isolate half of the ledger.
+//! The in-isolate half of the ledger: a queue of rows, and who sends it when.
+//!
+//! 1. [`record`] queues a row: plain data in a thread-local, no I/O, nothing awaited.
+//! 2. [`settle`], in the same request's `wait_until`, sends a lane that is full at once; else the request whose row was the
+//!    first of a batch holds the timer for it, sleeps 1 s and sends all lanes, and everyone else is done.
+//! 3. A flush is one call per shard that has rows, and one to `control`: usage, refusals and circuits go there, publications,
+//!    spend and circuits of others come back.
+//!
+//! Requests share only data: awaiting what another request began is an error on this platform. A timer or a sender that was
+//! cut off with its request is taken over when its lease ends.
 
-use crate::domain::ledger::row::RequestRow;
-use worker::Env;
+use super::documents;
+use super::glue::{now, random, sleep};
+use super::ledger_do::ask;
+use super::{bindings::settings, breakers};
+use crate::domain::ledger::batch::{BATCH_WAIT, LEASE, Outbox, Taken};
+use crate::domain::ledger::control::{Spent, Synced, day_of, spent as sum_of_days};
+use crate::domain::ledger::desk::Desk;
+use crate::domain::ledger::protocol::{Answer, Ask, CONTROL, shard_name};
+use crate::domain::ledger::row::{RequestRow, ledger_id};
+use crate::domain::time::{Instant, Span};
+use futures::future::{join, join_all};
+use serde_json::json;
+use std::cell::RefCell;
+use worker::{Env, console_log, console_warn};
 
-/// Queues a row. No I/O; to be followed by [`settle`] in the same request's `wait_until`.
+/// How long a timer's holder may be late before another request takes its place.
+const TIMER_GRACE: Span = Span(1_000);
+/// How often a sender looks whether the one before it is done.
+const POLL: Span = Span(50);
+/// Waits before a batch that was not answered is sent again by the same request.
+const RETRIES: [Span; 2] = [Span(200), Span(1_000)];
+/// Batches that one request sends to one shard in a flush at most: a backlog goes on with the next flush.
+const BATCHES: usize = 20;
+
+struct Recorder {
+    outbox: Outbox,
+    desk: Desk,
+    /// Lanes that became full and that nobody has taken on.
+    full: Vec<u32>,
+    /// Until then some request holds the timer.
+    timer_until: Instant,
+}
+
+thread_local! {
+    static RECORDER: RefCell<Option<Recorder>> = const { RefCell::new(None) };
+}
+
+fn with<T>(env: &Env, work: impl FnOnce(&mut Recorder) -> T) -> T {
+    RECORDER.with_borrow_mut(|slot| work(slot.get_or_insert_with(|| Recorder::new(settings(env).ledger_shards))))
+}
+
+impl Recorder {
+    fn new(shards: u32) -> Recorder {
+        let isolate = new_ledger_id();
+        let (outbox, desk) = (Outbox::new(isolate.clone(), shards), Desk::new(isolate));
+        Recorder { outbox, desk, full: Vec::new(), timer_until: Instant(0) }
+    }
+
+    fn has_work(&self) -> bool {
+        self.desk.has_work() || (0..self.outbox.shards()).any(|shard| self.outbox.has_work(shard))
+    }
+
+    /// Takes the timer, if there is something to send and nobody holds it.
+    fn take_timer(&mut self, now: Instant) -> bool {
+        let free = self.timer_until <= now && self.has_work();
+        if free {
+            self.timer_until = now + BATCH_WAIT + TIMER_GRACE;
+        }
+        free
+    }
+}
+
+/// A ledger id for a request that arrives now.
+pub fn new_ledger_id() -> String {
+    ledger_id(now(), random().unwrap_or_default())
+}
+
+/// Queues a row and logs its moves between hops. No I/O; to be followed by [`settle`] in the same request's `wait_until`.
 pub fn record(env: &Env, row: RequestRow) {
-    let _ = (env, row);
+    for step in row.moves() {
+        console_log!(
+            "{}",
+            json!({"event": "fallback", "request_id": row.id, "workload": row.workload, "policy": row.policy,
+                "primary": step.from, "fallback": step.to, "status": step.status, "reason": step.reason})
+        );
+    }
+    let row = row.with_ordered_id();
+    with(env, |recorder| {
+        recorder.desk.charge(&row);
+        recorder.full.extend(recorder.outbox.push(row));
+    });
+}
+
+/// Counts a request that was refused before there was a plan, by the code of its error; to be followed by [`settle`].
+pub fn refused(env: &Env, code: &str) {
+    with(env, |recorder| recorder.desk.refuse(code));
 }
 
 /// To be awaited within `wait_until` after every [`record`]: sends what is due, at once when a batch is full, else 1 s after
 /// its first row, else returns at once because another request has the timer.
 pub async fn settle(env: &Env) {
-    let _ = env;
+    let full = with(env, |recorder| std::mem::take(&mut recorder.full));
+    join_all(full.into_iter().map(|shard| send(env, shard))).await;
+    if with(env, |recorder| recorder.take_timer(now())) {
+        sleep(BATCH_WAIT).await;
+        with(env, |recorder| recorder.timer_until = Instant(0));
+        flush(env).await;
+    }
 }
 
-/// What a gateway key has spent, in millionths of a US dollar, as far as this isolate knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    pub today_micro_usd: u64,
-    pub month_micro_usd: u64,
+/// Sends all that waits, and returns when every shard has answered, or will not.
+pub async fn flush(env: &Env) {
+    let shards = with(env, |recorder| {
+        (0..recorder.outbox.shards()).filter(|shard| recorder.outbox.has_work(*shard)).collect::<Vec<_>>()
+    });
+    join(join_all(shards.into_iter().map(|shard| send(env, shard))), tell(env)).await;
 }
 
-/// What the key has spent today and this month. Asks the ledger once per isolate and key; then it is known from each flush.
+async fn send(env: &Env, shard: u32) {
+    let (mut failures, mut batches, started) = (0, 0, now());
+    while batches < BATCHES {
+        match with(env, |recorder| recorder.outbox.take(shard, now())) {
+            Taken::Nothing => return,
+            Taken::Busy if now().since(started) > LEASE => return,
+            Taken::Busy => sleep(POLL).await,
+            Taken::Batch(batch) => {
+                batches += 1;
+                let number = batch.number;
+                match ask(env, &shard_name(shard), &Ask::Record((*batch).clone())).await {
+                    Ok(Answer::Recorded) => with(env, |recorder| recorder.outbox.answered(shard, number)),
+                    Ok(other) => {
+                        warn("ledger_refused", &format!("{other:?}"));
+                        with(env, |recorder| recorder.outbox.answered(shard, number));
+                    }
+                    Err(error) => {
+                        warn("ledger_unanswered", &error.to_string());
+                        with(env, |recorder| recorder.outbox.unanswered(shard, number));
+                        let Some(wait) = RETRIES.get(failures) else { return };
+                        failures += 1;
+                        sleep(*wait).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn tell(env: &Env) {
+    let Some(sync) = with(env, |recorder| recorder.desk.take(breakers::news, now())) else { return };
+    let number = sync.number;
+    match ask(env, CONTROL, &Ask::Sync((*sync).clone())).await {
+        Ok(Answer::Synced(answer)) => {
+            hear(&answer);
+            with(env, |recorder| recorder.desk.answered(number, &answer));
+        }
+        Ok(other) => {
+            warn("ledger_refused", &format!("{other:?}"));
+            with(env, |recorder| recorder.desk.answered(number, &Synced::default()));
+        }
+        Err(error) => {
+            warn("ledger_unanswered", &error.to_string());
+            with(env, |recorder| recorder.desk.unanswered(number));
+        }
+    }
+}
+
+fn hear(answer: &Synced) {
+    breakers::merge(&answer.circuits);
+    for edition in &answer.editions {
+        documents::adopt(&edition.name, edition.value.as_deref().map(str::as_bytes));
+    }
+}
+
+fn warn(event: &str, message: &str) {
+    let message: String = message.chars().take(200).collect();
+    console_warn!("{}", json!({"event": event, "message": message}));
+}
+
+/// What the key has spent today and this month. Asks the ledger once per isolate and key; from then on each flush tells.
 /// `None` when the ledger cannot be asked: the caller lets the request pass.
 pub async fn spent(env: &Env, key_id: &str) -> Option<Spent> {
-    let _ = (env, key_id);
-    None
+    if let Some(known) = with(env, |recorder| recorder.desk.spent(key_id, now())) {
+        return Some(known);
+    }
+    let since_day = format!("{}-01", day_of(now()).get(..7)?);
+    let usage = Ask::Usage { key_id: key_id.to_owned(), since_day };
+    let Ok(Answer::Usage(days)) = ask(env, CONTROL, &usage).await else { return None };
+    with(env, |recorder| {
+        recorder.desk.learn(key_id, sum_of_days(&days, now()));
+        recorder.desk.spent(key_id, now())
+    })
+}
+
+/// Rows that wait in this isolate, and those that it dropped.
+pub fn backlog(env: &Env) -> (usize, u64) {
+    with(env, |recorder| (recorder.outbox.waiting(), recorder.outbox.dropped()))
 }

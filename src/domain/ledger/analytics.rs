@@ -4,7 +4,7 @@ use crate::domain::ledger::cell::{Cell, OTHER, Spend, TargetCell};
 use crate::domain::ledger::histogram::Histogram;
 use crate::domain::ledger::query::AnalyticsQuery;
 use crate::domain::ledger::rollup::{DAY_VALUES, Dimension};
-use crate::domain::ledger::row::OK;
+use crate::domain::ledger::row::{OK, RequestRow};
 use crate::domain::ledger::when::format_time;
 use crate::domain::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,23 @@ impl Part {
         self.total.merge(cell);
         self.series.entry(query.bucket.start(at).0).or_default().merge_requests(cell);
         self.policies.entry(policy.to_owned()).or_default().merge_requests(cell);
+    }
+
+    /// Counts rows themselves; those of drills and comparisons are passed over.
+    pub fn add_rows(&mut self, query: &AnalyticsQuery, rows: &[RequestRow]) {
+        let mut cells: BTreeMap<(Instant, &str), Cell> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.counts()) {
+            cells.entry((query.bucket.start(Instant(row.at)), &row.policy)).or_default().record(row);
+            for dimension in Dimension::ALL {
+                if let Some(value) = dimension.of(row) {
+                    let lines = self.days.entry(dimension.name().to_owned()).or_default();
+                    bounded(lines, value).record(row);
+                }
+            }
+        }
+        for ((at, policy), cell) in &cells {
+            self.add_cell(query, *at, policy, cell);
+        }
     }
 
     /// Counts a cell of the counters by day towards the total, for a query of one value.

@@ -1,5 +1,6 @@
 //! What has one truth: publications of documents, the audit trail, spend by key and day, circuits as isolates saw them.
 
+use crate::domain::breaker::BreakerSnapshot;
 use crate::domain::time::{Instant, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -192,7 +193,7 @@ pub struct Sync {
     pub editions_after: u64,
     /// Circuits that changed here.
     #[serde(default)]
-    pub circuits: BTreeMap<String, serde_json::Value>,
+    pub circuits: Vec<BreakerSnapshot>,
 }
 
 /// What `control` answers to a [`Sync`].
@@ -205,7 +206,7 @@ pub struct Synced {
     pub spent: BTreeMap<String, Spent>,
     /// Circuits that changed at other isolates.
     #[serde(default)]
-    pub circuits: BTreeMap<String, serde_json::Value>,
+    pub circuits: Vec<BreakerSnapshot>,
 }
 
 /// What a gateway key has spent, in millionths of a US dollar.

@@ -1,6 +1,6 @@
 //! The ledger's pure half.
 //!
-//! `row.rs` is what is recorded, `batch.rs` how it travels, `rollup.rs` how it is folded (into `cell.rs`, over
+//! `row.rs` is what is recorded (made by `account.rs`), `batch.rs` how it travels, `rollup.rs` how it is folded (into `cell.rs`, over
 //! `histogram.rs`), `query.rs` what may be asked, `listing.rs` and `analytics.rs` what is answered, `control.rs` what is kept
 //! of documents, spend and circuits, `protocol.rs` how caller and Durable Object speak.
 
@@ -9,10 +9,12 @@ pub mod analytics;
 pub mod batch;
 pub mod cell;
 pub mod control;
+pub mod desk;
 pub mod histogram;
 pub mod listing;
 pub mod protocol;
 pub mod query;
 pub mod rollup;
 pub mod row;
+pub mod stored;
 pub mod when;

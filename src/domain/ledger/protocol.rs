@@ -4,6 +4,7 @@
 //! Shards `shard-0` .. `shard-<n-1>` hold rows and counters. The object `control` holds what has one truth: versions and the
 //! audit trail of documents, spend by key, circuits, refusals.
 
+use crate::domain::breaker::BreakerSnapshot;
 use crate::domain::ledger::analytics::Part;
 use crate::domain::ledger::batch::Batch;
 use crate::domain::ledger::cell::Cell;
@@ -61,6 +62,8 @@ pub enum Ask {
     Version { name: String, version: String },
     /// Control: who changed what, newest first.
     Audit { before: Option<u64>, limit: u32 },
+    /// Control: every circuit that isolates told of lately.
+    Circuits,
     /// Control: what a key used, by day, from that day on.
     Usage { key_id: String, since_day: String },
 }
@@ -90,6 +93,7 @@ pub enum Answer {
     Editions(Vec<Edition>),
     Audit(Vec<Audit>),
     Usage(BTreeMap<String, Usage>),
+    Circuits(Vec<BreakerSnapshot>),
     Done,
     /// The object could not make sense of what was asked, and never will.
     Refused(String),
