@@ -1,0 +1,93 @@
+//! Who a request says it is for: user, group and any other fields, wherever it says so.
+//!
+//! ```text
+//! strongest   understudy.metadata, or the header x-understudy
+//!             metadata.understudy     a JSON string
+//!             metadata.waystone       a JSON string
+//!             requesty                {"user_id", "trace_id", "tags", "extra"}
+//!             openpipe.tags
+//!             op-tags                 a header, the same object
+//!             metadata                the client's own fields
+//! weakest     user                    of the body; on messages metadata.user_id
+//! ```
+//! Fields merge by name. A gateway key's `user` and `group` win over all of them.
+
+use serde_json::{Map, Value};
+
+use crate::domain::key::KeyFile;
+use crate::domain::refusal::Refusal;
+
+/// The longest user or group, in characters: they are counted by, so they are kept.
+pub const NAME_MAX_CHARS: usize = 256;
+
+/// Who a request is for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Identity {
+    pub user: Option<String>,
+    pub group: Option<String>,
+    /// Every field that was given, `user` and `group` among them.
+    pub metadata: Map<String, Value>,
+}
+
+impl Identity {
+    /// The same, with what a gateway key says of user and group in place of what the request claims.
+    #[must_use]
+    pub fn under(mut self, key: Option<&KeyFile>) -> Identity {
+        if let Some(key) = key {
+            self.user = key.user.clone().or(self.user);
+            self.group = key.group.clone().or(self.group);
+        }
+        self
+    }
+
+    /// Adds fields that were not given by a stronger source.
+    pub(super) fn add(&mut self, fields: Map<String, Value>) {
+        for (name, value) in fields {
+            if !value.is_null() {
+                self.metadata.entry(name).or_insert(value);
+            }
+        }
+    }
+
+    /// Adds what Requesty's clients call these fields.
+    pub(super) fn add_requesty(&mut self, mut fields: Map<String, Value>) -> Result<(), Refusal> {
+        if let Some(user) = fields.remove("user_id") {
+            fields.insert("user".to_owned(), user);
+        }
+        let extra = match fields.get("extra") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(extra)) => extra.clone(),
+            Some(_) => return Err(Refusal::field("invalid_type", "requesty.extra", "expected an object")),
+        };
+        self.add(fields);
+        self.add(extra);
+        Ok(())
+    }
+
+    /// Takes `user` and `group` out of the fields; `otherwise` is the user that the API itself names.
+    pub(super) fn settle(&mut self, otherwise: Option<String>) -> Result<(), Refusal> {
+        self.user = name(&self.metadata, "user")?;
+        self.group = name(&self.metadata, "group")?;
+        let fits = |user: &String| !user.is_empty() && user.chars().count() <= NAME_MAX_CHARS;
+        if self.user.is_none() {
+            self.user = otherwise.filter(fits);
+        }
+        Ok(())
+    }
+}
+
+/// A user or group: text or a number; empty is none.
+fn name(fields: &Map<String, Value>, field: &str) -> Result<Option<String>, Refusal> {
+    let path = format!("metadata.{field}");
+    let text = match fields.get(field) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(_) => return Err(Refusal::field("invalid_type", &path, "expected a string")),
+    };
+    match text.chars().count() {
+        0 => Ok(None),
+        1..=NAME_MAX_CHARS => Ok(Some(text)),
+        n => Err(Refusal::value(&path, format!("{n} characters, at most {NAME_MAX_CHARS} are taken"))),
+    }
+}
