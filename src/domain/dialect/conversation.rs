@@ -301,6 +301,20 @@ impl Field {
     }
 }
 
+impl Reasoning {
+    /// What is wished, as an effort: a budget counts as the least effort that would give it.
+    pub const fn wanted_effort(&self) -> Option<Effort> {
+        match (self.effort, self.thinking) {
+            (_, Thinking::Disabled) => Some(Effort::None),
+            (Some(effort), _) => Some(effort),
+            (None, Thinking::Budget(0..=1_024)) => Some(Effort::Low),
+            (None, Thinking::Budget(1_025..=8_192)) => Some(Effort::Medium),
+            (None, Thinking::Budget(_)) => Some(Effort::High),
+            (None, Thinking::Adaptive | Thinking::Unset) => None,
+        }
+    }
+}
+
 impl Effort {
     /// The effort of that name.
     pub fn parse(name: &str) -> Option<Effort> {

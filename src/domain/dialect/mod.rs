@@ -13,7 +13,9 @@
 //! Dialects never see a policy, and the chain never sees a dialect.
 
 pub mod answer;
+pub mod capability;
 pub mod chat;
+pub mod continuity;
 pub mod conversation;
 pub mod decoder;
 pub mod ids;
@@ -21,8 +23,10 @@ pub mod inband;
 pub mod json_text;
 pub mod media;
 pub mod messages;
+pub mod names;
 pub mod reply;
 pub mod responses;
+pub mod schema;
 pub mod sequence;
 
 use crate::domain::outcome::Failure;

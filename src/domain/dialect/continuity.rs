@@ -1,0 +1,104 @@
+//! A conversation that began elsewhere, put into the order that strict wires ask for.
+//!
+//! ```text
+//! calls of a turn      answered at once in the next user turn, results first; missing ones say "(no result)"
+//! results              without a call before them are left out
+//! neighbours           of one role are one turn; empty text and empty turns go
+//! ```
+//! Every step that takes something away or makes something up is recorded as dropped, so that `strict` refuses it.
+
+use std::collections::VecDeque;
+
+use crate::domain::dialect::Incompatible;
+use crate::domain::dialect::conversation::{Drops, Part, Role, Turn};
+
+/// Stands for a result that the client's history lacks.
+pub const NO_RESULT: &str = "(no result)";
+
+/// Puts turns in order: calls are answered, neighbours merged, nothing is empty.
+///
+/// # Errors
+/// [`Incompatible`] under `strict`, when something would be left out or made up.
+pub fn settled(turns: &[Turn], drops: &mut Drops) -> Result<Vec<Turn>, Incompatible> {
+    let mut rest: VecDeque<Turn> = turns.iter().map(without_blanks).collect();
+    let mut settled: Vec<Turn> = Vec::with_capacity(rest.len());
+    while let Some(mut turn) = rest.pop_front() {
+        if turn.role == Role::Assistant {
+            while rest.front().is_some_and(|next| next.role == Role::Assistant || next.parts.is_empty()) {
+                turn.parts.extend(rest.pop_front().into_iter().flat_map(|next| next.parts));
+            }
+            let calls: Vec<String> = turn.parts.iter().filter_map(call_id).map(str::to_owned).collect();
+            add(&mut settled, turn);
+            if !calls.is_empty() {
+                let results = answers(&calls, &mut rest, drops)?;
+                add(&mut settled, Turn { role: Role::User, parts: results });
+            }
+            continue;
+        }
+        let before = turn.parts.len();
+        turn.parts.retain(|part| !matches!(part, Part::ToolResult { .. }));
+        if turn.parts.len() < before {
+            drops.quality("messages.tool_result")?;
+        }
+        add(&mut settled, turn);
+    }
+    Ok(settled)
+}
+
+/// The results that answer these calls, one each, in the calls' order; taken from the turns up to the next assistant's.
+fn answers(calls: &[String], rest: &mut VecDeque<Turn>, drops: &mut Drops) -> Result<Vec<Part>, Incompatible> {
+    let mut found: Vec<Option<Part>> = calls.iter().map(|_| None).collect();
+    for turn in rest.iter_mut().take_while(|turn| turn.role != Role::Assistant) {
+        let mut kept = Vec::with_capacity(turn.parts.len());
+        for part in std::mem::take(&mut turn.parts) {
+            let place = result_id(&part).and_then(|id| calls.iter().position(|call| call == id));
+            match place.and_then(|at| found.get_mut(at)) {
+                Some(free) if free.is_none() => *free = Some(part),
+                _ => kept.push(part),
+            }
+        }
+        turn.parts = kept;
+    }
+    let mut results = Vec::with_capacity(calls.len());
+    for (id, result) in calls.iter().zip(found) {
+        match result {
+            Some(result) => results.push(result),
+            None => {
+                drops.quality("messages.tool_result")?;
+                let parts = vec![Part::Text(NO_RESULT.to_owned())];
+                results.push(Part::ToolResult { id: id.clone(), parts, is_error: false });
+            }
+        }
+    }
+    Ok(results)
+}
+
+/// Appends a turn, to the one before it when they are of one role.
+fn add(settled: &mut Vec<Turn>, turn: Turn) {
+    if turn.parts.iter().all(|part| matches!(part, Part::CacheBreak(_))) {
+        return;
+    }
+    match settled.last_mut() {
+        Some(last) if last.role == turn.role => last.parts.extend(turn.parts),
+        _ => settled.push(turn),
+    }
+}
+
+fn without_blanks(turn: &Turn) -> Turn {
+    let blank = |part: &&Part| matches!(part, Part::Text(text) if text.is_empty());
+    Turn { role: turn.role, parts: turn.parts.iter().filter(|part| !blank(part)).cloned().collect() }
+}
+
+fn call_id(part: &Part) -> Option<&str> {
+    match part {
+        Part::ToolCall { id, .. } => Some(id),
+        _ => None,
+    }
+}
+
+fn result_id(part: &Part) -> Option<&str> {
+    match part {
+        Part::ToolResult { id, .. } => Some(id),
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! What each generation of Claude takes: data, checked against the provider's pages with every release.
+
+/// How a model is asked to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinks {
+    Never,
+    /// `enabled` with a budget of tokens.
+    Budget,
+    /// `adaptive` with an effort.
+    Adaptive,
+}
+
+/// Which sampling parameters a model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    Any,
+    /// `temperature` or `top_p`, not both.
+    NotBoth,
+    None,
+}
+
+/// What a model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claude {
+    /// The largest `max_tokens`.
+    pub max_output: u64,
+    /// `output_config.format` and `strict` tools.
+    pub structured: bool,
+    /// Those on Bedrock's InvokeModel too.
+    pub structured_on_invoke: bool,
+    pub thinks: Thinks,
+    /// Thinking can be turned off.
+    pub can_rest: bool,
+    pub sampling: Sampling,
+    pub xhigh: bool,
+    /// The conversation may end with the beginning of the answer.
+    pub prefill: bool,
+}
+
+const NEWEST: Claude = Claude {
+    max_output: 128_000,
+    structured: true,
+    structured_on_invoke: false,
+    thinks: Thinks::Adaptive,
+    can_rest: true,
+    sampling: Sampling::None,
+    xhigh: true,
+    prefill: false,
+};
+const FABLE: Claude = Claude { can_rest: false, ..NEWEST };
+const V4_6: Claude = Claude { sampling: Sampling::Any, xhigh: false, structured_on_invoke: true, ..NEWEST };
+const V4_5: Claude = Claude {
+    max_output: 64_000,
+    structured: true,
+    structured_on_invoke: true,
+    thinks: Thinks::Budget,
+    can_rest: true,
+    sampling: Sampling::NotBoth,
+    xhigh: false,
+    prefill: true,
+};
+const OPUS_4_1: Claude = Claude { max_output: 32_000, ..V4_5 };
+const SONNET_4: Claude = Claude { structured: false, structured_on_invoke: false, sampling: Sampling::Any, ..V4_5 };
+const OPUS_4: Claude = Claude { max_output: 32_000, ..SONNET_4 };
+const V3_5: Claude = Claude { max_output: 8_192, thinks: Thinks::Never, ..SONNET_4 };
+const V3: Claude = Claude { max_output: 4_096, ..V3_5 };
+/// A model of another maker behind Anthropic's wire.
+const OTHER: Claude = Claude { max_output: 8_192, ..SONNET_4 };
+
+/// By a piece of the model's name, dots read as hyphens; the first that is found counts.
+const TABLE: &[(&str, Claude)] = &[
+    ("opus-4-8", NEWEST),
+    ("opus-4-7", NEWEST),
+    ("sonnet-4-6", V4_6),
+    ("opus-4-6", V4_6),
+    ("opus-4-5", V4_5),
+    ("sonnet-4-5", V4_5),
+    ("haiku-4-5", V4_5),
+    ("opus-4-1", OPUS_4_1),
+    ("sonnet-4", SONNET_4),
+    ("opus-4", OPUS_4),
+    ("3-7-sonnet", SONNET_4),
+    ("3-5-", V3_5),
+    ("3-haiku", V3),
+    ("3-opus", V3),
+    ("3-sonnet", V3),
+    ("fable", FABLE),
+    ("mythos", FABLE),
+];
+
+/// What is known of a model by its name on the wire. An unknown Claude is taken for the newest.
+pub fn of(model: &str) -> Claude {
+    let model = model.to_ascii_lowercase().replace('.', "-");
+    let known = TABLE.iter().find(|(piece, _)| model.contains(piece)).map(|(_, claude)| *claude);
+    match known {
+        Some(claude) if model.contains("claude") => claude,
+        None if model.contains("claude") => NEWEST,
+        _ => OTHER,
+    }
+}

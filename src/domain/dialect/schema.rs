@@ -1,0 +1,146 @@
+//! JSON Schemas as structured output takes them.
+//!
+//! Anthropic's takes no numeric, string or array limits, no `oneOf`, and wants every object closed; OpenAI's strict mode wants
+//! every property required as well. What is taken out is said in the description, where the model can still read it.
+
+use serde_json::{Map, Value, json};
+
+/// Limits that Anthropic's structured output refuses.
+const LIMITS: &[&str] = &[
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "uniqueItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+];
+
+/// The formats of strings that it takes.
+const FORMATS: &[&str] = &["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
+
+/// Keys whose value maps names to schemas.
+const MAPS: &[&str] = &["properties", "$defs", "definitions", "patternProperties"];
+/// Keys whose value is a schema or a list of them.
+const NESTED: &[&str] = &["items", "anyOf", "allOf", "prefixItems", "not"];
+
+/// A schema that Anthropic's structured output takes; whether it checks less than the client's did.
+pub fn for_anthropic(schema: &Value) -> (Value, bool) {
+    let mut weaker = false;
+    let schema = sanitised(schema, &mut weaker);
+    (schema, weaker)
+}
+
+// The recursion goes as deep as the schema, which the JSON parser has held to 128.
+fn sanitised(schema: &Value, weaker: &mut bool) -> Value {
+    match schema {
+        Value::Object(fields) => object(fields, weaker),
+        Value::Array(items) => Value::Array(items.iter().map(|item| sanitised(item, weaker)).collect()),
+        other => other.clone(),
+    }
+}
+
+fn object(fields: &Map<String, Value>, weaker: &mut bool) -> Value {
+    let mut out = Map::new();
+    let mut said = Vec::new();
+    for (name, value) in fields {
+        let name = name.as_str();
+        let known_format = || value.as_str().is_some_and(|format| FORMATS.contains(&format));
+        if LIMITS.contains(&name)
+            || name == "minItems" && value.as_u64().is_none_or(|least| least > 1)
+            || name == "format" && !known_format()
+        {
+            said.push(format!("{name}: {value}"));
+        } else if MAPS.contains(&name) {
+            out.insert(name.to_owned(), map(value, weaker));
+        } else if name == "oneOf" {
+            out.insert("anyOf".to_owned(), sanitised(value, weaker));
+        } else if NESTED.contains(&name) {
+            out.insert(name.to_owned(), sanitised(value, weaker));
+        } else if name != "additionalProperties" {
+            out.insert(name.to_owned(), value.clone());
+        }
+    }
+    if is_object(&out) {
+        out.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+    if !said.is_empty() {
+        *weaker = true;
+        describe(&mut out, &said);
+    }
+    Value::Object(out)
+}
+
+fn map(value: &Value, weaker: &mut bool) -> Value {
+    match value {
+        Value::Object(schemas) => {
+            let schemas = schemas.iter().map(|(name, schema)| (name.clone(), sanitised(schema, weaker)));
+            Value::Object(schemas.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn describe(out: &mut Map<String, Value>, said: &[String]) {
+    let limits = format!("{{{}}}", said.join(", "));
+    let text = match out.get("description").and_then(Value::as_str) {
+        Some(text) => format!("{text}\n\n{limits}"),
+        None => limits,
+    };
+    out.insert("description".to_owned(), Value::String(text));
+}
+
+fn is_object(schema: &Map<String, Value>) -> bool {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind == "object",
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
+        _ => schema.contains_key("properties"),
+    }
+}
+
+/// Whether a schema satisfies OpenAI's strict mode: every object closed, every property required.
+pub fn is_strict(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            let nested = fields.iter().all(|(name, value)| match value {
+                Value::Object(schemas) if MAPS.contains(&name.as_str()) => schemas.values().all(is_strict),
+                value if NESTED.contains(&name.as_str()) => is_strict(value),
+                _ => true,
+            });
+            nested && (!is_object(fields) || is_closed(fields)) && !fields.contains_key("oneOf")
+        }
+        Value::Array(items) => items.iter().all(is_strict),
+        _ => true,
+    }
+}
+
+fn is_closed(fields: &Map<String, Value>) -> bool {
+    let required = fields.get("required").and_then(Value::as_array);
+    let is_required = |name: &String| required.is_some_and(|names| names.iter().any(|known| known == name));
+    let properties = fields.get("properties").and_then(Value::as_object);
+    fields.get("additionalProperties") == Some(&Value::Bool(false))
+        && properties.is_none_or(|properties| properties.keys().all(is_required))
+}
+
+/// The schema of a tool's arguments: its root is an object. `None` when it is something else.
+pub fn of_arguments(schema: Option<&Value>) -> Option<Value> {
+    match schema {
+        None => Some(json!({"type": "object", "properties": {}})),
+        Some(Value::Object(fields)) if fields.is_empty() => Some(json!({"type": "object", "properties": {}})),
+        Some(Value::Object(fields)) => match fields.get("type") {
+            Some(kind) if kind == "object" => Some(Value::Object(fields.clone())),
+            None => {
+                let mut fields = fields.clone();
+                fields.insert("type".to_owned(), Value::from("object"));
+                Some(Value::Object(fields))
+            }
+            Some(_) => None,
+        },
+        Some(_) => None,
+    }
+}
