@@ -3,6 +3,9 @@
 pub mod calls;
 pub mod decode;
 pub mod encode;
+pub mod hosts;
+pub mod messages_out;
 pub mod request;
+pub mod target;
 pub mod turns;
 pub mod wire;

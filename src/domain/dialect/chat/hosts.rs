@@ -1,0 +1,87 @@
+//! What each chat host takes beyond the common ground: data, by provider and model.
+
+/// What a host takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The name of the cap on output tokens.
+    pub max_tokens: &'static str,
+    /// `stream_options` is understood.
+    pub stream_options: bool,
+    /// OpenAI's own fields: `metadata`, `store`, `prompt_cache_key`, `safety_identifier`, `verbosity`, every service tier.
+    pub openai_fields: bool,
+    /// PDFs as `file` parts.
+    pub files: bool,
+    pub top_k: bool,
+    /// The most stop sequences.
+    pub stops: usize,
+    /// `reasoning_effort`, where the catalogue knows nothing of the model.
+    pub effort: bool,
+}
+
+const OPENAI: Host = Host {
+    max_tokens: "max_completion_tokens",
+    stream_options: true,
+    openai_fields: true,
+    files: true,
+    top_k: false,
+    stops: 4,
+    effort: false,
+};
+const COMPATIBLE: Host = Host {
+    max_tokens: "max_tokens",
+    stream_options: true,
+    openai_fields: false,
+    files: false,
+    top_k: false,
+    stops: 4,
+    effort: false,
+};
+const VLLM: Host = Host { top_k: true, ..COMPATIBLE };
+
+/// By provider name; every other host is [`COMPATIBLE`].
+const TABLE: &[(&str, Host)] = &[
+    ("openai", OPENAI),
+    ("azure", OPENAI),
+    ("google", Host { effort: true, ..COMPATIBLE }),
+    ("vertex", Host { effort: true, ..COMPATIBLE }),
+    ("deepseek", Host { stops: 16, ..COMPATIBLE }),
+    ("deepinfra", VLLM),
+    ("nebius", VLLM),
+    ("together", VLLM),
+    ("fireworks", VLLM),
+    ("openrouter", Host { files: true, effort: true, ..VLLM }),
+    ("mistral", Host { stream_options: false, ..COMPATIBLE }),
+];
+
+/// What a provider's host takes.
+pub fn of(provider: &str) -> Host {
+    TABLE.iter().find(|(name, _)| *name == provider).map_or(COMPATIBLE, |(_, host)| *host)
+}
+
+/// OpenAI's reasoning models, which refuse sampling parameters and stops and call the system `developer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinker {
+    No,
+    /// o1, o3, o4: `low` is their least effort.
+    O,
+    /// gpt-5: from `minimal`.
+    Gpt5,
+    /// gpt-5.1 and later: from `none`, and at `none` with sampling.
+    Later,
+}
+
+/// Which kind of reasoning model a name of OpenAI's is (on OpenAI, Azure or behind a router's prefix).
+pub fn thinker(model: &str) -> Thinker {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    if ["o1", "o3", "o4"].iter().any(|known| name == *known || name.starts_with(&format!("{known}-"))) {
+        return Thinker::O;
+    }
+    let Some(version) = name.strip_prefix("gpt-") else { return Thinker::No };
+    let major: String = version.chars().take_while(char::is_ascii_digit).collect();
+    match (major.parse::<u32>(), version.strip_prefix(&major)) {
+        _ if version.contains("-chat") => Thinker::No,
+        (Ok(5), Some(rest)) if !rest.starts_with('.') => Thinker::Gpt5,
+        (Ok(major), _) if major >= 5 => Thinker::Later,
+        _ => Thinker::No,
+    }
+}

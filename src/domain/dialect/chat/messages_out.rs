@@ -1,0 +1,214 @@
+//! Turns as chat messages.
+//!
+//! ```text
+//! user turn with results   one `tool` message each, in order; then one user message: what results held of images, and the rest
+//! assistant turn           text joined, `tool_calls`; content null when there are only calls
+//! system turn              stays where it is
+//! ```
+//! Tool messages hold text alone: an image that a tool gave back is announced there and shown in the user message after it.
+
+use serde_json::{Value, json};
+
+use crate::domain::dialect::Incompatible;
+use crate::domain::dialect::continuity::settled;
+use crate::domain::dialect::conversation::{Conversation, Drops, Field, Part, Role, Source, Turn};
+use crate::domain::dialect::ids::{self, IdRule};
+use crate::domain::dialect::media;
+use crate::domain::dialect::names::{self, CHAT_MAX};
+use crate::domain::dialect::reply::Reply;
+
+/// How this target wants its messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// `system` or `developer`.
+    pub system: &'static str,
+    pub ids: IdRule,
+    /// PDFs as `file` parts.
+    pub files: bool,
+    /// `prompt_cache_breakpoint` on parts.
+    pub cache: bool,
+    /// Gemini 3 wants a signature on the first call of each step; this stands for one made elsewhere.
+    pub signature: Option<&'static str>,
+}
+
+/// Writes the messages of one request.
+pub struct Writer<'a> {
+    pub from: &'a Conversation,
+    pub manner: Manner,
+    pub drops: &'a mut Drops,
+    pub reply: &'a mut Reply,
+}
+
+impl Writer<'_> {
+    /// All messages.
+    ///
+    /// # Errors
+    /// [`Incompatible`] with what the host cannot read; under `strict` with what would be dropped.
+    pub fn write(&mut self) -> Result<Vec<Value>, Incompatible> {
+        let turns = settled(&self.from.turns, self.drops)?;
+        let mut messages = Vec::with_capacity(turns.len().saturating_add(1));
+        if turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
+            self.drops.quality("messages.prefill")?;
+        }
+        if !self.from.system.is_empty() {
+            let content = self.system(&self.from.system)?;
+            messages.push(json!({"role": self.manner.system, "content": content}));
+        }
+        for turn in &turns {
+            self.turn(turn, &mut messages)?;
+        }
+        match messages.is_empty() {
+            true => Err(Incompatible("messages".to_owned())),
+            false => Ok(messages),
+        }
+    }
+
+    fn turn(&mut self, turn: &Turn, messages: &mut Vec<Value>) -> Result<(), Incompatible> {
+        match turn.role {
+            Role::System => {
+                let content = self.system(&turn.parts)?;
+                messages.push(json!({"role": self.manner.system, "content": content}));
+            }
+            Role::User => self.user(&turn.parts, messages)?,
+            Role::Assistant => messages.push(self.assistant(&turn.parts)?),
+        }
+        Ok(())
+    }
+
+    /// One block is its text, several are joined by a blank line: hosts differ on lists here.
+    fn system(&mut self, parts: &[Part]) -> Result<String, Incompatible> {
+        let mut texts: Vec<&str> = Vec::with_capacity(parts.len());
+        for part in parts {
+            match part {
+                Part::Text(text) => texts.push(text),
+                Part::CacheBreak(_) => self.drops.quality(self.from.name_of(Field::CacheControl))?,
+                _ => return Err(Incompatible("system".to_owned())),
+            }
+        }
+        Ok(texts.join("\n\n"))
+    }
+
+    fn user(&mut self, parts: &[Part], messages: &mut Vec<Value>) -> Result<(), Incompatible> {
+        let mut shown = Vec::new();
+        for part in parts {
+            if let Part::ToolResult { id, parts, is_error } = part {
+                let id = ids::rewritten(id, self.manner.ids);
+                let content = self.result(&id, parts, *is_error, &mut shown)?;
+                messages.push(json!({"role": "tool", "tool_call_id": id, "content": content}));
+            }
+        }
+        let rest: Vec<Part> = parts.iter().filter(|part| !matches!(part, Part::ToolResult { .. })).cloned().collect();
+        let mut content = shown;
+        content.extend(self.parts(&rest)?);
+        match content.as_slice() {
+            [] => {}
+            [only] if only["type"] == "text" && only.get("prompt_cache_breakpoint").is_none() => {
+                messages.push(json!({"role": "user", "content": only["text"]}));
+            }
+            _ => messages.push(json!({"role": "user", "content": content})),
+        }
+        Ok(())
+    }
+
+    fn result(
+        &mut self,
+        id: &str,
+        parts: &[Part],
+        is_error: bool,
+        shown: &mut Vec<Value>,
+    ) -> Result<String, Incompatible> {
+        let mut texts: Vec<String> = Vec::with_capacity(parts.len());
+        for part in parts {
+            match part {
+                Part::Text(text) => texts.push(text.clone()),
+                Part::Image { .. } => {
+                    texts.push(format!("[image returned by tool {id}, see next message]"));
+                    shown.extend(self.parts(std::slice::from_ref(part))?);
+                }
+                Part::Document { source: Source::Text(text), .. } => texts.push(text.clone()),
+                Part::Document { .. } => {
+                    texts.push(format!("[document returned by tool {id}, see next message]"));
+                    shown.extend(self.parts(std::slice::from_ref(part))?);
+                }
+                Part::CacheBreak(_) => self.drops.quality(self.from.name_of(Field::CacheControl))?,
+                Part::ToolCall { .. } | Part::ToolResult { .. } => {
+                    return Err(Incompatible("messages.tool_result".to_owned()));
+                }
+            }
+        }
+        let text = texts.join("\n");
+        Ok(if is_error { format!("Error: {text}") } else { text })
+    }
+
+    fn parts(&mut self, parts: &[Part]) -> Result<Vec<Value>, Incompatible> {
+        let mut out: Vec<Value> = Vec::with_capacity(parts.len());
+        for part in parts {
+            match part {
+                Part::Text(text) => out.push(json!({"type": "text", "text": text})),
+                Part::Image { source, detail } => out.push(image(source, detail.as_deref())?),
+                Part::Document { source, title } => out.push(self.document(source, title.as_deref())?),
+                Part::CacheBreak(_) => match out.last_mut().filter(|_| self.manner.cache) {
+                    Some(last) => last["prompt_cache_breakpoint"] = json!({"mode": "explicit"}),
+                    None => self.drops.quality(self.from.name_of(Field::CacheControl))?,
+                },
+                Part::ToolCall { .. } | Part::ToolResult { .. } => {
+                    return Err(Incompatible("messages.content".to_owned()));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn document(&self, source: &Source, title: Option<&str>) -> Result<Value, Incompatible> {
+        match source {
+            Source::Text(text) => Ok(json!({"type": "text", "text": text})),
+            Source::Base64 { media_type, .. } if self.manner.files && media_type == "application/pdf" => {
+                let name = title.unwrap_or("document.pdf");
+                Ok(json!({"type": "file", "file": {"filename": name, "file_data": media::url(source)}}))
+            }
+            Source::Base64 { .. } | Source::Url(_) => Err(Incompatible("files".to_owned())),
+        }
+    }
+
+    fn assistant(&mut self, parts: &[Part]) -> Result<Value, Incompatible> {
+        let (mut text, mut calls) = (None::<String>, Vec::new());
+        for part in parts {
+            match part {
+                Part::Text(piece) => text.get_or_insert_default().push_str(piece),
+                Part::ToolCall { id, name, arguments } => {
+                    let call = self.call(id, name, arguments, calls.is_empty());
+                    calls.push(call);
+                }
+                Part::CacheBreak(_) => self.drops.quality(self.from.name_of(Field::CacheControl))?,
+                Part::Image { .. } | Part::Document { .. } | Part::ToolResult { .. } => {
+                    return Err(Incompatible("messages.content".to_owned()));
+                }
+            }
+        }
+        let mut message = json!({"role": "assistant", "content": text});
+        if !calls.is_empty() {
+            message["tool_calls"] = Value::Array(calls);
+        }
+        Ok(message)
+    }
+
+    fn call(&mut self, id: &str, name: &str, arguments: &str, first: bool) -> Value {
+        let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
+        let name = names::on_wire(name, CHAT_MAX, self.reply);
+        let function = json!({"name": name, "arguments": arguments});
+        let mut call = json!({"id": ids::rewritten(id, self.manner.ids), "type": "function", "function": function});
+        if let Some(signature) = self.manner.signature.filter(|_| first) {
+            call["extra_content"] = json!({"google": {"thought_signature": signature}});
+        }
+        call
+    }
+}
+
+fn image(source: &Source, detail: Option<&str>) -> Result<Value, Incompatible> {
+    let url = media::url(source).ok_or_else(|| Incompatible("vision".to_owned()))?;
+    let mut image = json!({"url": url});
+    if let Some(detail) = detail {
+        image["detail"] = json!(if detail == "original" { "high" } else { detail });
+    }
+    Ok(json!({"type": "image_url", "image_url": image}))
+}

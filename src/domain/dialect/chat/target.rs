@@ -1,0 +1,247 @@
+//! A [`Conversation`] as the body of a chat request, with what each host and model takes.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::domain::dialect::capability::Facts;
+use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
+use crate::domain::dialect::chat::messages_out::{self, Manner};
+use crate::domain::dialect::conversation::{Conversation, Drops, Effort, Field, OutputFormat, ToolChoice};
+use crate::domain::dialect::ids::IdRule;
+use crate::domain::dialect::names::{self, CHAT_MAX};
+use crate::domain::dialect::reply::Reply;
+use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
+use crate::domain::policy::Translate;
+
+/// The longest `safety_identifier`.
+const USER_MAX: usize = 64;
+/// What Gemini 3 takes for the signature of a call that another provider made.
+const FOREIGN_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// Encodes a conversation for a target that speaks Chat Completions.
+///
+/// # Errors
+/// [`Incompatible`] with the feature that the target lacks; under `strict` with the first path that would be dropped.
+pub fn encode(
+    conversation: &Conversation,
+    to: &Destination<'_>,
+    facts: &Facts,
+    translate: Translate,
+) -> Result<Encoded, Incompatible> {
+    let host = hosts::of(to.provider);
+    let mut writer = Writer {
+        from: conversation,
+        to,
+        host,
+        thinker: hosts::thinker(to.model),
+        body: Map::new(),
+        drops: Drops::new(translate),
+        reply: Reply { legacy_functions: conversation.legacy_functions, ..Reply::default() },
+    };
+    writer.drops.residue(conversation)?;
+    writer.put("model", to.model);
+    writer.messages()?;
+    writer.limits()?;
+    writer.tools()?;
+    writer.format();
+    writer.reasoning(facts)?;
+    writer.sampling()?;
+    writer.account()?;
+    writer.stream();
+    let body = serde_json::to_vec(&Value::Object(writer.body)).map_err(|_| Incompatible("body".to_owned()))?;
+    Ok(Encoded { body, dropped: writer.drops.into_paths(), reply: writer.reply })
+}
+
+struct Writer<'a> {
+    from: &'a Conversation,
+    to: &'a Destination<'a>,
+    host: Host,
+    thinker: Thinker,
+    body: Map<String, Value>,
+    drops: Drops,
+    reply: Reply,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, name: &str, value: impl Into<Value>) {
+        self.body.insert(name.to_owned(), value.into());
+    }
+
+    fn drop(&mut self, field: Field) -> Result<(), Incompatible> {
+        self.drops.quality(self.from.name_of(field))
+    }
+
+    fn messages(&mut self) -> Result<(), Incompatible> {
+        let gemini_3 = self.to.model.contains("gemini-3");
+        let manner = Manner {
+            system: if self.thinker == Thinker::No { "system" } else { "developer" },
+            ids: if self.to.provider == "mistral" { IdRule::Mistral } else { IdRule::Chat },
+            files: self.host.files,
+            cache: self.to.provider == "openai",
+            signature: gemini_3.then_some(FOREIGN_SIGNATURE),
+        };
+        let (drops, reply) = (&mut self.drops, &mut self.reply);
+        let messages = messages_out::Writer { from: self.from, manner, drops, reply }.write()?;
+        self.put("messages", messages);
+        Ok(())
+    }
+
+    fn limits(&mut self) -> Result<(), Incompatible> {
+        let Some(wanted) = self.from.max_output_tokens else { return Ok(()) };
+        let cap = self.to.max_output_tokens.unwrap_or(u64::MAX);
+        if wanted > cap {
+            self.drop(Field::MaxOutputTokens)?;
+        }
+        let name = if self.thinker == Thinker::No { self.host.max_tokens } else { "max_completion_tokens" };
+        self.put(name, wanted.min(cap));
+        Ok(())
+    }
+
+    fn tools(&mut self) -> Result<(), Incompatible> {
+        let mut tools = Vec::with_capacity(self.from.tools.len());
+        for tool in &self.from.tools {
+            if tool.cache.is_some() {
+                self.drop(Field::CacheControl)?;
+            }
+            let parameters =
+                schema::of_arguments(tool.schema.as_ref()).ok_or_else(|| Incompatible("tools".to_owned()))?;
+            let mut function = json!({"name": names::on_wire(&tool.name, CHAT_MAX, &mut self.reply)});
+            if let Some(description) = &tool.description {
+                function["description"] = json!(description);
+            }
+            if let Some(strict) = tool.strict {
+                function["strict"] = json!(strict && schema::is_strict(&parameters));
+            }
+            function["parameters"] = parameters;
+            tools.push(json!({"type": "function", "function": function}));
+        }
+        if tools.is_empty() {
+            return Ok(());
+        }
+        self.put("tools", tools);
+        match &self.from.tool_choice {
+            None => {}
+            Some(ToolChoice::Auto) => self.put("tool_choice", "auto"),
+            Some(ToolChoice::Required) => self.put("tool_choice", "required"),
+            Some(ToolChoice::None) => self.put("tool_choice", "none"),
+            Some(ToolChoice::Named(name)) => {
+                let name = names::on_wire(name, CHAT_MAX, &mut self.reply);
+                self.put("tool_choice", json!({"type": "function", "function": {"name": name}}));
+            }
+        }
+        if let Some(parallel) = self.from.parallel_tools {
+            self.put("parallel_tool_calls", parallel);
+        }
+        Ok(())
+    }
+
+    fn format(&mut self) {
+        match &self.from.output {
+            OutputFormat::Text => {}
+            OutputFormat::JsonObject => self.put("response_format", json!({"type": "json_object"})),
+            OutputFormat::JsonSchema { name, description, schema, strict } => {
+                let mut inner = json!({"name": name.as_deref().unwrap_or("response"), "schema": schema});
+                if let Some(description) = description {
+                    inner["description"] = json!(description);
+                }
+                if let Some(strict) = strict {
+                    inner["strict"] = json!(*strict && schema::is_strict(schema));
+                }
+                self.put("response_format", json!({"type": "json_schema", "json_schema": inner}));
+            }
+        }
+    }
+
+    fn reasoning(&mut self, facts: &Facts) -> Result<(), Incompatible> {
+        let Some(wanted) = self.from.reasoning.wanted_effort() else { return Ok(()) };
+        let least = match self.thinker {
+            Thinker::Later => Effort::None,
+            Thinker::Gpt5 => Effort::Minimal,
+            Thinker::O => Effort::Low,
+            Thinker::No if facts.supports("reasoning").unwrap_or(self.host.effort) => Effort::Low,
+            // A model that does not think is at rest already.
+            Thinker::No if wanted == Effort::None => return Ok(()),
+            Thinker::No => return self.drop(Field::Effort),
+        };
+        self.put("reasoning_effort", wanted.clamp(least, Effort::High).name());
+        Ok(())
+    }
+
+    /// OpenAI's reasoning models refuse sampling, but for the later ones at effort `none`.
+    fn sampling(&mut self) -> Result<(), Incompatible> {
+        let rests =
+            self.thinker == Thinker::Later && self.body.get("reasoning_effort").is_some_and(|effort| effort == "none");
+        let free = self.thinker == Thinker::No || rests;
+        for (value, field) in [(self.from.temperature, Field::Temperature), (self.from.top_p, Field::TopP)] {
+            match value {
+                Some(value) if free => self.put(field.name(crate::domain::route::Family::Chat), value),
+                Some(_) => self.drop(field)?,
+                None => {}
+            }
+        }
+        match self.from.top_k {
+            Some(top_k) if self.host.top_k => self.put("top_k", top_k),
+            Some(_) => self.drop(Field::TopK)?,
+            None => {}
+        }
+        // A stop that is not obeyed shows in the text: nothing for `dropped`.
+        match self.from.stop.len() {
+            0 => Ok(()),
+            n if n > self.host.stops || self.thinker != Thinker::No => Err(Incompatible("stop".to_owned())),
+            _ => {
+                self.put("stop", json!(self.from.stop));
+                Ok(())
+            }
+        }
+    }
+
+    fn account(&mut self) -> Result<(), Incompatible> {
+        let openai = self.host.openai_fields;
+        if let Some(user) = &self.from.user {
+            let name = if openai { "safety_identifier" } else { "user" };
+            self.put(name, user_id(user));
+        }
+        match self.from.service_tier.as_deref() {
+            None => {}
+            Some(tier) if openai => self.put("service_tier", tier),
+            Some("auto" | "default") => {}
+            Some(_) => self.drop(Field::ServiceTier)?,
+        }
+        let from = self.from;
+        let fields = [
+            ("verbosity", from.verbosity.clone().map(Value::from), Field::Verbosity),
+            ("metadata", from.metadata.clone(), Field::Metadata),
+            ("store", from.store.filter(|store| *store).map(Value::from), Field::Store),
+            ("prompt_cache_key", from.prompt_cache_key.clone().map(Value::from), Field::PromptCacheKey),
+        ];
+        for (name, value, field) in fields {
+            match value {
+                Some(value) if openai => self.put(name, value),
+                Some(_) => self.drop(field)?,
+                None => {}
+            }
+        }
+        if from.reasoning.summary.is_some() {
+            self.drop(Field::Summary)?;
+        }
+        Ok(())
+    }
+
+    /// Other families always have usage at the end of a stream: it is asked for.
+    fn stream(&mut self) {
+        if self.from.stream {
+            self.put("stream", true);
+            if self.host.stream_options {
+                self.put("stream_options", json!({"include_usage": true}));
+            }
+        }
+    }
+}
+
+/// Claude Code's user ids are long and full of structure: a hash stands for what does not fit.
+fn user_id(user: &str) -> String {
+    match user.len() {
+        0..=USER_MAX => user.to_owned(),
+        _ => Sha256::digest(user.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
