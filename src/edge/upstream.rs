@@ -109,7 +109,7 @@ fn body(job: &Job, hop: &Hop, ready: &Ready, wire: Wire, dropped: &mut Vec<Strin
                 model: &ready.model_id,
                 max_output_tokens: ready.facts.max_output_tokens,
             };
-            let encoded = dialect::translate_request(job.route.family(), &cleaned, &to, hop.translate)
+            let encoded = dialect::translate_request(job.route.family(), &cleaned, &to, &ready.facts, hop.translate)
                 .map_err(|feature| Failure::new(Class::Unsupported, format!("cannot be carried: {}", feature.0)))?;
             dropped.extend(encoded.dropped);
             Ok(encoded.body)

@@ -24,10 +24,14 @@ pub mod json_text;
 pub mod media;
 pub mod messages;
 pub mod names;
+pub mod opaque;
 pub mod reply;
 pub mod responses;
 pub mod schema;
 pub mod sequence;
+pub mod translate;
+
+pub use translate::{decode_request, decoder, encoder, read_answer, translate_request, write_answer};
 
 use crate::domain::outcome::Failure;
 use crate::domain::usage::Usage;

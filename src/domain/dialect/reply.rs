@@ -1,7 +1,9 @@
 //! What the answer's side must know of the request as it was encoded: names that were changed on the way out are changed
 //! back, and the text that a model without structured output wrote into a forced tool becomes the answer's text again.
 
+use crate::domain::dialect::decoder::Encode;
 use crate::domain::dialect::{Event, Finish};
+use crate::domain::outcome::Failure;
 
 /// Changes made to a request that its answer shows, to be undone between decoder and encoder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,5 +81,34 @@ impl Restorer {
             Some((_, original)) => original.clone(),
             None => name,
         }
+    }
+}
+
+/// An encoder behind a [`Restorer`].
+pub struct Restored {
+    encoder: Box<dyn Encode>,
+    restorer: Restorer,
+}
+
+impl Restored {
+    /// Undoes `reply` before the encoder hears of it.
+    pub fn new(encoder: Box<dyn Encode>, reply: Reply) -> Restored {
+        Restored { encoder, restorer: reply.restorer() }
+    }
+}
+
+impl Encode for Restored {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if let Some(event) = self.restorer.apply(event.clone()) {
+            self.encoder.push(&event, out);
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure, code: &'static str, out: &mut Vec<u8>) {
+        self.encoder.fail(failure, code, out);
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        self.encoder.finish(out);
     }
 }

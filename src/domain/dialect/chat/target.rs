@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::domain::dialect::capability::Facts;
+use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
 use crate::domain::dialect::conversation::{Conversation, Drops, Effort, Field, OutputFormat, ToolChoice};
@@ -158,7 +158,7 @@ impl Writer<'_> {
             Thinker::Later => Effort::None,
             Thinker::Gpt5 => Effort::Minimal,
             Thinker::O => Effort::Low,
-            Thinker::No if facts.supports("reasoning").unwrap_or(self.host.effort) => Effort::Low,
+            Thinker::No if facts.supports(Feature::Reasoning).unwrap_or(self.host.effort) => Effort::Low,
             // A model that does not think is at rest already.
             Thinker::No if wanted == Effort::None => return Ok(()),
             Thinker::No => return self.drop(Field::Effort),

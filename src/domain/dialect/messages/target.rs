@@ -9,7 +9,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::dialect::capability::Facts;
+use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::conversation::{Conversation, Drops, Field, OutputFormat, ToolChoice};
 use crate::domain::dialect::messages::claude::{self, Claude, Sampling};
 use crate::domain::dialect::messages::{blocks, think};
@@ -78,7 +78,7 @@ impl Writer<'_> {
 
     fn takes_schemas(&self, facts: &Facts) -> bool {
         let on_wire = self.to.wire != Wire::Invoke || self.claude.structured_on_invoke;
-        facts.supports("json_schema").unwrap_or(true) && self.claude.structured && on_wire
+        facts.supports(Feature::JsonSchema).unwrap_or(true) && self.claude.structured && on_wire
     }
 
     fn head(&mut self) {

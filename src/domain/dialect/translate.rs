@@ -1,0 +1,114 @@
+//! The registries: which file reads and writes which wire and family.
+
+use serde_json::Value;
+
+use crate::domain::catalogue::Facts;
+use crate::domain::dialect::answer::Answer;
+use crate::domain::dialect::conversation::Conversation;
+use crate::domain::dialect::decoder::{Decode, Encode, Malformed, Voice};
+use crate::domain::dialect::reply::{Reply, Restored};
+use crate::domain::dialect::{Destination, Encoded, Event, Incompatible, Wire, chat, messages, opaque, responses};
+use crate::domain::outcome::Failure;
+use crate::domain::policy::Translate;
+use crate::domain::route::Family;
+
+/// Encodes a client's body for a target of another family (or of the same one in another envelope: Messages on Bedrock and
+/// Vertex). `body` is the client's own, without what was consumed here.
+///
+/// # Errors
+/// [`Incompatible`] with the feature that cannot be carried; under `strict` also with what would be dropped.
+pub fn translate_request(
+    family: Family,
+    body: &[u8],
+    to: &Destination<'_>,
+    facts: &Facts,
+    translate: Translate,
+) -> Result<Encoded, Incompatible> {
+    let body: Value = serde_json::from_slice(body).map_err(|_| Incompatible("body".to_owned()))?;
+    let conversation = decode_request(family, &body)?;
+    drop(body);
+    match to.wire {
+        Wire::Chat => chat::target::encode(&conversation, to, facts, translate),
+        Wire::Responses => responses::target::encode(&conversation, to, translate),
+        Wire::Messages | Wire::Invoke | Wire::RawPredict => {
+            messages::target::encode(&conversation, to, facts, translate)
+        }
+        Wire::Converse | Wire::Completions | Wire::Opaque => Err(Incompatible("family".to_owned())),
+    }
+}
+
+/// A client's body in no family's words.
+///
+/// # Errors
+/// [`Incompatible`] with the path of what the family's own API would not take.
+pub fn decode_request(family: Family, body: &Value) -> Result<Conversation, Incompatible> {
+    match family {
+        Family::Chat => chat::request::decode(body),
+        Family::Responses => responses::request::decode(body),
+        Family::Messages => messages::request::decode(body),
+    }
+}
+
+/// What reads a stream of that wire.
+pub fn decoder(wire: Wire) -> Box<dyn Decode> {
+    match wire {
+        Wire::Chat | Wire::Completions => Box::new(chat::decode::Decoder::new()),
+        Wire::Responses => Box::new(responses::decode::Decoder::new()),
+        Wire::Messages | Wire::Invoke | Wire::RawPredict => Box::new(messages::decode::Decoder::new()),
+        Wire::Converse | Wire::Opaque => Box::new(opaque::Decoder),
+    }
+}
+
+/// What writes a stream for that family, with `reply` undone.
+pub fn encoder(family: Family, voice: Voice, reply: Reply) -> Box<dyn Encode> {
+    let encoder: Box<dyn Encode> = match family {
+        Family::Chat => Box::new(chat::encode::Encoder::new(voice)),
+        Family::Responses => Box::new(responses::encode::Encoder::new(&voice)),
+        Family::Messages => Box::new(messages::encode::Encoder::new(voice)),
+    };
+    match reply.is_empty() {
+        true => encoder,
+        false => Box::new(Restored::new(encoder, reply)),
+    }
+}
+
+/// The events of a whole JSON answer, its end or its error included.
+///
+/// # Errors
+/// [`Malformed`] when it is none of its wire.
+pub fn read_answer(wire: Wire, body: &[u8]) -> Result<Vec<Event>, Malformed> {
+    let mut events = Vec::new();
+    match wire {
+        Wire::Chat | Wire::Completions => chat::decode::Decoder::new().answer(body, &mut events)?,
+        Wire::Responses => responses::decode::Decoder::new().answer(body, &mut events)?,
+        Wire::Messages | Wire::Invoke | Wire::RawPredict => {
+            messages::decode::Decoder::new().answer(body, &mut events)?;
+        }
+        Wire::Converse | Wire::Opaque => opaque::Decoder.answer(body, &mut events),
+    }
+    Ok(events)
+}
+
+/// Writes a whole JSON answer for a family, with `reply` undone.
+///
+/// # Errors
+/// The failure that the events report.
+pub fn write_answer(family: Family, events: Vec<Event>, voice: &Voice, reply: Reply) -> Result<Vec<u8>, Failure> {
+    if let Some(failure) = events.iter().find_map(error_of) {
+        return Err(failure.clone());
+    }
+    let mut restorer = reply.restorer();
+    let events: Vec<Event> = events.into_iter().filter_map(|event| restorer.apply(event)).collect();
+    Ok(match family {
+        Family::Chat => chat::encode::answer(&Answer::gather(events)?, voice),
+        Family::Responses => responses::encode::answer(&events, voice).to_string().into_bytes(),
+        Family::Messages => messages::encode::answer(&Answer::gather(events)?, voice),
+    })
+}
+
+const fn error_of(event: &Event) -> Option<&Failure> {
+    match event {
+        Event::Error(failure) => Some(failure),
+        _ => None,
+    }
+}
