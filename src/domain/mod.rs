@@ -15,6 +15,7 @@ pub mod eventstream;
 pub mod key;
 pub mod ledger;
 pub mod outcome;
+pub mod plan;
 pub mod policy;
 pub mod provider;
 pub mod redact;

@@ -7,8 +7,8 @@ use understudy::domain::request::Headers;
 use understudy::domain::target::ModelRef;
 use understudy::domain::time::Instant;
 
-fn model(text: &str) -> ModelRef {
-    ModelRef::parse(text, "openai", |_| true).unwrap()
+fn model(text: &str) -> String {
+    ModelRef::parse(text, "openai", |_| true).unwrap().to_string()
 }
 
 fn file(json: &str) -> KeyFile {

@@ -17,7 +17,7 @@ use crate::domain::crypto::Sealed;
 use crate::domain::document::shape::{PROSE, SCHEMA_FIELD};
 use crate::domain::document::{BadDocument, Field, Findings, Kind, Object, Path, Shape, Text, json};
 use crate::domain::refusal::Refusal;
-use crate::domain::target::{ModelRef, is_policy_name, is_provider_name};
+use crate::domain::target::{is_policy_name, is_provider_name};
 use crate::domain::time::Instant;
 
 /// One gateway key's document.
@@ -59,16 +59,14 @@ impl Glob {
 }
 
 impl KeyFile {
-    /// Whether a request may name this model itself.
-    pub fn allows(&self, model: &ModelRef) -> bool {
-        let model = model.to_string();
-        self.allow.iter().any(|glob| glob.matches(&model))
+    /// Whether a request may name this model itself: `provider/model[@region]` or `policy/<name>`.
+    pub fn allows(&self, model: &str) -> bool {
+        self.allow.iter().any(|glob| glob.matches(model))
     }
 
     /// Whether no hop may be this model, whoever named it.
-    pub fn denies(&self, model: &ModelRef) -> bool {
-        let model = model.to_string();
-        self.deny.iter().any(|glob| glob.matches(&model))
+    pub fn denies(&self, model: &str) -> bool {
+        self.deny.iter().any(|glob| glob.matches(model))
     }
 
     /// Whether it may be used now.

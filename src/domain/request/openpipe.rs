@@ -71,17 +71,17 @@ pub(super) fn read(bytes: &[u8], reading: Reading<'_>) -> Result<OpenPipe, Refus
         None => None,
         Some(value) => object(value, "openpipe.fallback")?,
     };
-    let fallback = fallback.map(|fallback| {
+    let hop = |fallback| -> Result<HopFile, Refusal> {
         let own = timeout(fallback, "openpipe.fallback", reading)?;
         let timeouts = clock(own.or(primary).unwrap_or(DEFAULT_TIMEOUT), reading.stream);
         Ok(HopFile { timeouts, ..HopFile::of(model(fallback)?) })
-    });
+    };
     let tags = match fields.get("tags") {
         None => None,
         Some(tags) => object(tags, "openpipe.tags")?,
     };
     Ok(OpenPipe {
-        fallback: fallback.transpose()?,
+        fallback: fallback.map(hop).transpose()?,
         endpoint,
         timeouts: primary.map(|span| clock(span, reading.stream)).unwrap_or_default(),
         tags: tags.cloned().unwrap_or_default(),

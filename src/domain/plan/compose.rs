@@ -1,0 +1,199 @@
+//! The plan itself: a policy, changed by a rule, changed by the request.
+//!
+//! The order is the contract's, weakest first: defaults, policy, hop, rule, request. A request may shorten a policy's clocks
+//! and its deadline, not lengthen them. On a plain model there is no owner's policy to shorten: its clocks are the
+//! request's to say, but for those that a rule sets. Hops that a request brings are its own; of their clocks, too, none
+//! gets longer than the policy's they are put under.
+
+use std::borrow::Cow;
+
+use super::course::{Course, Start};
+use super::refusals::{bad_model, policy_not_found};
+use crate::domain::document::{BadDocument, Findings, Kind, Path};
+use crate::domain::outcome::Skip;
+use crate::domain::policy::file::HopFile;
+use crate::domain::policy::overrides::{Overrides, TimeoutsOverride, add_boundaries};
+use crate::domain::policy::resolve::{Lookup, MAX_TARGETS, World, resolve_hops};
+use crate::domain::policy::tree::{Base, Branch, Draw, Node, Tree};
+use crate::domain::policy::{KeyChoice, Plan, PlanName, Timeouts};
+use crate::domain::refusal::Refusal;
+use crate::domain::request::Brought;
+use crate::domain::rules::Picked;
+use crate::domain::target::ModelRef;
+
+/// A stored policy, resolved.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    pub tree: &'a Tree,
+    /// First 8 hex digits of the SHA-256 of its bytes.
+    pub version: &'a str,
+    /// A bad edit stands in KV and the last good copy serves.
+    pub stale: bool,
+}
+
+/// A plan, and what is known of its hops before anything else is.
+#[derive(Clone, Debug)]
+pub struct Composed {
+    pub plan: Plan,
+    /// One per hop: the boundary that the key's deny or a rule's deny draws.
+    pub denied: Vec<Option<Skip>>,
+}
+
+impl Course<'_> {
+    /// The plan of this request. `stored` is the policy of [`Course::policy`], `None` when there is none of that name;
+    /// `world` knows all that it and [`Course::hops`] refer to; `seed` is fresh randomness.
+    ///
+    /// # Errors
+    /// 404 `policy_not_found`; 400 for hops that the request brings; 500 `rules_invalid` for those of its rule.
+    pub fn compose(&self, stored: Option<Stored<'_>>, world: World<'_>, seed: u64) -> Result<Composed, Refusal> {
+        let (tree, name, stale) = match &self.start {
+            Start::Plain(target) => {
+                let tree = Tree::plain(target.clone(), self.key_for(&target.provider).unwrap_or_default());
+                (Cow::Owned(tree), self.plain_name(), false)
+            }
+            Start::Policy(name) => {
+                let stored = stored.ok_or_else(|| policy_not_found(name, std::iter::empty()))?;
+                let name = PlanName::Stored { name: name.clone(), version: stored.version.to_owned() };
+                (Cow::Borrowed(stored.tree), name, stored.stale)
+            }
+        };
+        let draw = self.identity.user.as_deref().map_or(Draw::Seed(seed), Draw::Sticky);
+        let mut plan = tree.plan(name, draw);
+        plan.stale = stale;
+        let mut base = tree.base.clone();
+        if let Some(rule) = &self.rule {
+            apply_rule(rule, &mut plan, &mut base, world, draw)?;
+        }
+        if let Some(brought) = &self.request.asked.fallback {
+            let branch = self.brought(brought, &base, world)?;
+            plan.hops.truncate(1);
+            plan.hops.extend(branch.flatten(draw));
+        }
+        self.apply_request(&mut plan);
+        let denied = plan.hops.iter().map(|hop| self.denied(&hop.target.to_string())).collect();
+        Ok(Composed { plan, denied })
+    }
+
+    /// `own` for a provider whose key came with the request.
+    fn key_for(&self, provider: &str) -> Option<KeyChoice> {
+        self.request.asked.own_keys.of(provider).map(|_| KeyChoice::Own)
+    }
+
+    fn plain_name(&self) -> PlanName {
+        match &self.rule {
+            Some(rule) => PlanName::Rule { ruleset: rule.ruleset.to_owned(), rule: rule.rule.to_owned() },
+            None if self.request.asked.overrides_anything() => PlanName::Request,
+            None => PlanName::Plain,
+        }
+    }
+
+    /// The hops that the request brings, under the policy that they are put under.
+    fn brought(&self, brought: &Brought, base: &Base, world: World<'_>) -> Result<Branch, Refusal> {
+        let hops = brought.hops.iter().enumerate();
+        let hops = hops.map(|(index, hop)| self.own_hop(brought, index, hop, world)).collect::<Result<Vec<_>, _>>()?;
+        let mut findings = Findings::new();
+        let root = Path::Root(brought.field);
+        let Some(mut branch) = resolve_hops(&hops, base, MAX_TARGETS - 1, world, &root, &mut findings) else {
+            let first = findings.as_slice().first();
+            let (path, message) =
+                first.map_or((brought.field, "cannot be used"), |first| (&first.path, &first.message));
+            return Err(Refusal::value(path, message));
+        };
+        for entry in &mut branch.entries {
+            if let Node::Hop(hop) = &mut entry.node {
+                hop.timeouts = self.capped(hop.timeouts, base.timeouts);
+                hop.endpoint = brought.endpoint.clone();
+            }
+        }
+        Ok(branch)
+    }
+
+    /// A hop as the request brings it: with its own key where it says no other and one came along.
+    fn own_hop(&self, brought: &Brought, index: usize, hop: &HopFile, world: World<'_>) -> Result<HopFile, Refusal> {
+        let field = format!("{}[{index}].model", brought.field);
+        let mut hop = hop.clone();
+        match ModelRef::parse(&hop.model, world.default_provider, world.provider) {
+            Err(bad) => return Err(bad_model(&field, &hop.model, bad)),
+            Ok(ModelRef::Target(target)) => hop.key = hop.key.or_else(|| self.key_for(&target.provider)),
+            Ok(ModelRef::Policy(name)) => match (world.policy)(&name) {
+                Lookup::Found(_) => {}
+                Lookup::Missing => return Err(policy_not_found(&name, std::iter::empty()).about(&field)),
+                Lookup::Bad(message) => return Err(Refusal::new(500, "policy_invalid", message)),
+            },
+        }
+        Ok(hop)
+    }
+
+    fn apply_request(&self, plan: &mut Plan) {
+        let asked = self.request.asked;
+        if let Some(first) = plan.hops.first_mut() {
+            first.timeouts = self.changed(&asked.first_timeouts, first.timeouts);
+        }
+        for hop in &mut plan.hops {
+            hop.on = asked.overrides.on.over(hop.on);
+            hop.timeouts = self.changed(&asked.overrides.timeouts, hop.timeouts);
+        }
+        plan.stream = asked.overrides.stream.over(plan.stream);
+        for limit in [asked.overrides.deadline, asked.patience].into_iter().flatten() {
+            plan.deadline = plan.deadline.min(limit);
+        }
+    }
+
+    /// A request's change to clocks.
+    fn changed(&self, change: &TimeoutsOverride, timeouts: Timeouts) -> Timeouts {
+        match &self.start {
+            Start::Policy(_) => change.shorten(timeouts),
+            Start::Plain(_) => self.capped(change.over(timeouts), timeouts),
+        }
+    }
+
+    /// The clocks of a request's own, held to what the owner said: all of a policy's, on a plain model those of the rule.
+    fn capped(&self, timeouts: Timeouts, owner: Timeouts) -> Timeouts {
+        match (&self.start, &self.rule) {
+            (Start::Policy(_), _) => Timeouts {
+                headers: timeouts.headers.min(owner.headers),
+                first_token: timeouts.first_token.min(owner.first_token),
+                idle: timeouts.idle.min(owner.idle),
+                attempt: timeouts.attempt.min(owner.attempt),
+            },
+            (Start::Plain(_), Some(rule)) => rule.then.overrides.timeouts.shorten(timeouts),
+            (Start::Plain(_), None) => timeouts,
+        }
+    }
+
+    fn denied(&self, target: &str) -> Option<Skip> {
+        let by_key = self.request.key.is_some_and(|key| key.denies(target));
+        let by = if by_key { "key" } else { "rule" };
+        let denied = by_key || self.request.rules.denied(&self.facts(target)).is_some();
+        denied.then(|| Skip::Boundary(format!("{by}-deny")))
+    }
+}
+
+/// What a rule changes: the first hop's retries, what follows it, and fields of the policy.
+fn apply_rule(
+    rule: &Picked<'_>,
+    plan: &mut Plan,
+    base: &mut Base,
+    world: World<'_>,
+    draw: Draw<'_>,
+) -> Result<(), Refusal> {
+    plan.rule = Some(rule.label());
+    if let (Some(retries), Some(first)) = (rule.then.retries, plan.hops.first_mut()) {
+        first.retries = retries;
+    }
+    if let Some(hops) = &rule.then.fallback {
+        let mut findings = Findings::new();
+        let root = format!("rules[{:?}].then.fallback", rule.rule);
+        let Some(branch) = resolve_hops(hops, base, MAX_TARGETS - 1, world, &Path::Root(&root), &mut findings) else {
+            return Err(BadDocument { kind: Kind::Rules, name: String::new(), findings: findings.into_vec() }.into());
+        };
+        plan.hops.truncate(1);
+        plan.hops.extend(branch.flatten(draw));
+    }
+    rule.then.overrides.apply(plan);
+    let Overrides { on, timeouts, keep, .. } = &rule.then.overrides;
+    base.on = on.over(base.on);
+    base.timeouts = timeouts.over(base.timeouts);
+    add_boundaries(&mut base.keep, keep);
+    Ok(())
+}

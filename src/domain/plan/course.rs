@@ -1,0 +1,132 @@
+//! Which policy a request runs under, and by which rule: decided once, before the documents of the plan are loaded.
+
+use super::refusals::{bad_model, denied, not_allowed};
+use crate::domain::key::KeyFile;
+use crate::domain::policy::file::HopFile;
+use crate::domain::policy::resolve::World;
+use crate::domain::refusal::Refusal;
+use crate::domain::request::{Asked, Headers, Identity};
+use crate::domain::route::Route;
+use crate::domain::rules::{Facts, Picked, Rules};
+use crate::domain::target::{BadModel, ModelRef, Target};
+
+/// A request and what governs it beside policies.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub asked: &'a Asked,
+    pub route: &'a Route,
+    pub headers: &'a Headers,
+    /// The gateway key's document, already found usable.
+    pub key: Option<&'a KeyFile>,
+    pub rules: &'a Rules,
+}
+
+/// Where a request starts from.
+#[derive(Clone, Debug)]
+pub struct Course<'a> {
+    pub start: Start,
+    pub rule: Option<Picked<'a>>,
+    /// Who the request is for, the key's word before its own.
+    pub identity: Identity,
+    pub(super) request: Request<'a>,
+}
+
+/// What the first hop comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A stored policy of that name.
+    Policy(String),
+    /// A plain model under the built-in policy.
+    Plain(Target),
+}
+
+impl<'a> Course<'a> {
+    /// Judges the models that the request names, and finds its rule and its policy. Of the world, only the providers that the
+    /// request names need be loaded.
+    ///
+    /// # Errors
+    /// 400 `invalid_model`, 403 `model_not_allowed`, 400 `unknown_provider`, in this order.
+    pub fn choose(request: Request<'a>, world: World<'_>) -> Result<Course<'a>, Refusal> {
+        let model = judge_models(&request, world)?;
+        let identity = request.asked.identity.clone().under(request.key);
+        let name = model.to_string();
+        let rule = request.rules.pick(&facts(&request, &identity, &name));
+        if let Some(message) = rule.and_then(|rule| rule.then.deny.as_deref()) {
+            return Err(denied(message));
+        }
+        let used = rule.and_then(|rule| rule.then.use_policy.clone()).map(ModelRef::Policy);
+        let start = match (used.unwrap_or(model), request.key.and_then(|key| key.policy.clone())) {
+            (ModelRef::Policy(name), _) | (ModelRef::Target(_), Some(name)) => Start::Policy(name),
+            (ModelRef::Target(target), None) => Start::Plain(target),
+        };
+        Ok(Course { start, rule, identity, request })
+    }
+
+    /// The policy to load, with all that it nests.
+    pub fn policy(&self) -> Option<&str> {
+        match &self.start {
+            Start::Policy(name) => Some(name),
+            Start::Plain(_) => None,
+        }
+    }
+
+    /// The hops that the rule and the request bring: what they refer to is to be loaded too.
+    pub fn hops(&self) -> impl Iterator<Item = &'a HopFile> {
+        let rule = self.rule.and_then(|rule| rule.then.fallback.as_ref());
+        let brought = self.request.asked.fallback.as_ref().map(|brought| &brought.hops);
+        rule.into_iter().chain(brought).flatten()
+    }
+
+    /// What rules are asked of a model under this request.
+    pub(super) fn facts<'b>(&'b self, model: &'b str) -> Facts<'b> {
+        facts(&self.request, &self.identity, model)
+    }
+}
+
+fn facts<'b>(request: &Request<'b>, identity: &'b Identity, model: &'b str) -> Facts<'b> {
+    Facts {
+        model,
+        route: request.route.name(),
+        user: identity.user.as_deref(),
+        group: identity.group.as_deref(),
+        key: request.key.map(|key| key.name.as_str()),
+        stream: request.asked.stream,
+        metadata: &identity.metadata,
+        headers: request.headers,
+    }
+}
+
+/// The model asked for, after it and every model that the request brings were judged.
+fn judge_models(request: &Request<'_>, world: World<'_>) -> Result<ModelRef, Refusal> {
+    let asked = request.asked;
+    let named = |(index, written): (usize, &str)| {
+        let field = match (index, &asked.fallback) {
+            (0, _) | (_, None) => "model".to_owned(),
+            (n, Some(brought)) if brought.field == "openpipe.fallback" && n == 1 => {
+                "openpipe.fallback.model".to_owned()
+            }
+            (n, Some(brought)) => format!("{}[{}]", brought.field, n - 1),
+        };
+        (field, written.to_owned(), ModelRef::parse(written, world.default_provider, world.provider))
+    };
+    let named: Vec<_> = asked.named().enumerate().map(named).collect();
+    for (field, written, parsed) in &named {
+        if let Err(bad @ (BadModel::Invalid(_) | BadModel::BadPolicyName(_))) = parsed {
+            return Err(bad_model(field, written, bad.clone()));
+        }
+    }
+    for (field, written, parsed) in &named {
+        // A model of no known provider is judged as it is written: before it is told that it does not exist.
+        let model = parsed.as_ref().map_or_else(|_| written.clone(), ModelRef::to_string);
+        let denied = |key: &KeyFile| field == "model" && key.denies(&model);
+        if request.key.is_some_and(|key| !key.allows(&model) || denied(key)) {
+            return Err(not_allowed(field, &model));
+        }
+    }
+    let mut models = Vec::with_capacity(named.len());
+    for (field, written, parsed) in named {
+        models.push(parsed.map_err(|bad| bad_model(&field, &written, bad))?);
+    }
+    let missing = || Refusal::new(400, "missing_required_parameter", "model: missing").about("model");
+    models.into_iter().next().ok_or_else(missing)
+}
