@@ -10,3 +10,4 @@ pub mod ledger_do;
 pub mod library;
 pub mod line;
 pub mod recorder;
+pub mod vertex;

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod eventstream;
+mod google;
 mod keys;
 mod recorded;
 mod request;

@@ -12,6 +12,7 @@
 
 pub mod address;
 pub mod document;
+pub mod google;
 pub mod table;
 
 use crate::domain::classify::ErrorRule;
