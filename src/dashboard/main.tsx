@@ -4,11 +4,21 @@ import { useEffect } from "preact/hooks";
 import { href, route } from "./lib/router";
 import { token } from "./lib/session";
 import "./lib/theme";
+import { Overview } from "./pages/overview";
+import { Policies } from "./pages/policies";
+import { NewPolicy, PolicyPage } from "./pages/policy";
+import { Requests } from "./pages/requests";
 import { SignIn } from "./pages/sign-in";
 import { Shell } from "./shell";
 import { Button, Empty, Toasts } from "./ui/basics";
 
-const PAGES: Record<string, ComponentType> = {};
+const PAGES: Record<string, ComponentType> = { overview: Overview, policies: PolicyRoutes, requests: Requests };
+
+function PolicyRoutes() {
+  const name = route.value.path[1];
+  if (name === undefined) return <Policies />;
+  return name === "~new" ? <NewPolicy /> : <PolicyPage key={name} name={name} />;
+}
 
 function App() {
   const page = route.value.path[0] ?? "overview";

@@ -7,9 +7,10 @@ export interface ServerEvent {
 }
 
 /** Reads events until the server ends the stream or `signal` aborts it. */
-export async function* events(url: string, query: Record<string, string>, signal: AbortSignal): AsyncGenerator<ServerEvent> {
+export async function* events(url: string, query: Record<string, string>, signal: AbortSignal, onOpen: () => void = () => {}): AsyncGenerator<ServerEvent> {
   const response = await open(url, { query, signal });
   if (!response.body) return;
+  onOpen();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {

@@ -36,6 +36,9 @@ export const CLASSES = [
   "auth", "forbidden", "not_found", "context_length", "content_policy", "unsupported", "invalid_request", "cancelled",
 ] as const;
 
+/** Why a hop was passed over without a call. */
+export const SKIPS: ReadonlySet<string> = new Set(["boundary", "incompatible", "no_key", "consent", "breaker_open", "deadline"]);
+
 export const VERDICTS = ["retry", "retry_only", "next", "stop"] as const;
 export const KEY_CHOICES = ["managed", "own", "managed_then_own", "own_then_managed"] as const;
 export const ROUTES = ["chat", "responses", "messages", "embeddings", "completions"] as const;

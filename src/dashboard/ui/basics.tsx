@@ -131,11 +131,11 @@ export function Segments<T extends string>({ label, value, options, onChange }: 
 
 export function Tabs({ label, current, tabs }: { label: string; current: string; tabs: readonly { id: string; text: string; href: string }[] }) {
   return (
-    <div class="tabs" role="tablist" aria-label={label}>
+    <nav class="tabs" aria-label={label}>
       {tabs.map((tab) => (
-        <a key={tab.id} role="tab" href={tab.href} aria-selected={tab.id === current}>{tab.text}</a>
+        <a key={tab.id} href={tab.href} aria-current={tab.id === current ? "page" : undefined}>{tab.text}</a>
       ))}
-    </div>
+    </nav>
   );
 }
 

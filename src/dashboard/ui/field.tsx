@@ -63,11 +63,11 @@ interface InputProps extends Common {
   readOnly?: boolean;
 }
 
-export function TextField({ label, hint, findings, hideLabel, onValue, small, mono, options, autocomplete = "off", ...rest }: InputProps) {
+export function TextField({ label, hint, findings, hideLabel, onValue, small, mono, options, type = "text", autocomplete = "off", ...rest }: InputProps) {
   const { id, props } = useField({ label, hint, findings });
   return (
     <Frame id={id} label={label} hint={hint} findings={findings} hideLabel={hideLabel}>
-      <input spellcheck={false} autocomplete={autocomplete} {...rest} {...props} list={options ? `${id}-list` : undefined} class={`input${small ? " small" : ""}${mono ? " mono" : ""}`} onInput={(event) => onValue(event.currentTarget.value)} />
+      <input type={type as "text"} spellcheck={false} autocomplete={autocomplete} {...rest} {...props} list={options ? `${id}-list` : undefined} class={`input${small ? " small" : ""}${mono ? " mono" : ""}`} onInput={(event) => onValue(event.currentTarget.value)} />
       {options && (
         <datalist id={`${id}-list`}>
           {options.map((option) => <option key={option} value={option} />)}

@@ -1,0 +1,135 @@
+// Answers of the API, brought into the one form the pages work with. Absent lists become empty ones.
+import { call, get, path, type Reply } from "./client";
+import type { Analytics, Attempt, Counts, Explanation, GatewayKey, Hop, Named, PolicyDocument, Provider, RequestDetail, RequestSummary, RulesDocument, Simulation, Stored, Target, Version } from "./types";
+
+type List<T> = { data?: T[] } | T[] | null;
+
+function list<T>(answer: List<T>): T[] {
+  if (Array.isArray(answer)) return answer;
+  return Array.isArray(answer?.data) ? answer.data : [];
+}
+
+/** A stored document with its version, however the answer wraps it. */
+function stored<D>(name: string, reply: Reply<Record<string, unknown> | null>): Stored<D> {
+  const { data, version } = reply;
+  const wrapped = data && typeof data === "object" && ("document" in data || "policy" in data || "value" in data);
+  const document = wrapped ? (data["document"] ?? data["policy"] ?? data["value"]) : data;
+  return { ...(wrapped ? data : {}), name, document: document as D, version: version || String((wrapped && data["version"]) || "") };
+}
+
+export async function policies(signal?: AbortSignal): Promise<Stored<PolicyDocument>[]> {
+  const entries = list(await get<List<Record<string, unknown>>>(path("policies"), { signal }));
+  return entries.map((entry) => stored<PolicyDocument>(String(entry["name"] ?? ""), { data: entry, version: String(entry["version"] ?? "") }));
+}
+
+export async function policy(name: string, signal?: AbortSignal): Promise<Stored<PolicyDocument>> {
+  return stored(name, await call("GET", path("policies", name), { signal }));
+}
+
+export async function savePolicy(name: string, document: unknown, ifMatch: string): Promise<Stored<PolicyDocument>> {
+  const headers = ifMatch ? { "if-match": `"${ifMatch}"` } : undefined;
+  return stored(name, await call("PUT", path("policies", name), { body: document, headers }));
+}
+
+export async function deletePolicy(name: string): Promise<void> {
+  await call("DELETE", path("policies", name));
+}
+
+export async function versions(name: string, signal?: AbortSignal): Promise<Version[]> {
+  const entries = list(await get<List<Version & { policy?: unknown }>>(path("policies", name, "versions"), { signal }));
+  return entries.map((entry) => ({ ...entry, document: entry.document ?? entry.policy }));
+}
+
+export async function rollback(name: string, version: string): Promise<Stored<PolicyDocument>> {
+  return stored(name, await call("POST", path("policies", name, "rollback"), { body: { version } }));
+}
+
+export async function simulate(name: string, script: unknown, signal?: AbortSignal): Promise<Simulation> {
+  return (await call<Simulation>("POST", path("policies", name, "simulate"), { body: script, signal })).data;
+}
+
+export async function explain(name: string, body: unknown): Promise<Explanation> {
+  return (await call<Explanation>("POST", path("policies", name, "explain"), { body })).data;
+}
+
+export async function rules(signal?: AbortSignal): Promise<Stored<RulesDocument>> {
+  const read = await call<Record<string, unknown> | null>("GET", path("rules"), { signal }).catch((error: { status?: number }) => {
+    if (error.status === 404) return { data: null, version: "" };
+    throw error;
+  });
+  const found = stored<Partial<RulesDocument> | null>("rules", read);
+  return { ...found, document: { ...found.document, rules: found.document?.rules ?? {}, rulesets: found.document?.rulesets ?? [] } };
+}
+
+export async function saveRules(document: RulesDocument, ifMatch: string): Promise<Stored<RulesDocument>> {
+  const headers = ifMatch ? { "if-match": `"${ifMatch}"` } : undefined;
+  return stored("rules", await call("PUT", path("rules"), { body: document, headers }));
+}
+
+export async function targets(signal?: AbortSignal): Promise<Target[]> {
+  return list(await get<List<Target>>(path("targets"), { signal }));
+}
+
+export async function providers(signal?: AbortSignal): Promise<Provider[]> {
+  return list(await get<List<Provider>>(path("providers"), { signal }));
+}
+
+export async function keys(signal?: AbortSignal): Promise<GatewayKey[]> {
+  return list(await get<List<GatewayKey>>(path("keys"), { signal }));
+}
+
+/** Names of the providers a key has own keys for. */
+export function ownProviders(key: GatewayKey): string[] {
+  return Array.isArray(key.own) ? key.own : Object.keys(key.own ?? {});
+}
+
+export async function analytics(query: Record<string, string>, signal?: AbortSignal): Promise<Analytics> {
+  const answer = await get<Partial<Analytics> & { totals: Counts }>(path("analytics"), { query, signal });
+  return {
+    ...answer,
+    targets: answer.targets ?? [],
+    series: answer.series ?? [],
+    policies: named(answer.policies),
+    groups: named(answer.groups),
+    users: named(answer.users),
+    keys: named(answer.keys),
+    workloads: named(answer.workloads),
+  };
+}
+
+/** A breakdown comes as a list of rows, or as an object by name. */
+function named(rows: Named[] | Record<string, Counts> | undefined): Named[] {
+  if (!rows) return [];
+  if (Array.isArray(rows)) return rows;
+  return Object.entries(rows).map(([name, counts]) => ({ name, ...counts }));
+}
+
+export async function requests(query: Record<string, string>, signal?: AbortSignal): Promise<{ data: RequestSummary[]; next: string | null }> {
+  const answer = await get<{ data?: RequestSummary[]; next?: string | null }>(path("requests"), { query, signal });
+  return { data: answer.data ?? [], next: answer.next ?? null };
+}
+
+export async function request(id: string, signal?: AbortSignal): Promise<RequestDetail> {
+  const answer = await get<RequestDetail>(path("requests", id), { signal });
+  return { ...answer, attempts: answer.attempts ?? [] };
+}
+
+export function attemptCount(summary: RequestSummary): number | undefined {
+  return Array.isArray(summary.attempts) ? summary.attempts.filter(isCall).length : summary.attempts;
+}
+
+export function isCall(attempt: Attempt): boolean {
+  return attempt.call !== false;
+}
+
+/** The chain as hops, whichever of its three spellings it is written in. */
+export function hopsOf(document: PolicyDocument | null | undefined): Hop[] {
+  const chain = document?.chain;
+  const written = typeof chain === "string" ? chain.split(/->|→/) : Array.isArray(chain) ? chain : [];
+  return written.map((hop) => (typeof hop === "string" ? shortHop(hop) : hop && typeof hop === "object" ? { ...hop, model: String(hop.model ?? "") } : { model: String(hop) }));
+}
+
+function shortHop(text: string): Hop {
+  const match = text.trim().match(/^(.*?)\s*\(\s*(\d+)\s+retr(?:y|ies)\s*\)$/);
+  return match ? { model: match[1] ?? "", retries: Number(match[2]) } : { model: text.trim() };
+}

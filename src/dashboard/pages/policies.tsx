@@ -1,0 +1,94 @@
+// Every policy, with the name to copy into a client's model field.
+import { useState } from "preact/hooks";
+import { analytics, deletePolicy, hopsOf, policies } from "../api/read";
+import type { PolicyDocument, Stored } from "../api/types";
+import { ago, count, percent } from "../lib/format";
+import { useResource } from "../lib/resource";
+import { go, href } from "../lib/router";
+import { Badge, Button, Card, CopyButton, Empty, IconButton, Loading, PageHead, Problem, toast } from "../ui/basics";
+import { Confirm } from "../ui/dialog";
+import { Icon } from "../ui/icon";
+
+export function Policies() {
+  const found = useResource("policies", (signal) => policies(signal));
+  const figures = useResource("policies of the day", (signal) => analytics({}, signal));
+  const [doomed, doom] = useState<string>();
+  const list = found.data ?? [];
+  return (
+    <>
+      <PageHead title="Policies" note="A policy is a chain of models under one name. Clients put policy/<name> in the model field.">
+        <Button kind="primary" icon="plus" onClick={() => go("policies", "~new")}>Create policy</Button>
+      </PageHead>
+      {found.error && <Problem error={found.error} retry={found.reload} />}
+      {!found.data && found.loading && <Loading />}
+      {found.data && !list.length && (
+        <Card>
+          <Empty icon="policies" title="No policies yet" action={<Button kind="primary" icon="plus" onClick={() => go("policies", "~new")}>Create policy</Button>}>
+            Name the model you want first and the ones that stand by. When the first fails, the next answers, and your client never sees the error.
+          </Empty>
+        </Card>
+      )}
+      {list.length > 0 && (
+        <ul class="policy-list">
+          {list.map((policy) => (
+            <PolicyCard key={policy.name} policy={policy} figures={figures.data?.policies?.find((one) => one.name === policy.name)} onDelete={() => doom(policy.name)} />
+          ))}
+        </ul>
+      )}
+      {doomed !== undefined && (
+        <Confirm
+          title={`Delete policy/${doomed}?`}
+          action="Delete"
+          onClose={() => doom(undefined)}
+          onConfirm={async () => {
+            await deletePolicy(doomed);
+            toast(`policy/${doomed} is deleted`);
+            found.reload();
+          }}
+        >
+          Requests that name it get 404 from then on, and policies that lead to it no longer resolve.
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+type Figures = { requests: number; succeeded: number; fallbacks: number } | undefined;
+
+function PolicyCard({ policy, figures, onDelete }: { policy: Stored<PolicyDocument>; figures: Figures; onDelete: () => void }) {
+  const hops = hopsOf(policy.document);
+  const balanced = policy.document?.type === "load_balance";
+  return (
+    <li class="card policy-card">
+      <div class="policy-top">
+        <div class="policy-name">
+          <h2><a class="wrap" href={href("policies", policy.name)}>{policy.name}</a></h2>
+          <CopyButton text={`policy/${policy.name}`} label={`Copy policy/${policy.name}`} />
+          <Badge>{balanced ? "Load balance" : "Fallback chain"}</Badge>
+          {policy.error && <Badge tone="bad" dot title={policy.error}>does not parse</Badge>}
+        </div>
+        <div class="row tight">
+          <IconButton icon="edit" label={`Edit ${policy.name}`} onClick={() => go("policies", policy.name, "edit")} />
+          <IconButton icon="duplicate" label={`Duplicate ${policy.name}`} onClick={() => go("policies", "~new", { from: policy.name })} />
+          <IconButton icon="trash" danger label={`Delete ${policy.name}`} onClick={onDelete} />
+        </div>
+      </div>
+      {policy.document?.description && <p class="muted wrap">{policy.document.description}</p>}
+      {policy.error && <p class="bad small wrap">{policy.error}</p>}
+      <ol class="hop-line" aria-label="Chain">
+        {hops.map((hop, n) => (
+          <li key={n}>
+            {n > 0 && (balanced ? <span class="faint small">or</span> : <Icon name="right" size={14} />)}
+            <span class="chip">{hop.model}{hop.retries ? <span class="faint"> ×{hop.retries + 1}</span> : null}</span>
+          </li>
+        ))}
+      </ol>
+      <div class="policy-foot num">
+        <span>{figures ? `${count(figures.requests)} requests today` : "no requests today"}</span>
+        {figures && <span>{percent(figures.succeeded, figures.requests)} answered</span>}
+        {figures && figures.fallbacks > 0 && <span class="accent">{count(figures.fallbacks)} saved by a fallback</span>}
+        <span class="push faint">version <code>{policy.version}</code>{policy.updated_at ? `, ${ago(policy.updated_at)}` : ""}</span>
+      </div>
+    </li>
+  );
+}

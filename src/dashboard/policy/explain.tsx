@@ -1,0 +1,58 @@
+// Why would this request go where it goes? Nothing is called; each hop says what it would be sent.
+import { useState } from "preact/hooks";
+import { explain } from "../api/read";
+import type { ExplainedHop, Explanation } from "../api/types";
+import { Badge, Card, Empty, Problem } from "../ui/basics";
+import { stringify } from "./draft";
+import { SampleForm, type Sample } from "./sample";
+
+export function Explain({ name }: { name: string }) {
+  const [found, setFound] = useState<Explanation>();
+  const [error, setError] = useState<Error>();
+  const [busy, setBusy] = useState(false);
+  const run = async (sample: Sample) => {
+    setBusy(true);
+    setError(undefined);
+    await explain(name, sample).then(setFound, setError);
+    setBusy(false);
+  };
+  return (
+    <div class="grid aside">
+      <div class="stack">
+        {error && <Problem error={error} />}
+        {found ? <Hops found={found} /> : !error && <Card><Empty icon="info" title="Nothing explained yet">See for each hop whether it would be called, what would be dropped, and the request as it would go out. No call is made.</Empty></Card>}
+      </div>
+      <Card title="Request"><SampleForm name={name} action="Explain" busy={busy} onRun={run} /></Card>
+    </div>
+  );
+}
+
+function Hops({ found }: { found: Explanation }) {
+  return (
+    <>
+      <div class="row">
+        {found.rule ? <Badge tone="accent">rule {found.rule}</Badge> : <Badge>no rule applies</Badge>}
+        {found.policy && <Badge>{found.policy}</Badge>}
+      </div>
+      {(found.hops ?? []).map((hop, n) => <HopCard key={n} hop={hop} index={n} />)}
+    </>
+  );
+}
+
+function HopCard({ hop, index }: { hop: ExplainedHop; index: number }) {
+  const called = hop.call !== false;
+  return (
+    <Card title={<span class="mono wrap">{index + 1}. {hop.model}</span>} actions={called ? <Badge tone="good" dot>would be called</Badge> : <Badge tone="warn" dot>skipped</Badge>}>
+      <div class="stack tight">
+        {hop.reason && <p class={called ? "muted" : "warn"}>{hop.reason}</p>}
+        {(hop.dropped?.length ?? 0) > 0 && <p class="row tight"><span class="muted">Dropped:</span>{hop.dropped?.map((field) => <code key={field} class="chip">{field}</code>)}</p>}
+        {hop.request !== undefined && hop.request !== null && (
+          <details class="more">
+            <summary>The request as it would go out</summary>
+            <pre class="code">{stringify(hop.request)}</pre>
+          </details>
+        )}
+      </div>
+    </Card>
+  );
+}

@@ -1,0 +1,74 @@
+// The last twenty versions: what changed, who changed it, and the way back.
+import { useState } from "preact/hooks";
+import { rollback, versions } from "../api/read";
+import type { PolicyDocument, Stored, Version } from "../api/types";
+import { ago, fullTime } from "../lib/format";
+import { useResource } from "../lib/resource";
+import { Badge, Button, Card, Empty, Loading, Problem, toast } from "../ui/basics";
+import { Confirm } from "../ui/dialog";
+import { diff } from "./diff";
+import { stringify } from "./draft";
+
+export function Versions({ name, current, onRolledBack }: { name: string; current: Stored<PolicyDocument>; onRolledBack: (stored: Stored<PolicyDocument>) => void }) {
+  const found = useResource(`versions ${name} ${current.version}`, (signal) => versions(name, signal));
+  const [asked, ask] = useState<Version>();
+  if (found.error) return <Problem error={found.error} retry={found.reload} />;
+  if (!found.data) return <Loading />;
+  if (!found.data.length) return <Card><Empty icon="history" title="No versions yet">The first save from here or through the admin API begins the list.</Empty></Card>;
+  return (
+    <Card title="Versions" note="The last 20. Rolling back stores the old document again as the newest version.">
+      <ol class="versions">
+        {found.data.map((version, n) => (
+          <li key={`${version.version}-${n}`}>
+            <VersionRow version={version} newest={n === 0} current={current} older={found.data?.[n + 1]} onAsk={() => ask(version)} />
+          </li>
+        ))}
+      </ol>
+      {asked && (
+        <Confirm
+          title={`Roll back to ${asked.version}?`}
+          action="Roll back"
+          onClose={() => ask(undefined)}
+          onConfirm={async () => {
+            const stored = await rollback(name, asked.version);
+            toast(`policy/${name} is back at version ${stored.version}`);
+            onRolledBack(stored);
+          }}
+        >
+          The version of {fullTime(asked.at)} becomes what <code>policy/{name}</code> serves, at once.
+        </Confirm>
+      )}
+    </Card>
+  );
+}
+
+function VersionRow({ version, newest, current, older, onAsk }: { version: Version; newest: boolean; current: Stored<PolicyDocument>; older: Version | undefined; onAsk: () => void }) {
+  const [open, setOpen] = useState(false);
+  const isCurrent = newest && version.version === current.version;
+  const hasDocument = version.document !== undefined && version.document !== null;
+  const before = older?.document ? stringify(older.document) : "";
+  return (
+    <div class="version">
+      <div class="row">
+        <code class="strong">{version.version}</code>
+        {isCurrent && <Badge tone="good" dot>live</Badge>}
+        <span class="muted" title={fullTime(version.at)}>{ago(version.at)}{version.by ? ` by ${version.by}` : ""}</span>
+        <span class="push row tight">
+          {hasDocument && <Button small kind="ghost" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "Hide" : "What changed"}</Button>}
+          {!isCurrent && <Button small icon="history" onClick={onAsk}>Roll back</Button>}
+        </span>
+      </div>
+      {open && <Difference before={before} after={stringify(version.document)} />}
+    </div>
+  );
+}
+
+function Difference({ before, after }: { before: string; after: string }) {
+  return (
+    <pre class="code diff">
+      {diff(before, after).map((line, n) => (
+        <span key={n} class={line.kind}>{line.kind === "added" ? "+ " : line.kind === "removed" ? "− " : "  "}{line.text}{"\n"}</span>
+      ))}
+    </pre>
+  );
+}

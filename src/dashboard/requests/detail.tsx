@@ -1,0 +1,133 @@
+// One request: every attempt and skip on a time axis, with what it cost and why it ended.
+import type { ComponentChildren } from "preact";
+import { isCall, request } from "../api/read";
+import type { Attempt, RequestDetail } from "../api/types";
+import { count, fullTime, ms, usd, words } from "../lib/format";
+import { useResource } from "../lib/resource";
+import { href } from "../lib/router";
+import { Badge, CopyButton, Loading, Problem } from "../ui/basics";
+import { Dialog } from "../ui/dialog";
+import { Waterfall, type Bar } from "../ui/waterfall";
+import { OutcomeBadge } from "./outcome";
+
+export function RequestDialog({ id, onClose }: { id: string; onClose: () => void }) {
+  const found = useResource(`request ${id}`, (signal) => request(id, signal));
+  return (
+    <Dialog large title="Request" onClose={onClose}>
+      {found.error && <Problem error={found.error} retry={found.reload} />}
+      {!found.data && found.loading && <Loading shape="page" />}
+      {found.data && <Detail data={found.data} />}
+    </Dialog>
+  );
+}
+
+function Detail({ data }: { data: RequestDetail }) {
+  const calls = data.attempts.filter(isCall).length;
+  const skips = data.attempts.length - calls;
+  return (
+    <div class="stack">
+      <div class="row tight">
+        <OutcomeBadge request={data} />
+        {data.degraded && <Badge tone="warn">degraded</Badge>}
+        {data.mark && <Badge tone="accent">{data.mark}</Badge>}
+        {data.stream && <Badge>stream</Badge>}
+        <span class="copyable"><code class="wrap">{data.id}</code><CopyButton text={data.id} label="Copy the request id" /></span>
+      </div>
+      <dl class="facts request-facts">
+        <Fact name="When">{fullTime(data.at)}</Fact>
+        <Fact name="Policy">{data.policy ? <a href={href("policies", data.policy)}>{data.policy}{data.version ? `@${data.version}` : ""}</a> : data.asked}</Fact>
+        <Fact name="Answered by">{data.model ? <span class="mono">{data.model}</span> : "nobody"}</Fact>
+        <Fact name="Took"><span class="num">{ms(data.ms)}</span>{data.ttft_ms !== null && data.ttft_ms !== undefined && <span class="muted">, first content {ms(data.ttft_ms)}</span>}</Fact>
+        <Fact name="Attempts">{calls}{skips > 0 && <span class="muted">, {skips} skipped</span>}</Fact>
+        {(data.user || data.group) && <Fact name="From">{[data.user, data.group].filter(Boolean).join(", ")}</Fact>}
+        {data.key && <Fact name="Key">{data.key}</Fact>}
+        {data.route && <Fact name="Route">{data.route}</Fact>}
+        {data.status !== undefined && <Fact name="Status sent">{data.status}</Fact>}
+        {(data.dropped?.length ?? 0) > 0 && <Fact name="Dropped">{data.dropped?.join(", ")}</Fact>}
+      </dl>
+      <div class="stack tight">
+        <h3>What happened</h3>
+        {data.attempts.length ? <Waterfall label="Attempts and skips" total={span(data)} bars={bars(data)} /> : <p class="muted">No attempt is on record.</p>}
+        <p class="small faint">{data.attempts.some((one) => one.ttft_ms) ? "The thin line on a bar is its first content. " : ""}No prompt or answer text is ever stored.</p>
+      </div>
+      {(data.others?.length ?? 0) > 0 && (
+        <div class="stack tight">
+          <h3>Earlier requests with this id</h3>
+          {data.others?.map((other, n) => <a key={n} href={href("requests", { id: other.ledger_id ?? other.id ?? "" })}>{fullTime(other.at)}</a>)}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** Where each attempt begins: by its own clock, else where the one before it ended. */
+function starts(data: RequestDetail): number[] {
+  const zero = Date.parse(data.at);
+  let end = 0;
+  return data.attempts.map((attempt) => {
+    const own = attempt.at ? Date.parse(attempt.at) - zero : NaN;
+    const start = Number.isFinite(own) ? Math.max(0, own) : end;
+    end = start + (attempt.ms || 0);
+    return start;
+  });
+}
+
+function span(data: RequestDetail): number {
+  const begin = starts(data);
+  return Math.max(data.ms, ...data.attempts.map((attempt, n) => (begin[n] ?? 0) + (attempt.ms || 0)));
+}
+
+function bars(data: RequestDetail): Bar[] {
+  const begin = starts(data);
+  const first = data.attempts.find(isCall)?.model;
+  return data.attempts.map((attempt, n) => ({
+    key: attempt.seq ?? n,
+    label: <span class="mono">{attempt.model}</span>,
+    start: begin[n] ?? 0,
+    length: attempt.ms || 0,
+    mark: attempt.ttft_ms,
+    kind: isCall(attempt) ? "call" : "skip",
+    tone: attempt.outcome === "ok" ? (attempt.model === first ? "good" : "saved") : attempt.outcome === "cancelled" ? "idle" : "bad",
+    result: <Result attempt={attempt} />,
+    detail: <Note attempt={attempt} />,
+  }));
+}
+
+function Result({ attempt }: { attempt: Attempt }) {
+  if (!isCall(attempt)) return <span class="muted">skipped</span>;
+  return (
+    <span>
+      <span class={attempt.outcome === "ok" ? "good" : "bad"}>{attempt.outcome === "ok" ? "answered" : words(attempt.outcome)}</span>
+      <span class="muted num small"> {ms(attempt.ms)}</span>
+    </span>
+  );
+}
+
+function Note({ attempt }: { attempt: Attempt }) {
+  const tokens = attempt.tokens && attempt.tokens.input + attempt.tokens.output > 0 ? `${attempt.tokens.estimated ? "about " : ""}${count(attempt.tokens.input)} in, ${count(attempt.tokens.output)} out` : "";
+  const parts = [
+    !isCall(attempt) && words(attempt.outcome),
+    attempt.status ? `status ${attempt.status}` : "",
+    attempt.phase && `${words(attempt.phase)} clock`,
+    attempt.code,
+    attempt.key && `${attempt.key} key`,
+    tokens && `tokens ${tokens}`,
+    attempt.cost_usd ? `${usd(attempt.cost_usd)}${attempt.outcome === "ok" ? "" : " perhaps wasted"}` : "",
+    attempt.billed === "maybe" ? "may have been billed" : "",
+  ].filter(Boolean);
+  return (
+    <>
+      {attempt.reason && <span class="wrap">{attempt.reason}. </span>}
+      <span class="faint">{parts.join(" · ")}</span>
+    </>
+  );
+}
