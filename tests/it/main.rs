@@ -3,6 +3,8 @@
 // Helpers outside `#[test]` functions fail a test by panicking, as the functions themselves do.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod dialect;
+mod dialect_streams;
 mod eventstream;
 mod google;
 mod keys;

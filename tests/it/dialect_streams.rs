@@ -1,0 +1,509 @@
+//! Answers across families: streams and JSON, recorded and made up.
+
+use serde_json::{Value, json};
+use understudy::domain::dialect::reply::Reply;
+use understudy::domain::dialect::{self, Event, Finish, Wire};
+use understudy::domain::outcome::Class;
+use understudy::domain::route::Family;
+use understudy::domain::usage::Usage;
+
+use crate::dialect::{answer_of, chat_sdk, events_of, messages_sdk, records, stream_of, voice, wire_of};
+use crate::recorded;
+
+const FAMILIES: [Family; 2] = [Family::Chat, Family::Messages];
+
+/// Events of a recorded stream, or nothing when it is absent.
+fn recorded_stream(case: &str) -> Option<Vec<Event>> {
+    let bytes = recorded::bytes(case, "response.sse")?;
+    Some(events_of(wire_of(case)?, [bytes.as_slice()]))
+}
+
+fn chat(events: &[Event]) -> Value {
+    chat_sdk(&stream_of(Family::Chat, events, voice(), Reply::default()))
+}
+
+fn messages(events: &[Event]) -> Value {
+    messages_sdk(&stream_of(Family::Messages, events, voice(), Reply::default()))
+}
+
+fn is_error(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event, Event::Error(_)))
+}
+
+/// What the SDKs make of our stream is what we answer without one.
+#[test]
+fn a_stream_adds_up_to_the_whole_answer() {
+    for (case, bytes) in recorded::files("response.sse") {
+        let Some(wire) = wire_of(&case) else { continue };
+        let events = events_of(wire, [bytes.as_slice()]);
+        if is_error(&events) {
+            continue;
+        }
+        assert_eq!(chat(&events), answer_of(Family::Chat, &events), "{case}");
+        let (mut streamed, mut whole) = (messages(&events), answer_of(Family::Messages, &events));
+        // A stream shows blocks in the order in which they come; a whole message has text first.
+        for message in [&mut streamed, &mut whole] {
+            let blocks = message["content"].as_array_mut().expect("content is a list");
+            blocks.sort_by_key(|block| block["type"] == "tool_use");
+        }
+        assert_eq!(joined(&streamed), joined(&whole), "{case}");
+    }
+}
+
+/// Neighbouring text blocks as one: how text is cut into blocks means nothing.
+fn joined(message: &Value) -> Value {
+    let mut message = message.clone();
+    let mut blocks: Vec<Value> = Vec::new();
+    for block in message["content"].as_array().expect("content is a list") {
+        match blocks.last_mut().filter(|last| last["type"] == "text" && block["type"] == "text") {
+            Some(last) => {
+                let text = format!("{}{}", last["text"].as_str().unwrap(), block["text"].as_str().unwrap());
+                last["text"] = json!(text);
+            }
+            None => blocks.push(block.clone()),
+        }
+    }
+    message["content"] = json!(blocks);
+    message
+}
+
+/// However the network cuts a stream, it says the same.
+#[test]
+fn any_split_of_a_stream_says_the_same() {
+    for (case, bytes) in recorded::files("response.sse") {
+        let Some(wire) = wire_of(&case) else { continue };
+        if bytes.len() > 40_000 {
+            continue;
+        }
+        let whole = events_of(wire, [bytes.as_slice()]);
+        for size in [1, 2, 3, 7, 64, 1021] {
+            assert_eq!(events_of(wire, bytes.chunks(size)), whole, "{case} in pieces of {size}");
+        }
+    }
+}
+
+/// A stream translated to a family and read there again says the same as before.
+#[test]
+fn a_translated_stream_reads_like_its_origin() {
+    for (case, bytes) in recorded::files("response.sse") {
+        let Some(wire) = wire_of(&case) else { continue };
+        let events = events_of(wire, [bytes.as_slice()]);
+        if is_error(&events) {
+            continue;
+        }
+        for (family, back) in [(Family::Chat, Wire::Chat), (Family::Messages, Wire::Messages)] {
+            let stream = stream_of(family, &events, voice(), Reply::default());
+            let again = events_of(back, [stream.as_bytes()]);
+            assert_eq!(gist(&again), gist(&events), "{case} by {}", family.name());
+        }
+    }
+}
+
+/// Text, calls and counts of an answer, whatever the pieces.
+fn gist(events: &[Event]) -> (String, Vec<(String, String, String)>, Usage, bool) {
+    let (mut text, mut calls, mut usage) = (String::new(), Vec::new(), Usage::default());
+    for event in events {
+        match event {
+            Event::Text(piece) | Event::Refusal(piece) => text.push_str(piece),
+            Event::Finish(Finish::ContentFilter(Some(explanation))) if text.is_empty() => text.push_str(explanation),
+            Event::ToolStart { id, name, .. } => calls.push((id.clone(), name.clone(), String::new())),
+            Event::ToolArguments { index, json } => calls[*index].2.push_str(json),
+            Event::Usage(counts) => usage = Usage { reasoning: 0, ..*counts },
+            _ => {}
+        }
+    }
+    (text, calls, usage, events.last() == Some(&Event::End))
+}
+
+#[test]
+fn a_tool_without_arguments_has_an_empty_object() {
+    let Some(events) = recorded_stream("anthropic/tool-no-args-stream") else { return };
+    let answer = chat(&events);
+    let call = &answer["choices"][0]["message"]["tool_calls"][0];
+    assert_eq!(call["function"]["arguments"], "{}");
+    assert_eq!(answer["choices"][0]["finish_reason"], "tool_calls");
+    assert_eq!(call["function"]["name"], "updateIssueList");
+}
+
+#[test]
+fn parallel_tools_have_dense_indices() {
+    let Some(body) = recorded::bytes("anthropic/parallel-tools-1", "response.json") else { return };
+    let events = dialect::read_answer(Wire::Messages, &body).expect("an answer");
+    let answer = chat(&events);
+    let message = &answer["choices"][0]["message"];
+    assert_eq!(message["tool_calls"].as_array().map(Vec::len), Some(4));
+    assert!(message["content"].is_string());
+}
+
+/// Anthropic's own chat endpoint counts tools by block: its only call has index 1.
+#[test]
+fn a_call_with_a_strange_index_is_the_first() {
+    let Some(events) = recorded_stream("anthropic/openai-compat-tool-call-stream") else { return };
+    assert_eq!(messages(&events)["stop_reason"], "tool_use");
+    assert_eq!(chat(&events)["choices"][0]["message"]["tool_calls"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_refusal_without_content_explains_itself() {
+    let Some(events) = recorded_stream("anthropic/refusal-stream") else { return };
+    let answer = chat(&events);
+    assert_eq!(answer["choices"][0]["finish_reason"], "content_filter");
+    assert_eq!(answer["choices"][0]["message"]["content"], Value::Null);
+    assert!(answer["choices"][0]["message"]["refusal"].as_str().is_some_and(|text| text.contains("cyber")));
+}
+
+#[test]
+fn a_second_message_start_begins_nothing() {
+    let Some(events) = recorded_stream("anthropic/duplicate-message-start-stream") else { return };
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Start { .. })).count(), 1);
+    let Some(events) = recorded_stream("anthropic/spliced-message-start-stream") else { return };
+    let calls = chat(&events)["choices"][0]["message"]["tool_calls"].clone();
+    assert_eq!(calls[1]["function"]["arguments"], "{\"value\":\"Sparkle Day\"}");
+}
+
+#[test]
+fn a_message_delta_restates_the_input() {
+    let Some(events) = recorded_stream("anthropic/message-delta-input-tokens-stream") else { return };
+    assert_eq!(chat(&events)["usage"]["prompt_tokens"], 61);
+}
+
+#[test]
+fn usage_with_cache_counts_all_input() {
+    let body =
+        br#"{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"a"}],
+        "stop_reason":"end_turn","usage":{"input_tokens":5,"cache_creation_input_tokens":7,"cache_read_input_tokens":11,
+        "output_tokens":3,"output_tokens_details":{"thinking_tokens":2}}}"#;
+    let events = dialect::read_answer(Wire::Messages, body).expect("an answer");
+    let usage = &answer_of(Family::Chat, &events)["usage"];
+    assert_eq!(
+        *usage,
+        json!({"prompt_tokens": 23, "completion_tokens": 3, "total_tokens": 26,
+            "prompt_tokens_details": {"cached_tokens": 11, "cache_write_tokens": 7},
+            "completion_tokens_details": {"reasoning_tokens": 2}})
+    );
+    let back =
+        dialect::read_answer(Wire::Chat, answer_of(Family::Chat, &events).to_string().as_bytes()).expect("an answer");
+    assert_eq!(
+        answer_of(Family::Messages, &back)["usage"],
+        json!({"input_tokens": 5, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 11, "output_tokens": 3})
+    );
+}
+
+#[test]
+fn usage_comes_only_when_asked_for() {
+    let Some(events) = recorded_stream("anthropic/text-stream") else { return };
+    let with = stream_of(Family::Chat, &events, voice(), Reply::default());
+    assert!(with.contains("\"usage\":null") && with.contains("\"choices\":[],\"usage\":{"));
+    let mut voice = voice();
+    voice.include_usage = false;
+    let without = stream_of(Family::Chat, &events, voice, Reply::default());
+    assert!(!without.contains("usage"), "{without}");
+}
+
+#[test]
+fn thinking_is_not_shown_but_is_progress() {
+    let Some(events) = recorded_stream("anthropic/thinking-stream") else { return };
+    assert!(events.iter().any(|event| matches!(event, Event::Reasoning(text) if !text.is_empty())));
+    let first = events.iter().find(|event| event.is_content());
+    assert!(matches!(first, Some(Event::Reasoning(_))));
+    for family in FAMILIES {
+        let stream = stream_of(family, &events, voice(), Reply::default());
+        assert!(!stream.contains("signature") && !stream.contains("thinking"), "{stream}");
+    }
+}
+
+#[test]
+fn reasoning_of_deepseek_and_xai_is_not_content() {
+    for case in ["deepseek/reasoning-stream", "azure/deepseek-reasoning-stream", "xai/text-stream"] {
+        let Some(events) = recorded_stream(case) else { return };
+        assert!(events.iter().any(|event| matches!(event, Event::Reasoning(_))), "{case}");
+        let text = messages(&events)["content"][0]["text"].as_str().map(str::to_owned);
+        assert!(text.is_some_and(|text| !text.is_empty()), "{case}");
+    }
+}
+
+#[test]
+fn azure_begins_with_an_empty_chunk() {
+    let Some(events) = recorded_stream("azure/model-router-chat-stream") else { return };
+    let Some(Event::Start { id, model }) = events.first() else { panic!("{:?}", events.first()) };
+    assert_eq!(id.as_deref(), Some("chatcmpl-CYPS1lijGoK8gd9lYzY3r9Sx50nbt"));
+    assert_eq!(model.as_deref(), Some("gpt-5-nano-2025-08-07"));
+}
+
+/// xAI leaves reasoning out of its completion tokens, Gemini out of everything but the total.
+#[test]
+fn reasoning_left_out_of_the_count_is_found_in_the_total() {
+    let Some(body) = recorded::bytes("xai/text", "response.json") else { return };
+    let events = dialect::read_answer(Wire::Chat, &body).expect("an answer");
+    let expected = Usage { input: 12, cached: 2, output: 322, reasoning: 320, ..Usage::default() };
+    assert!(events.contains(&Event::Usage(expected)), "{events:?}");
+    let Some(body) = recorded::bytes("google/openai-compat-tool-call-1", "response.json") else { return };
+    let events = dialect::read_answer(Wire::Chat, &body).expect("an answer");
+    assert!(events.contains(&Event::Usage(Usage { input: 35, output: 74, ..Usage::default() })), "{events:?}");
+    assert!(events.iter().any(|event| matches!(event, Event::ToolStart { id, .. } if id.starts_with("call_"))));
+}
+
+#[track_caller]
+fn chat_events(chunks: &[Value]) -> Vec<Event> {
+    let stream: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    events_of(Wire::Chat, [stream.as_bytes()])
+}
+
+fn delta(delta: Value) -> Value {
+    json!({"id": "c1", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
+}
+
+fn finish(reason: &str) -> Value {
+    json!({"id": "c1", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+}
+
+fn call(index: Option<u64>, id: Option<&str>, name: Option<&str>, arguments: &str) -> Value {
+    let mut call = json!({"function": {"arguments": arguments}});
+    if let Some(index) = index {
+        call["index"] = json!(index);
+    }
+    if let Some(id) = id {
+        call["id"] = json!(id);
+    }
+    if let Some(name) = name {
+        call["function"]["name"] = json!(name);
+    }
+    delta(json!({"tool_calls": [call]}))
+}
+
+/// Name and arguments of each call of an answer.
+fn calls(events: &[Event]) -> Vec<(String, String)> {
+    gist(events).1.into_iter().map(|(_, name, arguments)| (name, arguments)).collect()
+}
+
+#[test]
+fn calls_are_told_apart_whatever_the_host_leaves_out() {
+    let two = vec![("a".to_owned(), "{\"x\":1}".to_owned()), ("b".to_owned(), "{\"y\":2}".to_owned())];
+    let cases: &[(&str, Vec<Value>)] = &[
+        (
+            "interleaved by index",
+            vec![
+                call(Some(0), Some("i0"), Some("a"), "{\"x\""),
+                call(Some(1), Some("i1"), Some("b"), "{\"y\""),
+                call(Some(0), None, None, ":1}"),
+                call(Some(1), None, None, ":2}"),
+            ],
+        ),
+        (
+            "whole, index repeated, ids differ",
+            vec![call(Some(0), Some("i0"), Some("a"), "{\"x\":1}"), call(Some(0), Some("i1"), Some("b"), "{\"y\":2}")],
+        ),
+        (
+            "whole, no index, no id",
+            vec![call(None, None, Some("a"), "{\"x\":1}"), call(None, None, Some("b"), "{\"y\":2}")],
+        ),
+        (
+            "whole, index repeated, empty ids",
+            vec![call(Some(0), Some(""), Some("a"), "{\"x\":1}"), call(Some(0), Some(""), Some("b"), "{\"y\":2}")],
+        ),
+        (
+            "id rotates between pieces",
+            vec![
+                call(Some(0), Some("i0"), Some("a"), "{\"x\""),
+                call(Some(0), Some("r1"), None, ":1}"),
+                call(Some(1), Some("i1"), Some("b"), "{\"y\""),
+                call(Some(1), Some("r2"), Some(""), ":2}"),
+            ],
+        ),
+        (
+            "name after id",
+            vec![
+                call(Some(0), Some("i0"), None, ""),
+                call(Some(0), None, Some("a"), "{\"x\":1}"),
+                call(Some(1), Some("i1"), None, "{\"y\""),
+                call(Some(1), None, Some("b"), ":2}"),
+            ],
+        ),
+    ];
+    for (name, chunks) in cases {
+        let events = chat_events(&[chunks.clone(), vec![finish("tool_calls")]].concat());
+        assert_eq!(calls(&events), two, "{name}");
+        let message = messages_sdk(&stream_of(Family::Messages, &events, voice(), Reply::default()));
+        let inputs: Vec<&Value> = message["content"].as_array().unwrap().iter().map(|block| &block["input"]).collect();
+        assert_eq!(inputs, [&json!({"x": 1}), &json!({"y": 2})], "{name}");
+    }
+}
+
+#[test]
+fn stop_after_calls_means_calls() {
+    let events = chat_events(&[call(None, None, Some("a"), "{}"), finish("stop")]);
+    assert!(events.contains(&Event::Finish(Finish::ToolCalls)));
+    assert_eq!(messages(&events)["stop_reason"], "tool_use");
+}
+
+#[test]
+fn an_empty_finish_reason_is_none() {
+    let events = chat_events(&[delta(json!({"content": "a"})), finish(""), finish("length")]);
+    assert_eq!(messages(&events)["stop_reason"], "max_tokens");
+}
+
+#[test]
+fn deepseek_out_of_resources_is_a_failure() {
+    let events = chat_events(&[delta(json!({"content": "a"})), finish("insufficient_system_resource")]);
+    assert!(events.iter().any(|event| matches!(event, Event::Error(failure) if failure.class == Class::Overloaded)));
+    assert!(!events.contains(&Event::End));
+}
+
+#[test]
+fn an_error_in_a_stream_is_an_error_in_the_clients_words() {
+    let overloaded = b"event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+    let events = events_of(Wire::Messages, [overloaded.as_slice()]);
+    let [Event::Error(failure)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((failure.class, failure.status), (Class::Overloaded, Some(200)));
+
+    let stream = stream_of(
+        Family::Chat,
+        &[Event::Text("a".to_owned()), events[0].clone(), Event::End],
+        voice(),
+        Reply::default(),
+    );
+    let (_, last) = records(&stream).pop().expect("an error event");
+    let error: Value = serde_json::from_str(&last).expect("JSON");
+    assert_eq!(
+        error,
+        json!({"error": {"message": failure.reason, "type": "upstream_error", "code": "stream_error", "param": null}})
+    );
+    assert!(!stream.contains("[DONE]"));
+
+    let stream = stream_of(
+        Family::Messages,
+        &[Event::Text("a".to_owned()), events[0].clone(), Event::End],
+        voice(),
+        Reply::default(),
+    );
+    let (name, last) = records(&stream).pop().expect("an error event");
+    let error: Value = serde_json::from_str(&last).expect("JSON");
+    assert_eq!(
+        (name.as_str(), &error["type"], &error["error"]["type"]),
+        ("error", &json!("error"), &json!("overloaded_error"))
+    );
+    assert!(!stream.contains("message_stop"));
+}
+
+#[test]
+fn truncated_before_the_reason_is_not_finished() {
+    let events = chat_events(&[delta(json!({"content": "a"}))]);
+    assert!(!events.iter().any(|event| matches!(event, Event::End | Event::Finish(_))));
+}
+
+#[test]
+fn truncated_after_the_reason_is_finished() {
+    let events = chat_events(&[delta(json!({"content": "a"})), finish("stop")]);
+    assert!(!events.contains(&Event::End));
+    // `stream_of` finishes the encoder, as a relay does.
+    assert_eq!(messages(&events)["stop_reason"], "end_turn");
+    assert_eq!(chat(&events)["choices"][0]["finish_reason"], "stop");
+}
+
+#[test]
+fn text_then_tool_then_text_keeps_blocks_apart() {
+    let events = chat_events(&[
+        delta(json!({"content": "one"})),
+        call(Some(0), Some("i0"), Some("a"), "{}"),
+        delta(json!({"content": "two"})),
+        finish("tool_calls"),
+    ]);
+    let message = messages(&events);
+    let kinds: Vec<&str> =
+        message["content"].as_array().unwrap().iter().filter_map(|block| block["type"].as_str()).collect();
+    assert_eq!(kinds, ["text", "tool_use", "text"]);
+}
+
+#[test]
+fn content_of_other_kinds_is_content() {
+    let cases = [
+        delta(json!({"audio": {"id": "a", "data": "AA=="}})),
+        delta(json!({"content": [{"type": "thinking", "thinking": []}]})),
+        delta(json!({"images": [{"type": "image_url"}]})),
+        json!({"id": "c1", "choices": [{"index": 1, "delta": {"content": "x"}}]}),
+    ];
+    for chunk in cases {
+        assert!(chat_events(std::slice::from_ref(&chunk)).iter().any(Event::is_content), "{chunk}");
+    }
+    let quiet = [
+        delta(json!({"role": "assistant", "content": ""})),
+        delta(json!({"role": "assistant", "content": null, "refusal": null})),
+        json!({"id": "", "choices": [], "prompt_filter_results": []}),
+        finish("stop"),
+    ];
+    for chunk in quiet {
+        assert!(!chat_events(std::slice::from_ref(&chunk)).iter().any(Event::is_content), "{chunk}");
+    }
+}
+
+#[test]
+fn hosted_tools_of_anthropic_are_content() {
+    let Some(events) = recorded_stream("anthropic/code-execution-stream") else { return };
+    assert!(events.contains(&Event::Foreign));
+    assert_eq!(chat(&events)["choices"][0]["finish_reason"], "stop");
+}
+
+#[test]
+fn legacy_completions_are_text() {
+    let body =
+        br#"{"id":"cmpl-1","object":"text_completion","model":"m","choices":[{"text":"hi","index":0,"logprobs":null,
+        "finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
+    let events = dialect::read_answer(Wire::Completions, body).expect("an answer");
+    assert!(events.contains(&Event::Text("hi".to_owned())) && events.contains(&Event::Finish(Finish::Stop)));
+}
+
+#[test]
+fn answers_that_are_none_are_malformed() {
+    let cases: &[(Wire, &str)] = &[
+        (Wire::Chat, "<html>bad gateway</html>"),
+        (Wire::Chat, "{}"),
+        (Wire::Chat, "{\"choices\":[]}"),
+        (Wire::Chat, "[]"),
+        (Wire::Messages, "{}"),
+        (Wire::Messages, "null"),
+        (Wire::Messages, ""),
+    ];
+    for (wire, body) in cases {
+        assert!(dialect::read_answer(*wire, body.as_bytes()).is_err(), "{wire:?} {body}");
+    }
+}
+
+#[test]
+fn an_error_in_a_whole_answer_is_an_error() {
+    let events =
+        dialect::read_answer(Wire::Chat, br#"{"error":{"message":"busy","type":"server_error"}}"#).expect("readable");
+    assert!(matches!(events.as_slice(), [Event::Error(_)]), "{events:?}");
+    assert!(dialect::write_answer(Family::Messages, events, &voice(), Reply::default()).is_err());
+}
+
+#[test]
+fn functions_are_answered_as_functions() {
+    let events = chat_events(&[call(Some(0), Some("i0"), Some("a"), "{\"x\":1}"), finish("tool_calls")]);
+    let mut voice = voice();
+    voice.legacy_functions = true;
+    let body = dialect::write_answer(Family::Chat, events.clone(), &voice, Reply::default()).expect("an answer");
+    let answer: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(answer["choices"][0]["message"]["function_call"], json!({"name": "a", "arguments": "{\"x\":1}"}));
+    assert_eq!(answer["choices"][0]["finish_reason"], "function_call");
+    let stream = stream_of(Family::Chat, &events, voice, Reply::default());
+    assert!(stream.contains("\"function_call\":{\"name\":\"a\"") && !stream.contains("tool_calls"), "{stream}");
+}
+
+#[test]
+fn the_json_tool_becomes_text_again() {
+    let reply = Reply { json_tool: Some("json".to_owned()), ..Reply::default() };
+    let Some(events) = recorded_stream("anthropic/json-tool-stream") else { return };
+    let answer = chat_sdk(&stream_of(Family::Chat, &events, voice(), reply));
+    let text = answer["choices"][0]["message"]["content"].as_str().expect("text");
+    assert!(serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()), "{text}");
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    assert!(answer["choices"][0]["message"].get("tool_calls").is_none());
+}
+
+#[test]
+fn renamed_tools_get_their_names_back() {
+    let reply = Reply { renamed: vec![("a".to_owned(), "a.long.name".to_owned())], ..Reply::default() };
+    let events = chat_events(&[call(Some(0), Some("i0"), Some("a"), "{}"), finish("tool_calls")]);
+    let message = messages_sdk(&stream_of(Family::Messages, &events, voice(), reply));
+    assert_eq!(message["content"][0]["name"], "a.long.name");
+}
