@@ -8,6 +8,7 @@ mod dialect_streams;
 mod eventstream;
 mod google;
 mod keys;
+mod policy;
 mod recorded;
 mod request;
 mod responses;
