@@ -25,9 +25,14 @@ pub fn pause(rules: &Backoff, made: u32, retry_after: Option<Span>, dice: &mut D
     }
 }
 
-/// The longest that [`pause`] can ask for without a hint of the upstream: what the worst case is computed with.
+/// The longest that [`pause`] can ask for without a hint of the upstream.
 pub fn longest(rules: &Backoff, made: u32) -> Span {
     scale(base(rules, made), 1.0 + rules.jitter)
+}
+
+/// The shortest that [`pause`] can ask for: what the most calls within a deadline are counted with.
+pub fn shortest(rules: &Backoff, made: u32) -> Span {
+    scale(base(rules, made), 1.0 - rules.jitter)
 }
 
 fn wait(rules: &Backoff, made: u32, dice: &mut Dice) -> Span {

@@ -300,7 +300,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     let lower = name.to_lowercase();
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + name.len().min(candidate.len()) / 4)
+        .filter(|(distance, candidate)| *distance <= 1 + name.len().max(candidate.len()) / 3)
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -3,12 +3,15 @@
 //! `file.rs` is the document as written (serde, unknown fields denied), `resolve.rs` turns it into these types with every
 //! default filled in, `lint.rs` says what is legal and yet unwise. A value of a type here always holds its range.
 
+pub mod boundary;
 pub mod fields;
 pub mod file;
 pub mod hop_text;
+pub mod lint;
 pub mod overrides;
 pub mod resolve;
 pub mod tree;
+pub mod worst;
 
 use crate::domain::outcome::Class;
 use crate::domain::target::Target;
