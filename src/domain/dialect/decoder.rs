@@ -1,8 +1,8 @@
 //! The two halves of every wire's answers: what reads a stream, and what writes one.
 //!
 //! A decoder turns records of an upstream's stream into [`Event`]s; an encoder turns those into the bytes of a client's
-//! stream. Neither awaits, buffers bytes or knows of splits: records are whole. The registries at the end name the one of
-//! each wire and family.
+//! stream. Neither awaits, buffers bytes or knows of splits: records are whole. `registry.rs` names the one of each wire and
+//! family.
 //!
 //! ```text
 //! SSE event            Event { name: "" or its `event:`, data: its joined `data:` lines, raw: its bytes }
@@ -11,6 +11,7 @@
 //! ```
 
 use crate::domain::dialect::Event;
+use crate::domain::dialect::reply::Reply;
 use crate::domain::outcome::Failure;
 use crate::domain::sse;
 
@@ -60,4 +61,6 @@ pub struct Voice {
     pub legacy_functions: bool,
     /// The client's own body: Responses answers echo fields of it.
     pub request: Option<serde_json::Value>,
+    /// Changes made to the request, to be undone in its answer.
+    pub reply: Reply,
 }

@@ -25,6 +25,7 @@ pub mod media;
 pub mod messages;
 pub mod names;
 pub mod opaque;
+pub mod opaque;
 pub mod reply;
 pub mod responses;
 pub mod schema;
