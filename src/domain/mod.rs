@@ -2,6 +2,7 @@
 //!
 //! The modules, in the order in which a request meets them, are listed in `lib.rs`.
 
+pub mod answer;
 pub mod backoff;
 pub mod breaker;
 pub mod catalogue;
@@ -20,6 +21,7 @@ pub mod policy;
 pub mod provider;
 pub mod redact;
 pub mod refusal;
+pub mod relay;
 pub mod request;
 pub mod route;
 pub mod rules;

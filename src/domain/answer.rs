@@ -1,0 +1,86 @@
+//! Answers that come whole: checked before they are sent, and written anew for a client of another family.
+//!
+//! ```text
+//! chat, responses, messages, completions   decoded; malformed when unparsable, without choices, or empty
+//! every other route                        malformed when HTML or empty; failed when it is a JSON `error`
+//! ```
+//! A refusal, `content_filter`, and `length` after reasoning are answers.
+
+use crate::domain::dialect::decoder::{Malformed, Voice};
+use crate::domain::dialect::{Event, Finish, Wire, registry};
+use crate::domain::outcome::{Class, Failure};
+use crate::domain::relay::is_empty_answer;
+use crate::domain::route::Route;
+use crate::domain::usage::Usage;
+
+/// An answer that may be sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checked {
+    pub usage: Option<Usage>,
+    /// Bytes of content text, for estimates.
+    pub content_chars: u64,
+    /// The answer for the client, where the upstream's own bytes are none: of another family, or a stream (server-sent
+    /// events) made of a JSON answer.
+    pub rewritten: Option<Vec<u8>>,
+}
+
+/// Checks a whole answer with a 2xx status. `voice` is for a wire of another family; `stream` says that the client asked for
+/// a stream, although the upstream answered with JSON.
+///
+/// # Errors
+/// The failure that the answer is, or tells of.
+pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stream: bool) -> Result<Checked, Failure> {
+    let wire = if route.generates() { wire } else { Wire::Opaque };
+    let mut events = Vec::new();
+    registry::decode_answer(wire, body, &mut events).map_err(|Malformed(what)| malformed(body, what))?;
+    let mut checked = Checked::default();
+    let (mut contents, mut finish): (u64, Option<Finish>) = (0, None);
+    for event in &events {
+        contents += u64::from(event.is_content());
+        match event {
+            Event::Error(failure) => return Err(Failure { status: Some(200), ..failure.clone() }),
+            Event::Text(text) | Event::Refusal(text) | Event::Reasoning(text) => {
+                checked.content_chars += text.len() as u64;
+            }
+            Event::ToolArguments { json, .. } => checked.content_chars += json.len() as u64,
+            Event::Usage(usage) => checked.usage = Some(*usage),
+            Event::Finish(reason) => finish = Some(reason.clone()),
+            Event::Start { .. }
+            | Event::Ping
+            | Event::ToolStart { .. }
+            | Event::ToolEnd { .. }
+            | Event::Foreign
+            | Event::End => {}
+        }
+    }
+    if is_empty_answer(contents, finish.as_ref(), checked.usage) {
+        return Err(malformed(body, "the answer is empty: no text, no tool call, no refusal".to_owned()));
+    }
+    let same = wire == Wire::Opaque || wire.family() == Some(route.family());
+    if !same || (stream && wire != Wire::Opaque) {
+        checked.rewritten = Some(rewrite(route, events, &voice.cloned().unwrap_or_default(), stream)?);
+    }
+    Ok(checked)
+}
+
+fn rewrite(route: &Route, events: Vec<Event>, voice: &Voice, stream: bool) -> Result<Vec<u8>, Failure> {
+    let mut restorer = voice.reply.clone().restorer();
+    let events: Vec<Event> = events.into_iter().filter_map(|event| restorer.apply(event)).collect();
+    if !stream {
+        return registry::encode_answer(route.family(), events, voice);
+    }
+    let mut encoder = registry::encoder(route.family(), voice);
+    let mut out = Vec::new();
+    events.iter().for_each(|event| encoder.push(event, &mut out));
+    encoder.finish(&mut out);
+    Ok(out)
+}
+
+fn malformed(body: &[u8], what: String) -> Failure {
+    let what = match body.trim_ascii_start().first() {
+        None => "the answer is empty".to_owned(),
+        Some(b'<') => "the answer is an HTML page".to_owned(),
+        Some(_) => what,
+    };
+    Failure { status: Some(200), ..Failure::new(Class::Malformed, what) }
+}

@@ -1,0 +1,337 @@
+//! Reads a stream record by record, and writes what the client is to see of it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::seen::{self, Seen};
+use super::{Setup, Way};
+use crate::domain::classify::classify_error_value;
+use crate::domain::dialect::decoder::{Decode, Encode, Malformed};
+use crate::domain::dialect::reply::Restorer;
+use crate::domain::dialect::{Event, Wire, registry};
+use crate::domain::eventstream::{Frame, Frames};
+use crate::domain::outcome::{Class, Failure};
+use crate::domain::policy::Commit;
+use crate::domain::route::Family;
+use crate::domain::sse::{self, Item, Parser};
+
+/// Whether the client sees anything yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    Holding(Commit),
+    Open,
+}
+
+enum Framing {
+    Sse(Parser),
+    Frames(Frames),
+}
+
+/// A stream being read.
+pub struct Reader {
+    framing: Framing,
+    sink: Sink,
+}
+
+/// What becomes of each record.
+struct Sink {
+    wire: Wire,
+    family: Family,
+    way: Way,
+    hide_usage: bool,
+    decoder: Box<dyn Decode>,
+    /// For [`Way::Translate`].
+    encoder: Option<(Restorer, Box<dyn Encode>)>,
+    gate: Gate,
+    seen: Seen,
+    /// Why it failed before the commit.
+    failed: Option<Failure>,
+    /// An error event was written: nothing may follow.
+    silent: bool,
+    /// No byte of it is to be judged any more.
+    blind: bool,
+    /// What is read now may have been cut: a bad record is no more than that.
+    cut: bool,
+    events: Vec<Event>,
+}
+
+impl Reader {
+    pub fn new(setup: Setup) -> Reader {
+        let way = setup.way();
+        let framing = match setup.wire.is_framed() {
+            true => Framing::Frames(Frames::default()),
+            false => Framing::Sse(Parser::default()),
+        };
+        let gate = match setup.rules.commit {
+            Commit::Headers => Gate::Open,
+            commit @ (Commit::FirstEvent | Commit::FirstContent | Commit::Complete) => Gate::Holding(commit),
+        };
+        let voice = setup.voice.unwrap_or_default();
+        let encoder =
+            (way == Way::Translate).then(|| (voice.reply.clone().restorer(), registry::encoder(setup.family, &voice)));
+        let sink = Sink {
+            wire: setup.wire,
+            family: setup.family,
+            way,
+            hide_usage: setup.hide_usage,
+            decoder: registry::decoder(setup.wire),
+            encoder,
+            gate,
+            seen: Seen::default(),
+            failed: None,
+            silent: false,
+            blind: false,
+            cut: false,
+            events: Vec::new(),
+        };
+        Reader { framing, sink }
+    }
+
+    /// Reads the next bytes; appends what the client is to see, but for [`Way::Pipe`].
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        let Reader { framing, sink } = self;
+        if sink.blind {
+            return;
+        }
+        match framing {
+            Framing::Sse(parser) => {
+                if let Err(error) = parser.push(chunk, |item| sink.item(item, out)) {
+                    sink.broke_form(error.to_string());
+                }
+            }
+            Framing::Frames(frames) => {
+                frames.push(chunk);
+                loop {
+                    match frames.take() {
+                        Ok(Some(frame)) => sink.frame(&frame, out),
+                        Ok(None) => return,
+                        Err(error) => return sink.broke_form(error.to_string()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The upstream closed the stream: reads what lacks its blank line. A record that was cut off is no bad record.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        let Reader { framing, sink } = self;
+        if let Framing::Sse(parser) = framing
+            && !sink.blind
+        {
+            sink.cut = true;
+            parser.finish(|item| sink.item(item, out));
+        }
+        if sink.seen.finish.is_some() && !sink.seen.ended {
+            let mut events = Vec::new();
+            sink.decoder.end(&mut events);
+            events.into_iter().for_each(|event| sink.event(event, out));
+        }
+    }
+
+    pub fn seen(&self) -> &Seen {
+        &self.sink.seen
+    }
+
+    pub fn way(&self) -> Way {
+        self.sink.way
+    }
+
+    pub fn family(&self) -> Family {
+        self.sink.family
+    }
+
+    pub fn wire(&self) -> Wire {
+        self.sink.wire
+    }
+
+    pub fn gate(&self) -> Gate {
+        self.sink.gate
+    }
+
+    pub fn open(&mut self) {
+        self.sink.gate = Gate::Open;
+    }
+
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.sink.failed.take()
+    }
+
+    pub fn is_silent(&self) -> bool {
+        self.sink.silent
+    }
+
+    pub fn is_blind(&self) -> bool {
+        self.sink.blind
+    }
+
+    pub fn lose_sight(&mut self) {
+        self.sink.blind = true;
+    }
+
+    /// Nothing says where its answers end.
+    pub fn is_opaque(&self) -> bool {
+        self.sink.wire == Wire::Opaque
+    }
+
+    /// Part of an event was passed on: what is written next would become part of it.
+    pub fn is_inside(&self) -> bool {
+        match &self.framing {
+            Framing::Sse(parser) => self.sink.way == Way::Pipe && parser.is_inside(),
+            Framing::Frames(_) => false,
+        }
+    }
+
+    /// The client's encoder, where there is one.
+    pub fn encoder(&mut self) -> Option<&mut Box<dyn Encode>> {
+        self.sink.encoder.as_mut().map(|(_, encoder)| encoder)
+    }
+}
+
+impl Sink {
+    fn item(&mut self, item: Item<'_>, out: &mut Vec<u8>) {
+        match item {
+            Item::Event(record) => self.record(&record, out),
+            Item::Quiet(raw) => match self.way {
+                Way::Inspect if !self.silent => out.extend_from_slice(raw),
+                Way::Translate if self.gate == Gate::Open && raw.starts_with(b":") => self.write(Event::Ping, out),
+                Way::Pipe | Way::Inspect | Way::Reframe | Way::Translate => {}
+            },
+        }
+    }
+
+    /// One frame of an event stream: an event, an exception, or a lower error.
+    fn frame(&mut self, frame: &Frame, out: &mut Vec<u8>) {
+        let payload = String::from_utf8_lossy(&frame.payload);
+        let exception = frame.text(":exception-type").or(frame.text(":error-code"));
+        if let Some(name) = exception {
+            let mut error =
+                serde_json::from_str::<Value>(&payload).unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
+            if let Value::Object(fields) = &mut error {
+                fields.insert("__type".to_owned(), Value::from(name));
+                if let Some(message) = frame.text(":error-message") {
+                    fields.insert("message".to_owned(), Value::from(message));
+                }
+            }
+            self.seen.records += 1;
+            return self.event(Event::Error(classify_error_value(&error, Some(200))), out);
+        }
+        let inner = (self.wire == Wire::Invoke).then(|| unwrapped(&payload)).flatten();
+        let data = inner.as_deref().unwrap_or(&payload);
+        self.record(&sse::Event { name: frame.text(":event-type").unwrap_or_default(), data, raw: &[] }, out);
+    }
+
+    fn record(&mut self, record: &sse::Event<'_>, out: &mut Vec<u8>) {
+        if self.failed.is_some() || self.silent {
+            return;
+        }
+        let mut events = std::mem::take(&mut self.events);
+        match self.decoder.push(record, &mut events) {
+            Ok(()) => {
+                self.seen.records += 1;
+                self.pass(record, &events, out);
+                events.drain(..).for_each(|event| self.event(event, out));
+                if self.gate == Gate::Holding(Commit::FirstEvent) && self.failed.is_none() {
+                    self.gate = Gate::Open;
+                }
+            }
+            Err(Malformed(what)) => {
+                events.clear();
+                self.broke_form(what);
+            }
+        }
+        self.events = events;
+    }
+
+    /// Writes the record itself, where records go to the client as they are.
+    fn pass(&mut self, record: &sse::Event<'_>, events: &[Event], out: &mut Vec<u8>) {
+        if self.family == Family::Responses
+            && let Some(number) = sequence_number(record.data)
+        {
+            self.seen.sequence = number.saturating_add(1);
+        }
+        let hidden = self.hide_usage && matches!(events, [Event::Usage(_)]);
+        match self.way {
+            Way::Inspect if !hidden => out.extend_from_slice(record.raw),
+            Way::Reframe => sse::write(out, &kind_of(record.data), record.data),
+            Way::Pipe | Way::Inspect | Way::Translate => {}
+        }
+    }
+
+    fn event(&mut self, event: Event, out: &mut Vec<u8>) {
+        if self.failed.is_some() {
+            return;
+        }
+        self.seen.note(&event);
+        match (&event, self.gate) {
+            (Event::Error(failure), Gate::Holding(_)) => {
+                self.failed = Some(failure.clone());
+                return;
+            }
+            (Event::End, Gate::Holding(_)) => match self.seen.is_empty() && self.wire != Wire::Opaque {
+                true => self.failed = Some(seen::empty()),
+                false => self.gate = Gate::Open,
+            },
+            (_, Gate::Holding(Commit::FirstContent)) if event.is_content() => self.gate = Gate::Open,
+            (_, Gate::Holding(_) | Gate::Open) => {}
+        }
+        self.write(event, out);
+    }
+
+    /// Encodes an event for a client of another family.
+    fn write(&mut self, event: Event, out: &mut Vec<u8>) {
+        let Some((restorer, encoder)) = &mut self.encoder else { return };
+        if self.silent {
+            return;
+        }
+        match restorer.apply(event) {
+            Some(Event::Error(failure)) => {
+                encoder.fail(&failure, "stream_error", out);
+                self.silent = true;
+            }
+            Some(event) => encoder.push(&event, out),
+            None => {}
+        }
+    }
+
+    /// A bad record: before the commit the end of this target, after it a note.
+    fn broke_form(&mut self, what: String) {
+        let note = match self.gate {
+            _ if self.cut => return,
+            Gate::Holding(_) => &mut self.failed,
+            Gate::Open => &mut self.seen.bad,
+        };
+        note.get_or_insert_with(|| Failure::new(Class::Malformed, what));
+    }
+}
+
+/// The Anthropic event inside an InvokeModel chunk.
+fn unwrapped(payload: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Chunk {
+        bytes: String,
+    }
+    let chunk: Chunk = serde_json::from_str(payload).ok()?;
+    String::from_utf8(STANDARD.decode(chunk.bytes).ok()?).ok()
+}
+
+/// The `type` of an Anthropic event: the name of its server-sent event.
+fn kind_of(data: &str) -> String {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "type", default)]
+        kind: String,
+    }
+    serde_json::from_str::<Typed>(data).map(|typed| typed.kind).unwrap_or_default()
+}
+
+/// The `sequence_number` of a Responses event, found without reading the rest of it. Text inside strings cannot fake it:
+/// quotes are escaped there.
+fn sequence_number(data: &str) -> Option<u64> {
+    let name = "\"sequence_number\":";
+    let at = memchr::memmem::find(data.as_bytes(), name.as_bytes())?;
+    let rest = data[at + name.len()..].trim_start();
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..digits].parse().ok()
+}

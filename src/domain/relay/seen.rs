@@ -1,0 +1,88 @@
+//! What a stream has shown so far.
+
+use crate::domain::classify::{ErrorBody, classify_error_value};
+use crate::domain::dialect::{Event, Finish};
+use crate::domain::outcome::{Class, Failure};
+use crate::domain::usage::Usage;
+
+/// What a stream has shown so far.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Records that carried data.
+    pub records: u64,
+    /// Content events.
+    pub contents: u64,
+    /// Bytes of content text.
+    pub chars: u64,
+    pub usage: Option<Usage>,
+    pub finish: Option<Finish>,
+    /// The wire's own end.
+    pub ended: bool,
+    /// The failure that the upstream reported within the stream.
+    pub error: Option<Failure>,
+    /// The first bad record after the commit.
+    pub bad: Option<Failure>,
+    /// What comes after the last `sequence_number` of a Responses stream.
+    pub sequence: u64,
+}
+
+impl Seen {
+    /// Takes note of an event.
+    pub fn note(&mut self, event: &Event) {
+        self.contents += u64::from(event.is_content());
+        match event {
+            Event::Text(text) | Event::Refusal(text) | Event::Reasoning(text) => self.chars += text.len() as u64,
+            Event::ToolArguments { json, .. } => self.chars += json.len() as u64,
+            Event::ToolStart { name, .. } => self.chars += name.len() as u64,
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Finish(finish) => self.finish = Some(finish.clone()),
+            Event::End => self.ended = true,
+            Event::Error(failure) => {
+                self.error.get_or_insert_with(|| failure.clone());
+            }
+            Event::Start { .. } | Event::Ping | Event::ToolEnd { .. } | Event::Foreign => {}
+        }
+    }
+
+    /// The answer is all there, even if the wire's own end is not.
+    pub const fn is_whole(&self) -> bool {
+        self.ended || self.finish.is_some()
+    }
+
+    /// An answer that says nothing, and should have.
+    pub fn is_empty(&self) -> bool {
+        is_empty_answer(self.contents, self.finish.as_ref(), self.usage)
+    }
+}
+
+/// An answer without content is malformed, unless the model or a filter declined, or reasoning used up its tokens.
+pub fn is_empty_answer(contents: u64, finish: Option<&Finish>, usage: Option<Usage>) -> bool {
+    let reasoned = usage.is_some_and(|usage| usage.reasoning > 0);
+    match finish {
+        _ if contents > 0 => false,
+        Some(Finish::ContentFilter(_)) => false,
+        Some(Finish::Length) => !reasoned,
+        Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls) | None => true,
+    }
+}
+
+/// The failure of an empty answer.
+pub fn empty() -> Failure {
+    Failure::new(Class::Malformed, "the answer is empty: no text, no tool call, no refusal")
+}
+
+/// What a body was that should have been a stream and held no event: a JSON error, a page, nothing.
+pub fn not_a_stream(head: &[u8]) -> Failure {
+    let head = head.trim_ascii();
+    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(head)
+        && (value.get("error").is_some() || !ErrorBody::from_value(&value).message.is_empty())
+    {
+        return classify_error_value(&value, Some(200));
+    }
+    match head.first() {
+        None => Failure::new(Class::Interrupted, "the stream ended before its first event"),
+        Some(b'<') => Failure::new(Class::Malformed, "the answer is an HTML page"),
+        Some(b':') => Failure::new(Class::Interrupted, "the stream held comments alone"),
+        Some(_) => Failure::new(Class::Malformed, "the answer holds no event"),
+    }
+}
