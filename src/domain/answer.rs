@@ -7,7 +7,7 @@
 //! A refusal, `content_filter`, and `length` after reasoning are answers.
 
 use crate::domain::dialect::decoder::{Malformed, Voice};
-use crate::domain::dialect::{Event, Finish, Wire, registry};
+use crate::domain::dialect::{self, Event, Finish, Wire};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::relay::is_empty_answer;
 use crate::domain::route::Route;
@@ -31,8 +31,10 @@ pub struct Checked {
 /// The failure that the answer is, or tells of.
 pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stream: bool) -> Result<Checked, Failure> {
     let wire = if route.generates() { wire } else { Wire::Opaque };
-    let mut events = Vec::new();
-    registry::decode_answer(wire, body, &mut events).map_err(|Malformed(what)| malformed(body, what))?;
+    if matches!(body.trim_ascii_start().first(), None | Some(b'<')) {
+        return Err(malformed(body, String::new()));
+    }
+    let events = dialect::read_answer(wire, body).map_err(|Malformed(what)| malformed(body, what))?;
     let mut checked = Checked::default();
     let (mut contents, mut finish): (u64, Option<Finish>) = (0, None);
     for event in &events {
@@ -64,12 +66,11 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
 }
 
 fn rewrite(route: &Route, events: Vec<Event>, voice: &Voice, stream: bool) -> Result<Vec<u8>, Failure> {
-    let mut restorer = voice.reply.clone().restorer();
-    let events: Vec<Event> = events.into_iter().filter_map(|event| restorer.apply(event)).collect();
+    let reply = voice.reply.clone();
     if !stream {
-        return registry::encode_answer(route.family(), events, voice);
+        return dialect::write_answer(route.family(), events, voice, reply);
     }
-    let mut encoder = registry::encoder(route.family(), voice);
+    let mut encoder = dialect::encoder(route.family(), voice.clone(), reply);
     let mut out = Vec::new();
     events.iter().for_each(|event| encoder.push(event, &mut out));
     encoder.finish(&mut out);

@@ -25,7 +25,6 @@ pub mod media;
 pub mod messages;
 pub mod names;
 pub mod opaque;
-pub mod opaque;
 pub mod reply;
 pub mod responses;
 pub mod schema;
@@ -35,6 +34,7 @@ pub mod translate;
 pub use translate::{decode_request, decoder, encoder, read_answer, translate_request, write_answer};
 
 use crate::domain::outcome::Failure;
+use crate::domain::route::Family;
 use crate::domain::usage::Usage;
 
 /// The shape of a target's requests, answers and streams.
@@ -56,6 +56,23 @@ pub enum Wire {
     Completions,
     /// Anything else: passed through, only its status and a JSON `error` are looked at.
     Opaque,
+}
+
+impl Wire {
+    /// The family whose shapes the wire's answers have, once they are out of their frames.
+    pub const fn family(self) -> Option<Family> {
+        match self {
+            Wire::Chat | Wire::Completions => Some(Family::Chat),
+            Wire::Responses => Some(Family::Responses),
+            Wire::Messages | Wire::Invoke | Wire::RawPredict => Some(Family::Messages),
+            Wire::Converse | Wire::Opaque => None,
+        }
+    }
+
+    /// Whether streams come in the binary frames of an event stream, and not as server-sent events.
+    pub const fn is_framed(self) -> bool {
+        matches!(self, Wire::Invoke | Wire::Converse)
+    }
 }
 
 /// One thing that an answer says, whichever wire it came on. A JSON answer decodes to the same events as its stream.

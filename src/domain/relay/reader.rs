@@ -9,8 +9,7 @@ use super::seen::{self, Seen};
 use super::{Setup, Way};
 use crate::domain::classify::classify_error_value;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed};
-use crate::domain::dialect::reply::Restorer;
-use crate::domain::dialect::{Event, Wire, registry};
+use crate::domain::dialect::{self, Event, Wire};
 use crate::domain::eventstream::{Frame, Frames};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::policy::Commit;
@@ -43,7 +42,7 @@ struct Sink {
     hide_usage: bool,
     decoder: Box<dyn Decode>,
     /// For [`Way::Translate`].
-    encoder: Option<(Restorer, Box<dyn Encode>)>,
+    encoder: Option<Box<dyn Encode>>,
     gate: Gate,
     seen: Seen,
     /// Why it failed before the commit.
@@ -69,14 +68,14 @@ impl Reader {
             commit @ (Commit::FirstEvent | Commit::FirstContent | Commit::Complete) => Gate::Holding(commit),
         };
         let voice = setup.voice.unwrap_or_default();
-        let encoder =
-            (way == Way::Translate).then(|| (voice.reply.clone().restorer(), registry::encoder(setup.family, &voice)));
+        let reply = voice.reply.clone();
+        let encoder = (way == Way::Translate).then(|| dialect::encoder(setup.family, voice, reply));
         let sink = Sink {
             wire: setup.wire,
             family: setup.family,
             way,
             hide_usage: setup.hide_usage,
-            decoder: registry::decoder(setup.wire),
+            decoder: dialect::decoder(setup.wire),
             encoder,
             gate,
             seen: Seen::default(),
@@ -185,7 +184,7 @@ impl Reader {
 
     /// The client's encoder, where there is one.
     pub fn encoder(&mut self) -> Option<&mut Box<dyn Encode>> {
-        self.sink.encoder.as_mut().map(|(_, encoder)| encoder)
+        self.sink.encoder.as_mut()
     }
 }
 
@@ -195,7 +194,7 @@ impl Sink {
             Item::Event(record) => self.record(&record, out),
             Item::Quiet(raw) => match self.way {
                 Way::Inspect if !self.silent => out.extend_from_slice(raw),
-                Way::Translate if self.gate == Gate::Open && raw.starts_with(b":") => self.write(Event::Ping, out),
+                Way::Translate if self.gate == Gate::Open && raw.starts_with(b":") => self.write(&Event::Ping, out),
                 Way::Pipe | Way::Inspect | Way::Reframe | Way::Translate => {}
             },
         }
@@ -276,22 +275,18 @@ impl Sink {
             (_, Gate::Holding(Commit::FirstContent)) if event.is_content() => self.gate = Gate::Open,
             (_, Gate::Holding(_) | Gate::Open) => {}
         }
-        self.write(event, out);
+        self.write(&event, out);
     }
 
     /// Encodes an event for a client of another family.
-    fn write(&mut self, event: Event, out: &mut Vec<u8>) {
-        let Some((restorer, encoder)) = &mut self.encoder else { return };
-        if self.silent {
-            return;
-        }
-        match restorer.apply(event) {
-            Some(Event::Error(failure)) => {
-                encoder.fail(&failure, "stream_error", out);
+    fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let Some(encoder) = self.encoder.as_mut().filter(|_| !self.silent) else { return };
+        match event {
+            Event::Error(failure) => {
+                encoder.fail(failure, "stream_error", out);
                 self.silent = true;
             }
-            Some(event) => encoder.push(&event, out),
-            None => {}
+            event => encoder.push(event, out),
         }
     }
 
