@@ -2,6 +2,7 @@
 //!
 //! The modules, in the order in which a request meets them, are listed in `lib.rs`.
 
+pub mod admin;
 pub mod answer;
 pub mod backoff;
 pub mod breaker;

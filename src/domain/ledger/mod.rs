@@ -10,6 +10,7 @@ pub mod batch;
 pub mod cell;
 pub mod control;
 pub mod desk;
+pub mod exposition;
 pub mod histogram;
 pub mod listing;
 pub mod protocol;

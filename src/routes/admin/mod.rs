@@ -1,5 +1,21 @@
-//! `/admin`: everything an operator reads and changes.
+//! `/admin`: everything an operator reads and changes. The routes are in `domain/admin/table.rs`.
 
+mod analytics;
+mod checks;
+mod documents;
+mod failure;
+mod keys;
+mod live;
+mod metrics;
+mod requests;
+mod targets;
+
+use super::reply::Reply;
+use crate::domain::admin::table::{Endpoint, Found, find};
+use crate::domain::admin::{openapi, query};
+use crate::domain::refusal::Refusal;
+use crate::edge::admins;
+use failure::Failure;
 use worker::{Context, Env};
 
 /// One request to `/admin`.
@@ -13,8 +29,101 @@ pub struct Call<'a> {
     pub body: Vec<u8>,
 }
 
+/// A request whose sender may ask it.
+struct Asked<'a> {
+    env: &'a Env,
+    /// The admin, for the audit trail.
+    who: String,
+    /// Segments of the path that vary.
+    segments: Vec<String>,
+    params: Vec<(String, String)>,
+    headers: &'a web_sys::Headers,
+    body: Vec<u8>,
+}
+
+impl Asked<'_> {
+    fn segment(&self, index: usize) -> &str {
+        self.segments.get(index).map_or("", String::as_str)
+    }
+
+    fn param(&self, name: &str) -> Option<&str> {
+        query::param(&self.params, name)
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).ok().flatten()
+    }
+
+    /// A parameter that is on or off.
+    fn is_on(&self, name: &str) -> bool {
+        matches!(self.param(name), Some("1" | "true"))
+    }
+
+    fn json(&self) -> Result<serde_json::Value, Failure> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Refusal::new(400, "invalid_json", format!("the body is not JSON: {error}")).into())
+    }
+}
+
 /// Answers a request to `/admin`, whatever it is: unknown routes and missing tokens among them.
-pub async fn handle(call: Call<'_>, env: &Env, context: &Context) -> web_sys::Response {
-    let _ = (call, env, context);
-    web_sys::Response::error()
+pub async fn handle(call: Call<'_>, env: &Env, _context: &Context) -> web_sys::Response {
+    match answer(call, env).await {
+        Ok(response) => response,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn answer(call: Call<'_>, env: &Env) -> Result<web_sys::Response, Failure> {
+    let Call { method, path, query, headers, body } = call;
+    let authorization = headers.get("authorization").ok().flatten();
+    let who = admins::who(env, authorization.as_deref().and_then(bearer))?;
+    let (endpoint, segments) = match find(method, path) {
+        Found::Endpoint(endpoint, segments) => (endpoint, segments),
+        Found::WrongMethod(allow) => return Err(Failure::wrong_method(method, allow)),
+        Found::Nothing => {
+            let message = format!("there is no route {path}; /admin/openapi.json lists them");
+            return Err(Refusal::new(404, "not_found", message).into());
+        }
+    };
+    let asked = Asked { env, who, segments, params: query::params(query), headers, body };
+    dispatch(endpoint, asked).await
+}
+
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+async fn dispatch(endpoint: Endpoint, asked: Asked<'_>) -> Result<web_sys::Response, Failure> {
+    let reply = match endpoint {
+        Endpoint::List(kind) => documents::list(&asked, kind).await?,
+        Endpoint::Read(kind) => documents::read(&asked, kind).await?,
+        Endpoint::Put(kind) => documents::put(&asked, kind).await?,
+        Endpoint::Delete(kind) => documents::delete(&asked, kind).await?,
+        Endpoint::Versions(kind) => documents::versions(&asked, kind).await?,
+        Endpoint::Version(kind) => documents::version(&asked, kind).await?,
+        Endpoint::Rollback(kind) => documents::rollback(&asked, kind).await?,
+        Endpoint::Audit => documents::audit(&asked).await?,
+        Endpoint::Lint | Endpoint::Simulate | Endpoint::Explain | Endpoint::Compare => return Err(later()),
+        Endpoint::Keys => keys::list(&asked).await?,
+        Endpoint::CreateKey => keys::create(&asked).await?,
+        Endpoint::ReadKey => keys::read(&asked).await?,
+        Endpoint::ChangeKey => keys::change(&asked).await?,
+        Endpoint::DeleteKey => keys::delete(&asked).await?,
+        Endpoint::PutOwn => keys::put_own(&asked).await?,
+        Endpoint::DeleteOwn => keys::delete_own(&asked).await?,
+        Endpoint::KeyUsage => keys::usage(&asked).await?,
+        Endpoint::Targets => targets::list(&asked).await?,
+        Endpoint::Analytics => analytics::answer(&asked).await?,
+        Endpoint::Requests => requests::list(&asked).await?,
+        Endpoint::Request => requests::one(&asked).await?,
+        Endpoint::Live => return live::stream(&asked),
+        Endpoint::Metrics => metrics::text(&asked).await?,
+        Endpoint::OpenApi => Reply::json(200, &openapi::document()),
+    };
+    Ok(reply.header("cache-control", "no-store").into_response())
+}
+
+fn later() -> Failure {
+    Refusal::new(501, "not_implemented", "this is not built yet").into()
 }

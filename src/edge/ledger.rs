@@ -1,0 +1,99 @@
+//! The shards as one: every question goes to all of them at once, and their answers are merged.
+
+use super::bindings::{retention, settings};
+use super::glue::now;
+use super::ledger_do::ask;
+use super::recorder;
+use crate::domain::ledger::analytics::Part;
+use crate::domain::ledger::listing::Page;
+use crate::domain::ledger::protocol::{Answer, Ask, CONTROL, Status, TailMark, shard_name};
+use crate::domain::ledger::query::{AnalyticsQuery, ListQuery, Retention};
+use crate::domain::ledger::row::RequestRow;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Instant;
+use futures::future::try_join_all;
+use worker::Env;
+
+/// How long the ledger keeps what it holds, and the moment.
+pub fn keeps(env: &Env) -> (Retention, Instant) {
+    (retention(env), now())
+}
+
+async fn ask_all<T>(env: &Env, question: &Ask, read: impl Fn(Answer) -> Option<T>) -> Result<Vec<T>, Refusal> {
+    let shards = (0..settings(env).ledger_shards).map(shard_name);
+    try_join_all(shards.map(|shard| ask_one(env, shard, question, &read))).await
+}
+
+async fn ask_one<T>(
+    env: &Env,
+    object: String,
+    question: &Ask,
+    read: &impl Fn(Answer) -> Option<T>,
+) -> Result<T, Refusal> {
+    let down = |why: String| Refusal::new(503, "ledger_unavailable", format!("the ledger does not answer: {why}"));
+    let answer = ask(env, &object, question).await.map_err(|error| down(error.to_string()))?;
+    read(answer).ok_or_else(|| down(format!("{object} answered something else")))
+}
+
+/// A page of requests, newest first, with the cursor of the next. This isolate's own rows are sent first.
+///
+/// # Errors
+/// 503 when a shard does not answer.
+pub async fn list(env: &Env, query: &ListQuery) -> Result<(Vec<RequestRow>, Option<String>), Refusal> {
+    recorder::flush(env).await;
+    let page = |answer| if let Answer::Page(page) = answer { Some(page) } else { None };
+    let pages = ask_all(env, &Ask::List(query.clone()), page).await?;
+    Ok(Page::merge(pages, query.limit as usize))
+}
+
+/// The rows with this ledger id or request id.
+///
+/// # Errors
+/// 503 when a shard does not answer.
+pub async fn find(env: &Env, id: &str) -> Result<Vec<RequestRow>, Refusal> {
+    recorder::flush(env).await;
+    let rows = |answer| if let Answer::Rows(rows) = answer { Some(rows) } else { None };
+    let all = ask_all(env, &Ask::Find { id: id.to_owned() }, rows).await?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// What all shards counted.
+///
+/// # Errors
+/// 503 when a shard does not answer.
+pub async fn analyse(env: &Env, query: &AnalyticsQuery) -> Result<Part, Refusal> {
+    recorder::flush(env).await;
+    let part = |answer| if let Answer::Part(part) = answer { Some(*part) } else { None };
+    let parts = ask_all(env, &Ask::Analyse(query.clone()), part).await?;
+    let mut whole = Part::default();
+    parts.iter().for_each(|part| whole.merge(part));
+    Ok(whole)
+}
+
+/// Rows recorded since the marks, of which there is one per shard; without marks, the marks alone.
+///
+/// # Errors
+/// 503 when a shard does not answer.
+pub async fn tail(env: &Env, marks: &[TailMark]) -> Result<(Vec<RequestRow>, Vec<TailMark>), Refusal> {
+    let read = |answer| if let Answer::Tail { rows, mark } = answer { Some((rows, mark)) } else { None };
+    let questions = (0..settings(env).ledger_shards).map(|shard| {
+        let after = marks.get(shard as usize).copied();
+        async move { ask_one(env, shard_name(shard), &Ask::Tail { after }, &read).await }
+    });
+    let (rows, marks): (Vec<_>, Vec<_>) = try_join_all(questions).await?.into_iter().unzip();
+    let mut rows: Vec<RequestRow> = rows.into_iter().flatten().collect();
+    rows.sort_by_key(|row| row.at.saturating_add(row.ms));
+    Ok((rows, marks))
+}
+
+/// The counters of every shard, and those of `control`.
+///
+/// # Errors
+/// 503 when an object does not answer.
+pub async fn status(env: &Env) -> Result<(Vec<Status>, Status), Refusal> {
+    recorder::flush(env).await;
+    let status = |answer| if let Answer::Status(status) = answer { Some(status) } else { None };
+    let shards = ask_all(env, &Ask::Status, status).await?;
+    let control = ask_one(env, CONTROL.to_owned(), &Ask::Status, &status).await?;
+    Ok((shards, control))
+}

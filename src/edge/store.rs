@@ -1,0 +1,190 @@
+//! Documents as the admin API reads and writes them: the object `control` decides, KV is the published copy.
+//!
+//! A write goes to `control` first, which alone can compare and set; then to KV; then this isolate adopts it, and the others
+//! hear of it with their next flush. A write that KV refuses is taken back.
+
+use super::bindings::POLICIES;
+use super::documents::{adopt, version_of};
+use super::glue::{now, sleep};
+use super::keys::store_down;
+use super::ledger_do::ask;
+use crate::domain::ledger::control::{Action, Condition, Edition, SETTLES, Shown, Write};
+use crate::domain::ledger::protocol::{Answer, Ask, CONTROL};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::{Instant, Span};
+use futures::future::join;
+use std::collections::BTreeMap;
+use worker::Env;
+use worker::kv::KvStore;
+
+/// KV takes one write per second and key: a second try after that.
+const AGAIN: Span = Span(1_100);
+/// Names that one list reads at most.
+const NAMES: usize = 10_000;
+/// Names that the platform reads in one call.
+const BULK: usize = 100;
+
+/// A document that stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub version: String,
+    pub value: String,
+    /// When and by whom it was published, where `/admin` did and the store need not show it yet.
+    pub published: Option<(Instant, String)>,
+}
+
+/// Who publishes what.
+pub struct Publication {
+    pub key: String,
+    /// `None` deletes.
+    pub value: Option<String>,
+    pub condition: Condition,
+    pub by: String,
+    pub action: Action,
+}
+
+fn kv(env: &Env) -> Result<KvStore, Refusal> {
+    env.kv(POLICIES).map_err(|error| store_down(&error.to_string()))
+}
+
+fn ledger_down(error: &worker::Error) -> Refusal {
+    Refusal::new(503, "ledger_unavailable", format!("the ledger does not answer: {error}"))
+}
+
+/// Asks `control`.
+///
+/// # Errors
+/// 503 when it does not answer, 500 when it refuses.
+pub async fn ask_control(env: &Env, question: &Ask) -> Result<Answer, Refusal> {
+    match ask(env, CONTROL, question).await.map_err(|error| ledger_down(&error))? {
+        Answer::Refused(why) => Err(Refusal::new(500, "ledger_refused", why)),
+        answer => Ok(answer),
+    }
+}
+
+async fn shown(env: &Env, key: &str) -> Result<Option<Shown>, Refusal> {
+    let value = kv(env)?.get(key).text().await.map_err(|error| store_down(&error.to_string()))?;
+    Ok(value.map(|value| Shown { version: version_of(value.as_bytes()).to_string(), value }))
+}
+
+/// The document that stands under a key.
+///
+/// # Errors
+/// 503 when store or ledger do not answer.
+pub async fn read(env: &Env, key: &str) -> Result<Option<Standing>, Refusal> {
+    let current = Ask::Current { name: key.to_owned() };
+    let (shown, last) = join(shown(env, key), ask_control(env, &current)).await;
+    let last = match last? {
+        Answer::Editions(editions) => editions.into_iter().next(),
+        _ => None,
+    };
+    match last.filter(|last| now().since(Instant(last.at)) < SETTLES) {
+        Some(last) => Ok(standing(last)),
+        None => Ok(shown?.map(|shown| Standing { version: shown.version, value: shown.value, published: None })),
+    }
+}
+
+fn standing(edition: Edition) -> Option<Standing> {
+    let published = Some((Instant(edition.at), edition.by));
+    Some(Standing { version: edition.version?, value: edition.value?, published })
+}
+
+/// Every document whose key begins with `prefix`, by the rest of its key.
+///
+/// # Errors
+/// 503 when store or ledger do not answer.
+pub async fn list(env: &Env, prefix: &str) -> Result<BTreeMap<String, Standing>, Refusal> {
+    let (stored, recent) = join(stored(env, prefix), ask_control(env, &Ask::Recent)).await;
+    let mut all = stored?;
+    if let Answer::Editions(editions) = recent? {
+        for edition in editions {
+            let Some(name) = edition.name.strip_prefix(prefix).map(str::to_owned) else { continue };
+            match standing(edition) {
+                Some(standing) => all.insert(name, standing),
+                None => all.remove(&name),
+            };
+        }
+    }
+    Ok(all)
+}
+
+async fn stored(env: &Env, prefix: &str) -> Result<BTreeMap<String, Standing>, Refusal> {
+    let kv = kv(env)?;
+    let names = names(&kv, prefix).await?;
+    let mut all = BTreeMap::new();
+    for chunk in names.chunks(BULK) {
+        let values = kv.get_bulk(chunk).text().await.map_err(|error| store_down(&error.to_string()))?;
+        for (name, value) in values {
+            if let (Some(name), Some(value)) = (name.strip_prefix(prefix), value) {
+                let version = version_of(value.as_bytes()).to_string();
+                all.insert(name.to_owned(), Standing { version, value, published: None });
+            }
+        }
+    }
+    Ok(all)
+}
+
+async fn names(kv: &KvStore, prefix: &str) -> Result<Vec<String>, Refusal> {
+    let (mut names, mut cursor) = (Vec::new(), None);
+    loop {
+        let mut list = kv.list().prefix(prefix.to_owned());
+        if let Some(cursor) = cursor {
+            list = list.cursor(cursor);
+        }
+        let page = list.execute().await.map_err(|error| store_down(&error.to_string()))?;
+        names.extend(page.keys.into_iter().map(|key| key.name));
+        cursor = page.cursor.filter(|cursor| !cursor.is_empty());
+        if page.list_complete || cursor.is_none() || names.len() >= NAMES {
+            return Ok(names);
+        }
+    }
+}
+
+/// Publishes or deletes a document.
+///
+/// # Errors
+/// 412 when another version is stored than the condition asks for, 503 when store or ledger do not answer; then nothing has
+/// changed.
+pub async fn publish(env: &Env, publication: Publication) -> Result<Edition, Refusal> {
+    let Publication { key, value, condition, by, action } = publication;
+    let version = value.as_ref().map(|value| version_of(value.as_bytes()).to_string());
+    let store = shown(env, &key).await?;
+    let write = Write { name: key.clone(), value: value.clone(), version, store, condition, by, action };
+    let edition = match ask_control(env, &Ask::Write(write)).await? {
+        Answer::Written { edition } => edition,
+        Answer::Conflict { stored } => return Err(conflict(&key, stored)),
+        other => return Err(Refusal::new(500, "ledger_refused", format!("{other:?}"))),
+    };
+    if let Err(refusal) = copy(env, &key, value.as_deref()).await {
+        // If this fails too, the version stays in the list as one that was never served.
+        let _ = ask_control(env, &Ask::Undo { name: key, seq: edition.seq }).await;
+        return Err(refusal);
+    }
+    adopt(&key, value.as_deref().map(str::as_bytes));
+    Ok(edition)
+}
+
+fn conflict(key: &str, stored: Option<String>) -> Refusal {
+    let now = stored.map_or("it does not exist".to_owned(), |version| format!("its version is {version}"));
+    Refusal::new(412, "version_conflict", format!("{key} was changed meanwhile: {now}; read it again"))
+}
+
+/// Makes KV hold what `control` decided.
+async fn copy(env: &Env, key: &str, value: Option<&str>) -> Result<(), Refusal> {
+    let kv = kv(env)?;
+    let Err(first) = write(&kv, key, value).await else { return Ok(()) };
+    worker::console_warn!("{}", serde_json::json!({"event": "store_refused", "key": key, "message": first}));
+    sleep(AGAIN).await;
+    write(&kv, key, value).await.map_err(|error| store_down(&error))
+}
+
+async fn write(kv: &KvStore, key: &str, value: Option<&str>) -> Result<(), String> {
+    let done = match value {
+        Some(value) => match kv.put(key, value) {
+            Ok(put) => put.execute().await,
+            Err(error) => Err(error),
+        },
+        None => kv.delete(key).await,
+    };
+    done.map_err(|error| error.to_string())
+}

@@ -1,0 +1,81 @@
+//! What is said of a candidate document before it is stored.
+
+use super::{Asked, Failure};
+use crate::domain::admin::table::Kind;
+use crate::domain::catalogue;
+use crate::domain::document::{BadDocument, Finding};
+use crate::domain::policy::{file, resolve};
+use crate::domain::provider::{document, table};
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Rules;
+use crate::domain::target::{is_policy_name, is_provider_name};
+use crate::edge::bindings::settings;
+use crate::edge::keys::store_down;
+use crate::edge::library::Library;
+use crate::edge::store;
+use std::collections::BTreeSet;
+
+/// Checks a document's name.
+pub fn name(kind: Kind, name: &str) -> Result<(), Failure> {
+    let fits = match kind {
+        Kind::Policy => is_policy_name(name),
+        Kind::Provider => is_provider_name(name),
+        Kind::Rules | Kind::Models => true,
+    };
+    let expected = match kind {
+        Kind::Policy => "[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        _ => "[a-z0-9][a-z0-9-]{0,31}, and not policy, rule or request",
+    };
+    let refusal = || Refusal::new(400, "invalid_name", format!("{name:?} is no name of a {}: {expected}", kind.noun()));
+    if fits { Ok(()) } else { Err(refusal().into()) }
+}
+
+/// Findings that do not keep a document from being stored.
+///
+/// # Errors
+/// 422 with all findings, when one has severity `error`; 503 when what it refers to cannot be read.
+pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
+    let clean = |checked: Result<(), BadDocument>| match checked {
+        Ok(()) => Ok(Vec::new()),
+        Err(bad) => Err(Failure::findings(&bad)),
+    };
+    match kind {
+        Kind::Policy => policy(asked, name, bytes).await,
+        Kind::Provider => clean(document::parse(name, bytes, own_host(asked).as_deref()).map(|_| ())),
+        Kind::Models => clean(catalogue::document::parse(bytes).map(|_| ())),
+        Kind::Rules => {
+            let known = providers(asked).await?;
+            let known = |name: &str| known.contains(name);
+            clean(Rules::parse(bytes, &settings(asked.env).default_provider, &known).map(|_| ()))
+        }
+    }
+}
+
+async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
+    let file = file::parse(name, bytes).map_err(|bad| Failure::findings(&bad))?;
+    let mut library = library(asked);
+    library.gather(asked.env, &[], &file.chain).await.map_err(|down| store_down(&down.0))?;
+    library.world(|world| resolve::resolve(name, &file, world)).map_err(|bad| Failure::findings(&bad))?;
+    Ok(Vec::new())
+}
+
+/// An empty library.
+pub fn library(asked: &Asked<'_>) -> Library {
+    Library::new(&settings(asked.env).default_provider, &own_host(asked).unwrap_or_default())
+}
+
+/// This Worker's own host, as the client named it.
+pub fn own_host(asked: &Asked<'_>) -> Option<String> {
+    let authority = asked.header("host")?;
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
+        _ => authority,
+    };
+    Some(host.to_ascii_lowercase()).filter(|host| !host.is_empty())
+}
+
+/// The names of all providers, built in or configured.
+pub async fn providers(asked: &Asked<'_>) -> Result<BTreeSet<String>, Failure> {
+    let configured = store::list(asked.env, Kind::Provider.prefix()).await?;
+    Ok(table::ROWS.iter().map(|row| row.name.to_owned()).chain(configured.into_keys()).collect())
+}

@@ -1,0 +1,253 @@
+//! Policies, providers, rules and models: read, published, rolled back, each the same way.
+
+use super::{Asked, Failure, checks};
+use crate::domain::admin::table::Kind;
+use crate::domain::document::Finding;
+use crate::domain::ledger::control::{Action, Audit, Condition, DOCUMENT_BYTES, Edition};
+use crate::domain::ledger::protocol::{Answer, Ask};
+use crate::domain::ledger::when::format_time;
+use crate::domain::provider::table;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Instant;
+use crate::edge::documents::version_of;
+use crate::edge::glue::now;
+use crate::edge::store::{self, Publication, Standing};
+use crate::routes::reply::Reply;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Entries of the audit trail in one answer, when the query does not say, and at most.
+const AUDIT: (u32, u32) = (100, 1_000);
+
+/// A document as it is given: its own JSON, or why it is none.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    version: &'a str,
+    document: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<&'a [Finding]>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn of(name: &'a str, standing: &'a Standing) -> Shown<'a> {
+        let parsed = serde_json::from_str::<Box<RawValue>>(&standing.value);
+        Shown {
+            name,
+            version: &standing.version,
+            error: parsed.as_ref().err().map(ToString::to_string),
+            document: parsed.ok(),
+            updated_at: standing.published.as_ref().map(|(at, _)| format_time(*at)),
+            updated_by: standing.published.as_ref().map(|(_, by)| by.as_str()),
+            findings: None,
+            dry_run: false,
+        }
+    }
+}
+
+fn tagged(reply: Reply, version: &str) -> Reply {
+    reply.header("etag", &format!("\"{version}\""))
+}
+
+/// Every document of a kind.
+pub async fn list(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
+    let all = store::list(asked.env, kind.prefix()).await?;
+    let mut lines: Vec<Value> = all.iter().map(|(name, standing)| json!(Shown::of(name, standing))).collect();
+    if kind == Kind::Provider {
+        lines = super::targets::providers(asked, &all).await?;
+    }
+    Ok(Reply::json(200, &json!({"data": lines})))
+}
+
+/// One document.
+pub async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
+    let name = name(asked, kind)?;
+    match store::read(asked.env, &kind.key(name)).await? {
+        Some(standing) => Ok(tagged(Reply::json(200, &Shown::of(label(kind, name), &standing)), &standing.version)),
+        None if kind == Kind::Provider && table::is_built_in(name) => {
+            let all = super::targets::providers(asked, &std::collections::BTreeMap::new()).await?;
+            let line = all.into_iter().find(|line| line["name"] == name);
+            Ok(Reply::json(200, &line))
+        }
+        None => Err(missing(kind, name)),
+    }
+}
+
+fn name<'a>(asked: &'a Asked<'_>, kind: Kind) -> Result<&'a str, Failure> {
+    let name = match kind {
+        Kind::Policy | Kind::Provider => asked.segment(0),
+        Kind::Rules | Kind::Models => "",
+    };
+    checks::name(kind, name)?;
+    Ok(name)
+}
+
+fn label(kind: Kind, name: &str) -> &str {
+    if name.is_empty() { kind.noun() } else { name }
+}
+
+fn missing(kind: Kind, name: &str) -> Failure {
+    let message = match kind {
+        Kind::Policy | Kind::Provider => format!("there is no {} {name:?}", kind.noun()),
+        Kind::Rules | Kind::Models => format!("no {} are stored", kind.noun()),
+    };
+    Refusal::new(404, "not_found", message).into()
+}
+
+/// Publishes a document, unless a finding forbids it.
+pub async fn put(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
+    let name = name(asked, kind)?;
+    let text = document_text(&asked.body)?;
+    publish(asked, kind, name, text, Action::Put).await
+}
+
+fn document_text(body: &[u8]) -> Result<&str, Failure> {
+    if body.len() > DOCUMENT_BYTES {
+        let message = format!("a document has at most {DOCUMENT_BYTES} bytes, this one has {}", body.len());
+        return Err(Refusal::new(413, "document_too_large", message).into());
+    }
+    std::str::from_utf8(body).map_err(|_| Refusal::new(400, "invalid_json", "the body is not UTF-8").into())
+}
+
+async fn publish(asked: &Asked<'_>, kind: Kind, name: &str, text: &str, action: Action) -> Result<Reply, Failure> {
+    let findings = checks::document(asked, kind, name, text.as_bytes()).await?;
+    let dry_run = asked.is_on("dry_run");
+    let mut standing =
+        Standing { version: version_of(text.as_bytes()).to_string(), value: text.to_owned(), published: None };
+    if !dry_run {
+        let edition = store::publish(asked.env, publication(asked, kind, name, Some(text), action)).await?;
+        standing.published = Some((Instant(edition.at), edition.by));
+    }
+    let shown = Shown { findings: Some(&findings), dry_run, ..Shown::of(label(kind, name), &standing) };
+    Ok(tagged(Reply::json(200, &shown), &standing.version))
+}
+
+fn publication(asked: &Asked<'_>, kind: Kind, name: &str, value: Option<&str>, action: Action) -> Publication {
+    let condition = Condition::parse(asked.header("if-match").as_deref(), asked.header("if-none-match").as_deref());
+    Publication { key: kind.key(name), value: value.map(str::to_owned), condition, by: asked.who.clone(), action }
+}
+
+/// Deletes a document.
+pub async fn delete(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
+    let name = name(asked, kind)?;
+    if store::read(asked.env, &kind.key(name)).await?.is_none() {
+        return Err(missing(kind, name));
+    }
+    store::publish(asked.env, publication(asked, kind, name, None, Action::Delete)).await?;
+    Ok(Reply::empty(204))
+}
+
+/// The last versions of a document, newest first.
+pub async fn versions(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
+    let name = name(asked, kind)?;
+    let key = kind.key(name);
+    let editions = editions(asked, Ask::Versions { name: key.clone() }).await?;
+    let standing = store::read(asked.env, &key).await?;
+    if editions.is_empty() && standing.is_none() {
+        return Err(missing(kind, name));
+    }
+    Ok(Reply::json(200, &json!({"data": version_lines(&editions, standing.as_ref())})))
+}
+
+/// The editions, and before them what stands in the store without being one: an edit by other hands.
+fn version_lines(editions: &[Edition], standing: Option<&Standing>) -> Vec<Value> {
+    let current = standing.map(|standing| standing.version.as_str());
+    let known = editions.iter().position(|edition| edition.version.as_deref() == current);
+    let line = |(i, edition): (usize, &Edition)| {
+        json!({
+            "version": edition.version, "at": format_time(Instant(edition.at)), "by": edition.by,
+            "action": edition.action.name(), "current": Some(i) == known,
+        })
+    };
+    let found = current
+        .filter(|_| known.is_none())
+        .map(|version| json!({"version": version, "at": null, "by": "store", "action": "found", "current": true}));
+    found.into_iter().chain(editions.iter().enumerate().map(line)).collect()
+}
+
+async fn editions(asked: &Asked<'_>, question: Ask) -> Result<Vec<Edition>, Failure> {
+    match store::ask_control(asked.env, &question).await? {
+        Answer::Editions(editions) => Ok(editions),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// One version, with its document.
+pub async fn version(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
+    let name = name(asked, kind)?;
+    let wanted = asked.segments.last().map_or("", String::as_str);
+    let standing = edition(asked, kind, name, wanted).await?;
+    Ok(Reply::json(200, &Shown::of(label(kind, name), &standing)))
+}
+
+async fn edition(asked: &Asked<'_>, kind: Kind, name: &str, version: &str) -> Result<Standing, Failure> {
+    let question = Ask::Version { name: kind.key(name), version: version.to_ascii_lowercase() };
+    let found = editions(asked, question).await?.into_iter().next();
+    let found = found.and_then(|edition| {
+        let published = Some((Instant(edition.at), edition.by));
+        Some(Standing { version: edition.version?, value: edition.value?, published })
+    });
+    let message = || format!("version {version:?} is not among the last versions of {}", label(kind, name));
+    found.ok_or_else(|| Refusal::new(404, "version_not_found", message()).into())
+}
+
+/// Publishes an earlier version again: `{"version": "1f3a9c02"}`, or without it the one before the current.
+pub async fn rollback(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
+    let name = name(asked, kind)?;
+    let body = if asked.body.trim_ascii().is_empty() { Value::Null } else { asked.json()? };
+    let wanted = match body.get("version").or_else(|| body.get("to")) {
+        Some(Value::String(version)) => version.clone(),
+        Some(other) => {
+            return Err(Refusal::new(400, "invalid_parameter", format!("version: {other} is not a string")).into());
+        }
+        None => previous(asked, kind, name).await?,
+    };
+    let standing = edition(asked, kind, name, &wanted).await?;
+    publish(asked, kind, name, &standing.value, Action::Rollback).await
+}
+
+/// The version that stood before the one that stands.
+async fn previous(asked: &Asked<'_>, kind: Kind, name: &str) -> Result<String, Failure> {
+    let editions = editions(asked, Ask::Versions { name: kind.key(name) }).await?;
+    let current = store::read(asked.env, &kind.key(name)).await?.map(|standing| standing.version);
+    let earlier =
+        editions.into_iter().filter_map(|edition| edition.version).find(|version| Some(version) != current.as_ref());
+    earlier.ok_or_else(|| {
+        Refusal::new(404, "version_not_found", format!("there is no earlier version of {}", label(kind, name))).into()
+    })
+}
+
+/// Who changed what, newest first.
+pub async fn audit(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let number = |param: &'static str| match asked.param(param).map(str::parse::<u64>) {
+        None => Ok(None),
+        Some(Ok(n)) => Ok(Some(n)),
+        Some(Err(_)) => Err(Refusal::new(400, "invalid_parameter", format!("{param} is not a whole number"))),
+    };
+    let before = number("before")?;
+    let limit = number("limit")?.map_or(AUDIT.0, |limit| limit.clamp(1, AUDIT.1.into()) as u32);
+    let entries = match store::ask_control(asked.env, &Ask::Audit { before, limit }).await? {
+        Answer::Audit(entries) => entries,
+        _ => Vec::new(),
+    };
+    let next = entries.last().filter(|_| entries.len() as u32 == limit).map(|last| last.seq);
+    let line = |entry: &Audit| {
+        json!({
+            "at": format_time(Instant(entry.at)), "by": entry.by, "action": entry.action, "name": entry.name,
+            "before": entry.before, "after": entry.after,
+        })
+    };
+    Ok(Reply::json(
+        200,
+        &json!({"data": entries.iter().map(line).collect::<Vec<_>>(), "next": next, "at": format_time(now())}),
+    ))
+}

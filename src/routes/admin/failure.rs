@@ -1,0 +1,70 @@
+//! How an admin request fails: a refusal in OpenAI's shape, with what the route adds to it.
+
+use crate::domain::document::{BadDocument, Finding};
+use crate::domain::ledger::query::BadQuery;
+use crate::domain::refusal::{Refusal, openai_type};
+use crate::routes::reply::Reply;
+use serde_json::json;
+
+/// Why an admin request got no answer.
+pub struct Failure {
+    status: u16,
+    code: String,
+    message: String,
+    param: Option<String>,
+    findings: Option<Vec<Finding>>,
+    allow: Option<String>,
+}
+
+impl Failure {
+    /// 422: a document with findings of severity `error`.
+    pub fn findings(bad: &BadDocument) -> Failure {
+        Failure {
+            findings: Some(bad.findings.clone()),
+            ..Refusal::new(422, bad.kind.error_code(), bad.to_string()).into()
+        }
+    }
+
+    /// 405
+    pub fn wrong_method(method: &str, allow: String) -> Failure {
+        let message = format!("{method} is not allowed here; use {allow}");
+        Failure { allow: Some(allow), ..Refusal::new(405, "method_not_allowed", message).into() }
+    }
+
+    /// The answer.
+    pub fn into_response(self) -> web_sys::Response {
+        let mut error = json!({
+            "message": self.message, "type": openai_type(self.status), "param": self.param, "code": self.code,
+        });
+        if let Some(findings) = &self.findings {
+            error["findings"] = json!(findings);
+        }
+        let reply = Reply::json(self.status, &json!({"error": error})).header("cache-control", "no-store");
+        let reply = match &self.allow {
+            Some(allow) => reply.header("allow", allow),
+            None => reply,
+        };
+        let reply = if self.status == 401 { reply.header("www-authenticate", "Bearer") } else { reply };
+        reply.into_response()
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        Failure {
+            status: refusal.status,
+            code: refusal.code.to_owned(),
+            message: refusal.message,
+            param: refusal.param,
+            findings: None,
+            allow: None,
+        }
+    }
+}
+
+impl From<BadQuery> for Failure {
+    fn from(bad: BadQuery) -> Failure {
+        let message = format!("{}: {}", bad.param, bad.message);
+        Failure { param: Some(bad.param.to_owned()), ..Refusal::new(400, "invalid_parameter", message).into() }
+    }
+}

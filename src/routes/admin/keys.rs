@@ -1,0 +1,253 @@
+//! Gateway keys: made, listed, changed, deleted; provider keys of their owners, sealed; what they used.
+//!
+//! The key itself is in one answer only, that of its creation. Elsewhere a key is its id, the SHA-256 of its text; sealed
+//! provider keys are given by their providers' names.
+
+use super::{Asked, Failure};
+use crate::domain::crypto::Place;
+use crate::domain::key;
+use crate::domain::ledger::analytics::usd;
+use crate::domain::ledger::control::{Action, Condition, Usage, day_of};
+use crate::domain::ledger::protocol::{Answer, Ask};
+use crate::domain::ledger::when::format_time;
+use crate::domain::refusal::Refusal;
+use crate::domain::target::is_provider_name;
+use crate::domain::time::{Instant, Span};
+use crate::edge::glue::{now, random};
+use crate::edge::keys::keks;
+use crate::edge::recorder;
+use crate::edge::store::{self, Publication, Standing};
+use crate::routes::reply::Reply;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// How far back the usage by day goes.
+const USAGE_DAYS: Span = Span(90 * 86_400_000);
+
+fn store_key(id: &str) -> String {
+    format!("key:{id}")
+}
+
+/// The id in the path: 64 hex digits.
+fn id<'a>(asked: &'a Asked<'_>) -> Result<&'a str, Failure> {
+    let id = asked.segment(0);
+    let is_id = id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_id { Ok(id) } else { Err(missing(id)) }
+}
+
+fn missing(id: &str) -> Failure {
+    let shown: String = id.chars().take(64).collect();
+    // Someone may have put the key itself where its id belongs: it is not repeated.
+    let shown = if shown.starts_with(key::PREFIX) { "us-...".to_owned() } else { shown };
+    Refusal::new(404, "key_not_found", format!("there is no gateway key with id {shown:?}")).into()
+}
+
+async fn standing(asked: &Asked<'_>, id: &str) -> Result<(Map<String, Value>, Standing), Failure> {
+    let standing = store::read(asked.env, &store_key(id)).await?.ok_or_else(|| missing(id))?;
+    match serde_json::from_str(&standing.value) {
+        Ok(document) => Ok((document, standing)),
+        Err(error) => Err(Refusal::new(500, "key_invalid", format!("key {id:?} is not a JSON object: {error}")).into()),
+    }
+}
+
+/// A key as it is shown: sealed keys by provider alone.
+fn shown(id: &str, document: &Map<String, Value>) -> Value {
+    let mut line = Map::new();
+    line.insert("id".into(), id.into());
+    line.extend(document.iter().filter(|(name, _)| *name != "own").map(|(name, value)| (name.clone(), value.clone())));
+    let own = document.get("own").and_then(Value::as_object);
+    line.insert("own".into(), own.into_iter().flat_map(Map::keys).map(|name| Value::from(name.as_str())).collect());
+    Value::Object(line)
+}
+
+/// Every gateway key.
+pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let mut lines = Vec::new();
+    for (id, standing) in store::list(asked.env, "key:").await? {
+        lines.push(match serde_json::from_str::<Map<String, Value>>(&standing.value) {
+            Ok(document) => shown(&id, &document),
+            Err(error) => json!({"id": id, "name": null, "error": error.to_string()}),
+        });
+    }
+    lines.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+    Ok(Reply::json(200, &json!({"data": lines})))
+}
+
+/// One gateway key.
+pub async fn read(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let id = id(asked)?;
+    let (document, standing) = standing(asked, id).await?;
+    Ok(Reply::json(200, &shown(id, &document)).header("etag", &format!("\"{}\"", standing.version)))
+}
+
+/// Makes a key. Its text is in this answer alone.
+pub async fn create(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let mut document = object(asked)?;
+    own_is_sealed_apart(&document)?;
+    document.insert("created_at".into(), format_time(now()).into());
+    let secret = random().ok_or_else(|| Refusal::new(500, "no_randomness", "the platform gives no randomness"))?;
+    let text = key::generate(secret);
+    let id = key::hash(&text);
+    publish(asked, &id, &document, Condition::Missing).await?;
+    let mut answer = shown(&id, &document);
+    answer["key"] = text.into();
+    Ok(Reply::json(201, &answer))
+}
+
+fn object(asked: &Asked<'_>) -> Result<Map<String, Value>, Failure> {
+    match asked.json()? {
+        Value::Object(map) => Ok(map),
+        _ => Err(Refusal::new(400, "invalid_json", "the body is not a JSON object").into()),
+    }
+}
+
+fn own_is_sealed_apart(document: &Map<String, Value>) -> Result<(), Failure> {
+    let Some(field) = ["own", "id", "key"].into_iter().find(|field| document.contains_key(*field)) else {
+        return Ok(());
+    };
+    let message = match field {
+        "own" => "own: provider keys are put one by one, at /admin/keys/{id}/own/{provider}",
+        _ => "id and key are made here",
+    };
+    Err(Refusal { param: Some(field.to_owned()), ..Refusal::new(400, "invalid_value", message) }.into())
+}
+
+/// Checks a key's document and publishes it.
+async fn publish(
+    asked: &Asked<'_>,
+    id: &str,
+    document: &Map<String, Value>,
+    condition: Condition,
+) -> Result<String, Failure> {
+    let text = Value::Object(document.clone()).to_string();
+    key::parse(id, text.as_bytes()).map_err(|bad| Failure::findings(&bad))?;
+    let publication =
+        Publication { key: store_key(id), value: Some(text), condition, by: asked.who.clone(), action: Action::Put };
+    Ok(store::publish(asked.env, publication).await?.version.unwrap_or_default())
+}
+
+/// The client's condition, or that nobody wrote between this request's read and its write.
+fn condition(asked: &Asked<'_>, standing: &Standing) -> Condition {
+    match Condition::parse(asked.header("if-match").as_deref(), None) {
+        Condition::Always | Condition::Exists | Condition::Missing => {
+            Condition::Matches(vec![standing.version.clone()])
+        }
+        matches @ Condition::Matches(_) => matches,
+    }
+}
+
+/// Changes fields of a key: what the body names is set, null removes.
+pub async fn change(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let id = id(asked)?;
+    let changes = object(asked)?;
+    own_is_sealed_apart(&changes)?;
+    let (mut document, standing) = standing(asked, id).await?;
+    for (field, value) in changes {
+        match value {
+            Value::Null => document.shift_remove(&field),
+            value => document.insert(field, value),
+        };
+    }
+    let version = publish(asked, id, &document, condition(asked, &standing)).await?;
+    Ok(Reply::json(200, &shown(id, &document)).header("etag", &format!("\"{version}\"")))
+}
+
+/// Deletes a key: requests with it are refused from then on.
+pub async fn delete(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let id = id(asked)?;
+    let (_, standing) = standing(asked, id).await?;
+    let publication = Publication {
+        key: store_key(id),
+        value: None,
+        condition: condition(asked, &standing),
+        by: asked.who.clone(),
+        action: Action::Delete,
+    };
+    store::publish(asked.env, publication).await?;
+    Ok(Reply::empty(204))
+}
+
+/// Seals a provider key of the key's owner: `{"key": "sk-..."}`.
+pub async fn put_own(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let (id, provider) = (id(asked)?, provider(asked)?);
+    let body = asked.json()?;
+    let secret = body.as_str().or_else(|| body.get("key").and_then(Value::as_str)).map(str::trim);
+    let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
+        return Err(Refusal::value("key", "the provider's key is missing: {\"key\": \"...\"}").into());
+    };
+    let keks = keks(asked.env);
+    let (Some(kek), Some(nonce)) = (keks.first(), random()) else {
+        let message = "provider keys cannot be sealed: set the secret KEK to base64 of 32 random bytes";
+        return Err(Refusal::new(503, "kek_missing", message).into());
+    };
+    let (mut document, standing) = standing(asked, id).await?;
+    let sealed = kek.seal(secret, nonce, Place { key_hash: id, provider });
+    let sealed = sealed.map_err(|error| Refusal::value("key", error))?;
+    if let Value::Object(own) = document.entry("own").or_insert_with(|| json!({})) {
+        own.insert(provider.to_owned(), sealed.into());
+    }
+    publish(asked, id, &document, condition(asked, &standing)).await?;
+    Ok(Reply::json(200, &shown(id, &document)))
+}
+
+/// Deletes a provider key of the key's owner.
+pub async fn delete_own(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let (id, provider) = (id(asked)?, provider(asked)?);
+    let (mut document, standing) = standing(asked, id).await?;
+    let own = document.get_mut("own").and_then(Value::as_object_mut);
+    if own.and_then(|own| own.shift_remove(provider)).is_none() {
+        return Err(Refusal::new(404, "own_key_not_found", format!("it holds no key for {provider}")).into());
+    }
+    publish(asked, id, &document, condition(asked, &standing)).await?;
+    Ok(Reply::empty(204))
+}
+
+fn provider<'a>(asked: &'a Asked<'_>) -> Result<&'a str, Failure> {
+    let provider = asked.segment(1);
+    match is_provider_name(provider) {
+        true => Ok(provider),
+        false => Err(Refusal::new(400, "invalid_name", format!("{provider:?} is no name of a provider")).into()),
+    }
+}
+
+/// What a key used: today, this month, and by day.
+pub async fn usage(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let id = id(asked)?;
+    let (document, _) = standing(asked, id).await?;
+    recorder::flush(asked.env).await;
+    let since = Instant(now().0) - USAGE_DAYS;
+    let question = Ask::Usage { key_id: id.to_owned(), since_day: day_of(since) };
+    let days = match store::ask_control(asked.env, &question).await? {
+        Answer::Usage(days) => days,
+        _ => BTreeMap::new(),
+    };
+    let today = day_of(now());
+    let month = today.get(..7).unwrap_or_default();
+    let sum = |prefix: &str| {
+        let mut sum = Usage::default();
+        days.iter().filter(|(day, _)| day.starts_with(prefix)).for_each(|(_, used)| sum.merge(*used));
+        sum
+    };
+    let by_day: Vec<Value> = days.iter().map(|(day, used)| span(day, *used, &Value::Null)).collect();
+    Ok(Reply::json(
+        200,
+        &json!({
+            "id": id,
+            "name": document.get("name"),
+            "day": span(&today, sum(&today), document.get("budget_usd_per_day").unwrap_or(&Value::Null)),
+            "month": span(month, sum(month), document.get("budget_usd_per_month").unwrap_or(&Value::Null)),
+            "days": by_day,
+        }),
+    ))
+}
+
+fn span(name: &str, used: Usage, budget: &Value) -> Value {
+    json!({
+        "date": name,
+        "requests": used.requests,
+        "succeeded": used.succeeded,
+        "tokens": {"input": used.input, "output": used.output},
+        "cost_usd": usd(used.micro_usd),
+        "budget_usd": budget,
+    })
+}

@@ -1,0 +1,142 @@
+//! `/admin/targets` and the list of providers: what is configured, which secret is missing, how targets fare.
+
+use super::{Asked, Failure, checks};
+use crate::domain::breaker::State;
+use crate::domain::ledger::cell::TargetCell;
+use crate::domain::ledger::query::{AnalyticsQuery, ListQuery, Source};
+use crate::domain::ledger::rollup::Period;
+use crate::domain::ledger::when::format_time;
+use crate::domain::outcome::KeySlot;
+use crate::domain::policy::{BreakerRules, file, resolve};
+use crate::domain::provider::table::ROWS;
+use crate::domain::provider::{Provider, document};
+use crate::domain::target::{ModelRef, Target};
+use crate::domain::time::Span;
+use crate::edge::bindings::{settings, text};
+use crate::edge::glue::now;
+use crate::edge::keys::store_down;
+use crate::edge::library::Library;
+use crate::edge::store::{self, Standing};
+use crate::edge::{breakers, ledger};
+use crate::routes::reply::Reply;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The stretch whose outcomes are shown.
+const LATELY: Span = Span(24 * 3_600_000);
+
+/// Who leads to a target, and under which numbers its breaker is read.
+#[derive(Default)]
+struct Use {
+    policies: BTreeSet<String>,
+    breaker: Option<BreakerRules>,
+}
+
+/// Each target in use.
+pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let query = AnalyticsQuery {
+        filter: ListQuery::default(),
+        from: now() - LATELY,
+        to: now(),
+        bucket: Period::Hour,
+        source: Source::Cells(Period::Hour),
+        lines: 1,
+    };
+    let outcomes = ledger::analyse(asked.env, &query).await?.total.targets;
+    let mut library = checks::library(asked);
+    let mut uses = in_policies(asked, &mut library).await?;
+    let known = checks::providers(asked).await?;
+    for model in outcomes.keys() {
+        let parsed = ModelRef::parse(model, &settings(asked.env).default_provider, |name| known.contains(name));
+        if let Ok(ModelRef::Target(target)) = parsed {
+            uses.entry(target).or_default();
+        }
+    }
+    let providers: Vec<String> = uses.keys().map(|target| format!("{}/x", target.provider)).collect();
+    let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
+    library.gather(asked.env, &providers, &[]).await.map_err(|down| store_down(&down.0))?;
+    let lines: Vec<Value> = uses
+        .iter()
+        .map(|(target, used)| line(asked, &library, target, used, outcomes.get(&target.to_string())))
+        .collect();
+    Ok(Reply::json(200, &json!({"data": lines})))
+}
+
+async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<BTreeMap<Target, Use>, Failure> {
+    let mut uses: BTreeMap<Target, Use> = BTreeMap::new();
+    for (name, standing) in store::list(asked.env, "policy:").await? {
+        let Ok(file) = file::parse(&name, standing.value.as_bytes()) else { continue };
+        library.gather(asked.env, &[], &file.chain).await.map_err(|down| store_down(&down.0))?;
+        let Ok(tree) = library.world(|world| resolve::resolve(&name, &file, world)) else { continue };
+        for hop in tree.hops() {
+            let used = uses.entry(hop.target.clone()).or_default();
+            used.policies.insert(name.clone());
+            used.breaker = used.breaker.or(hop.breaker);
+        }
+    }
+    Ok(uses)
+}
+
+fn line(asked: &Asked<'_>, library: &Library, target: &Target, used: &Use, seen: Option<&TargetCell>) -> Value {
+    let provider = library.provider(&target.provider);
+    let missing = match &provider {
+        Some(Ok(provider)) => provider.missing_secret(target.region.as_deref(), |name| text(asked.env, name).is_some()),
+        Some(Err(_)) | None => None,
+    };
+    let known = matches!(provider, Some(Ok(_)));
+    let rules = used.breaker.unwrap_or_default();
+    let circuit = |slot| circuit(target, slot, &rules);
+    let outcomes: BTreeMap<&str, u64> =
+        seen.into_iter().flat_map(|seen| &seen.classes).map(|(class, part)| (class.as_str(), part.attempts)).collect();
+    json!({
+        "model": target.to_string(),
+        "provider": target.provider,
+        "configured": known && missing.is_none(),
+        "missing": missing,
+        "policies": used.policies,
+        "breaker": circuit(KeySlot::Managed),
+        "breakers": {"managed": circuit(KeySlot::Managed), "own": circuit(KeySlot::Own)},
+        "outcomes": outcomes,
+    })
+}
+
+fn circuit(target: &Target, slot: KeySlot, rules: &BreakerRules) -> Value {
+    let state = breakers::handle(target, slot).state(rules, now());
+    let until = if let State::Open { until } = state { Some(format_time(until)) } else { None };
+    json!({"state": state.name(), "until": until})
+}
+
+/// Every provider, built in or configured, with its document where it has one.
+pub async fn providers(asked: &Asked<'_>, configured: &BTreeMap<String, Standing>) -> Result<Vec<Value>, Failure> {
+    let names: BTreeSet<&str> = ROWS.iter().map(|row| row.name).chain(configured.keys().map(String::as_str)).collect();
+    Ok(names.into_iter().map(|name| provider_line(asked, name, configured.get(name))).collect())
+}
+
+fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> Value {
+    let own_host = checks::own_host(asked);
+    let parsed = match standing {
+        Some(standing) => {
+            document::parse(name, standing.value.as_bytes(), own_host.as_deref()).map_err(|bad| bad.to_string())
+        }
+        None => Provider::built_in(name).ok_or_else(|| "there is no such provider".to_owned()),
+    };
+    let missing = parsed
+        .as_ref()
+        .ok()
+        .and_then(|provider| provider.missing_secret(None, |secret| text(asked.env, secret).is_some()));
+    let row = ROWS.iter().find(|row| row.name == name);
+    let document: Option<Value> = standing.and_then(|standing| serde_json::from_str(&standing.value).ok());
+    let base_url = document.as_ref().and_then(|document| document["base_url"].as_str()).or(row.map(|row| row.base_url));
+    let dialect = document.as_ref().and_then(|document| document["dialect"].as_str()).map(str::to_owned);
+    json!({
+        "name": name,
+        "builtin": row.is_some(),
+        "configured": parsed.is_ok() && missing.is_none(),
+        "missing": missing,
+        "base_url": base_url,
+        "dialect": dialect.or(row.map(|row| format!("{:?}", row.dialect).to_lowercase())),
+        "version": standing.map(|standing| standing.version.as_str()),
+        "document": document,
+        "error": parsed.err(),
+    })
+}
