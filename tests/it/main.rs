@@ -5,6 +5,7 @@
 
 mod dialect;
 mod dialect_streams;
+mod asked;
 mod eventstream;
 mod google;
 mod keys;
