@@ -10,6 +10,7 @@ mod eventstream;
 mod google;
 mod keys;
 mod policy;
+mod plan;
 mod recorded;
 mod request;
 mod responses;
