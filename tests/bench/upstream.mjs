@@ -1,0 +1,103 @@
+// A fast upstream: HTTP/1.1 by hand over raw sockets, so that it is not what a benchmark measures. It reads requests to
+// their end and answers from prepared bytes.
+//
+//   POST /ok/chat/completions        a chat answer of about 500 bytes
+//   POST /stream/chat/completions    200 chunks of about 150 bytes, one every 10 ms (?), or as fast as taken
+//   POST /fail/chat/completions      503
+//
+// Started as a process of its own: node upstream.mjs PORT
+import net from 'node:net';
+
+const answer = JSON.stringify({
+  id: 'chatcmpl-bench', object: 'chat.completion', created: 1700000000, model: 'bench',
+  choices: [{ index: 0, finish_reason: 'stop', logprobs: null, message: { role: 'assistant', content: 'x'.repeat(260), refusal: null } }],
+  usage: { prompt_tokens: 250, completion_tokens: 65, total_tokens: 315 },
+});
+const head = (status, type, length) => `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${length}\r\n\r\n`;
+const OK = Buffer.from(head('200 OK', 'application/json', answer.length) + answer);
+const busy = '{"error":{"message":"overloaded","type":"server_error","code":"server_is_overloaded"}}';
+const FAIL = Buffer.from(head('503 Service Unavailable', 'application/json', busy.length) + busy);
+
+const STREAM_HEAD = Buffer.from('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n');
+const sse = (delta, finish = null) => `data: ${JSON.stringify({ id: 'chatcmpl-bench', object: 'chat.completion.chunk', created: 1700000000, model: 'bench', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+const chunked = (text) => Buffer.from(`${text.length.toString(16)}\r\n${text}\r\n`);
+const FIRST = chunked(sse({ role: 'assistant', content: '' }));
+const PIECE = chunked(sse({ content: 'some words ' }));
+const LAST = Buffer.concat([chunked(sse({}, 'stop')), chunked('data: [DONE]\n\n'), Buffer.from('0\r\n\r\n')]);
+// Large streams go out in 64 KiB writes.
+const BIG = chunked(sse({ content: 'some words ' }).repeat(400));
+
+export const CHUNKS = 200;
+
+function stream(socket, path) {
+  const query = new URLSearchParams(path.split('?')[1] ?? path.split(';')[1] ?? '');
+  const chunks = Number(query.get('chunks') ?? CHUNKS);
+  const gap = Number(query.get('gap') ?? 0);
+  socket.write(STREAM_HEAD);
+  socket.write(FIRST);
+  if (gap === 0) {
+    const all = [];
+    for (let i = 0; i < chunks; i++) all.push(PIECE);
+    all.push(LAST);
+    socket.write(Buffer.concat(all));
+    return;
+  }
+  let left = chunks;
+  const timer = setInterval(() => {
+    if (left-- > 0 && !socket.destroyed) return void socket.write(PIECE);
+    clearInterval(timer);
+    if (!socket.destroyed) socket.write(LAST);
+  }, gap);
+}
+
+function bulk(socket, path) {
+  let left = Number(/bytes=(\d+)/.exec(path)?.[1] ?? 50e6);
+  const perSecond = Number(/rate=(\d+)/.exec(path)?.[1] ?? 1e6);
+  socket.write(STREAM_HEAD);
+  socket.write(FIRST);
+  const timer = setInterval(() => {
+    for (let sent = 0; sent < perSecond / 20 && left > 0; sent += BIG.length, left -= BIG.length) socket.write(BIG);
+    if (left > 0 && !socket.destroyed) return;
+    clearInterval(timer);
+    if (!socket.destroyed) socket.write(LAST);
+  }, 50);
+}
+
+function respond(socket, path) {
+  if (path.startsWith('/fail')) return void socket.write(FAIL);
+  if (path.startsWith('/bulk')) return bulk(socket, path);
+  if (path.startsWith('/stream')) return stream(socket, path);
+  socket.write(OK);
+}
+
+net.createServer((socket) => {
+  socket.setNoDelay(true);
+  let pending = Buffer.alloc(0);
+  let skip = 0;
+  let path = '';
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (data) => {
+    for (;;) {
+      if (skip > 0) {
+        const took = Math.min(skip, data.length);
+        skip -= took;
+        data = data.subarray(took);
+        if (skip > 0) return;
+        respond(socket, path);
+      }
+      pending = pending.length ? Buffer.concat([pending, data]) : data;
+      const end = pending.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      const text = pending.latin1Slice(0, end);
+      path = text.slice(text.indexOf(' ') + 1, text.indexOf(' ', text.indexOf(' ') + 1));
+      const length = /\r\ncontent-length: *(\d+)/i.exec(text);
+      skip = length ? Number(length[1]) : 0;
+      data = pending.subarray(end + 4);
+      pending = Buffer.alloc(0);
+      if (skip === 0) respond(socket, path);
+      if (data.length === 0 && skip > 0) return;
+    }
+  });
+}).listen(Number(process.argv[2] ?? 0), '127.0.0.1', function () {
+  console.log(`listening ${this.address().port}`);
+});
