@@ -5,10 +5,6 @@
 
 use std::fmt;
 
-use serde_json::json;
-
-use crate::domain::route::Family;
-
 /// A refusal, in the words of the API's own error shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -53,57 +49,3 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-impl Refusal {
-    /// The body of the answer in the shape of the family's own errors.
-    ///
-    /// ```text
-    /// OpenAI     {"error": {"message", "type", "param", "code", "request_id"}}
-    /// Anthropic  {"type": "error", "error": {"type", "message", "code"}, "request_id"}
-    /// ```
-    pub fn body(&self, family: Family, request_id: Option<&str>) -> Vec<u8> {
-        let body = match family {
-            Family::Chat | Family::Responses => json!({"error": {
-                "message": self.message,
-                "type": openai_type(self.status),
-                "param": self.param,
-                "code": self.code,
-                "request_id": request_id,
-            }}),
-            Family::Messages => json!({
-                "type": "error",
-                "error": {"type": anthropic_type(self.status), "message": self.message, "code": self.code},
-                "request_id": request_id,
-            }),
-        };
-        body.to_string().into_bytes()
-    }
-}
-
-/// OpenAI's `type` of an error with this status.
-pub const fn openai_type(status: u16) -> &'static str {
-    match status {
-        429 => "rate_limit_error",
-        401 => "authentication_error",
-        403 => "permission_error",
-        500..=599 => "server_error",
-        _ => "invalid_request_error",
-    }
-}
-
-/// Anthropic's `type` of an error with this status.
-pub const fn anthropic_type(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        402 => "billing_error",
-        403 => "permission_error",
-        404 => "not_found_error",
-        409 => "conflict_error",
-        413 => "request_too_large",
-        429 => "rate_limit_error",
-        504 => "timeout_error",
-        503 | 529 => "overloaded_error",
-        500..=599 => "api_error",
-        _ => "invalid_request_error",
-    }
-}

@@ -2,8 +2,9 @@
 
 use super::bindings::Settings;
 use super::keys::Credential;
-use crate::domain::catalogue::ModelFacts;
+use crate::domain::catalogue::Facts;
 use crate::domain::dialect::Wire;
+use crate::domain::outcome::Skip;
 use crate::domain::plan::Identity;
 use crate::domain::policy::Plan;
 use crate::domain::provider::Provider;
@@ -67,7 +68,9 @@ pub struct Ready {
     pub wire: Option<Wire>,
     /// The model's name on the wire.
     pub model_id: String,
-    pub facts: ModelFacts,
+    pub facts: Facts,
     /// In the order of the hop's choice.
     pub credentials: Vec<Credential>,
+    /// The skip to record when there is none.
+    pub missing: Option<Skip>,
 }

@@ -121,10 +121,10 @@ impl Library {
         let own_host = self.own_host.clone();
         let parse = |bytes: &[u8]| document::parse(name, bytes, Some(&own_host)).map_err(|bad| bad.to_string());
         let copy = match load(env, &format!("provider:{name}"), parse).await? {
-            Loaded::Good { value, version, .. } => ProviderCopy::Good { provider: value, version: Some(version) },
+            Loaded::Good { value, .. } => ProviderCopy::Good(value),
             Loaded::Bad(message) => ProviderCopy::Bad(message),
             Loaded::Missing => match built_in(name) {
-                Some(provider) => ProviderCopy::Good { provider, version: None },
+                Some(provider) => ProviderCopy::Good(provider),
                 None => ProviderCopy::Missing,
             },
         };
@@ -132,12 +132,17 @@ impl Library {
         Ok(())
     }
 
+    /// This Worker's own host.
+    pub fn own_host(&self) -> &str {
+        &self.own_host
+    }
+
     /// Runs `with` in the world of these documents.
     pub fn world<T>(&self, with: impl FnOnce(World<'_>) -> T) -> T {
         with(World {
             default_provider: &self.default_provider,
             provider: &|name| {
-                matches!(self.providers.get(name), Some(ProviderCopy::Good { .. } | ProviderCopy::Bad(_)))
+                matches!(self.providers.get(name), Some(ProviderCopy::Good(_) | ProviderCopy::Bad(_)))
             },
             policy: &|name| match self.policies.get(name) {
                 Some(PolicyCopy::Good { file, .. }) => Lookup::Found(file.clone()),
@@ -209,7 +214,7 @@ impl Library {
         match self.providers.get(name)? {
             ProviderCopy::Missing => None,
             ProviderCopy::Bad(message) => Some(Err(message.clone())),
-            ProviderCopy::Good { provider, .. } => Some(Ok(provider.clone())),
+            ProviderCopy::Good(provider) => Some(Ok(provider.clone())),
         }
     }
 }

@@ -23,7 +23,7 @@ pub async fn handle(request: Request, address: &Address, path: &str, env: &Env, 
     let family = family_of(path, &headers);
     let _ = (context, keys::authenticate(env, &headers, auth_off(env, address)).await);
     let refusal = Refusal::new(404, "not_found", format!("there is no route /v1{path}"));
-    let response = Reply::refusal(family, &refusal, None).into_response();
+    let response = Reply::refusal(family, &refusal, "").into_response();
     cors::allow(&request, address, env, &response.headers());
     response
 }

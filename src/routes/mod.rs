@@ -79,12 +79,12 @@ fn only_get(method: &str, answer: impl FnOnce() -> web_sys::Response) -> web_sys
 
 fn not_found(path: &str) -> web_sys::Response {
     let refusal = Refusal::new(404, "not_found", format!("there is no route {path}; the README lists them"));
-    Reply::refusal(Family::Chat, &refusal, None).into_response()
+    Reply::refusal(Family::Chat, &refusal, "").into_response()
 }
 
 fn wrong_method(method: &str, allow: &str) -> web_sys::Response {
     let refusal = Refusal::new(405, "method_not_allowed", format!("{method} is not allowed here; use {allow}"));
-    Reply::refusal(Family::Chat, &refusal, None).header("allow", allow).into_response()
+    Reply::refusal(Family::Chat, &refusal, "").header("allow", allow).into_response()
 }
 
 impl Address {

@@ -1,5 +1,6 @@
 //! A response in the making. Bodies of our own are bytes; upstream bodies never pass through here.
 
+use crate::domain::error::{self, Final};
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 use serde::Serialize;
@@ -30,9 +31,23 @@ impl Reply {
     }
 
     /// A refusal in the family's own error shape.
-    pub fn refusal(family: Family, refusal: &Refusal, request_id: Option<&str>) -> Reply {
-        let body = refusal.body(family, request_id);
-        Reply::bytes(refusal.status, "application/json", body)
+    pub fn refusal(family: Family, refusal: &Refusal, request_id: &str) -> Reply {
+        Reply::failed(&error::refused(refusal, family, request_id))
+    }
+
+    /// An error with the headers that tell clients what to make of it.
+    pub fn failed(last: &Final) -> Reply {
+        let mut reply = Reply::bytes(last.status, "application/json", last.body.clone());
+        if let Some(seconds) = last.retry_after {
+            reply = reply.header("retry-after", &seconds.to_string());
+        }
+        if let Some(should) = last.should_retry {
+            reply = reply.header("x-should-retry", if should { "true" } else { "false" });
+        }
+        match last.hint {
+            Some(hint) => reply.header("x-understudy-hint", hint),
+            None => reply,
+        }
     }
 
     /// The same answer with one header set. A value that no header can hold is left out.

@@ -2,27 +2,18 @@
 //! attempt may have cost upstream all the same.
 
 use super::row::{AttemptRow, Billed, OK, Tokens};
+use crate::domain::catalogue::Facts;
 use crate::domain::chain::{Attempt, Standing, TrailEntry, What};
+use crate::domain::error;
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::time::{Instant, Span};
 use crate::domain::usage::Usage;
 
-/// Longest reason that is kept, in characters.
-const REASON_CHARS: usize = 200;
 /// Characters of text to a token, for estimates: within a factor of two for prose and code in Latin script.
 const CHARS_PER_TOKEN: u64 = 4;
 
-/// What a model's tokens cost, in US dollars per million; zero where unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Price {
-    pub input: f64,
-    pub output: f64,
-    /// Of cached input; the price of input where unknown.
-    pub cached_input: Option<f64>,
-}
-
 /// What was measured of one attempt.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
     /// What the upstream said of its tokens.
     pub usage: Option<Usage>,
@@ -30,7 +21,6 @@ pub struct Measured {
     pub content_chars: u64,
     /// To the first content, in ms from the call.
     pub ttft_ms: Option<u64>,
-    pub price: Price,
 }
 
 /// What became of the attempt that serves, after its commit.
@@ -48,6 +38,7 @@ pub fn attempt_row(
     seq: u32,
     entry: &TrailEntry,
     measured: &Measured,
+    facts: &Facts,
     after: Option<&After<'_>>,
     prompt_bytes: usize,
     redact: &dyn Fn(&str) -> String,
@@ -56,7 +47,7 @@ pub fn attempt_row(
     match &entry.what {
         What::Skip(skip) => AttemptRow {
             outcome: skip.name().to_owned(),
-            reason: skip.detail().map(|detail| short(detail)).unwrap_or_default(),
+            reason: skip.detail().map(error::short).unwrap_or_default(),
             ..row
         },
         What::Call(attempt) => {
@@ -77,7 +68,7 @@ pub fn attempt_row(
                 ..row
             };
             let row = told(row, failure, redact);
-            spent(row, failure, measured, prompt_bytes)
+            spent(row, failure, measured, facts, prompt_bytes)
         }
     }
 }
@@ -102,30 +93,41 @@ fn told(row: AttemptRow, failure: Option<&Failure>, redact: &dyn Fn(&str) -> Str
         Some(failure) => AttemptRow {
             outcome: failure.class.name().to_owned(),
             phase: failure.phase.map(|phase| phase.name().to_owned()),
-            code: failure.code.as_deref().map(|code| short(&redact(code))),
-            reason: short(&redact(&failure.reason)),
+            code: failure.code.as_deref().map(|code| error::short(&redact(code))),
+            reason: error::short(&redact(&failure.reason)),
             ..row
         },
     }
 }
 
 /// Tokens, cost and whether the upstream may have charged for it.
-fn spent(row: AttemptRow, failure: Option<&Failure>, measured: &Measured, prompt_bytes: usize) -> AttemptRow {
-    let tokens = match (&measured.usage, failure) {
-        (Some(usage), _) => Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated: false },
+fn spent(
+    row: AttemptRow,
+    failure: Option<&Failure>,
+    measured: &Measured,
+    facts: &Facts,
+    prompt_bytes: usize,
+) -> AttemptRow {
+    let (usage, estimated) = match (measured.usage, failure) {
+        (Some(usage), _) => (usage, false),
         (None, Some(failure)) if !may_have_run(failure, measured) => return AttemptRow { billed: Billed::No, ..row },
-        (None, _) => Tokens {
-            input: (prompt_bytes as u64).div_ceil(CHARS_PER_TOKEN),
-            output: measured.content_chars.div_ceil(CHARS_PER_TOKEN),
-            cached: 0,
-            estimated: true,
-        },
+        (None, _) => (estimate(measured, prompt_bytes), true),
     };
+    let tokens = Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated };
     let billed = match failure {
         None => Billed::Yes,
         Some(_) => Billed::Maybe,
     };
-    AttemptRow { cost_micro_usd: cost(tokens, measured.price), tokens, billed, ..row }
+    AttemptRow { cost_micro_usd: facts.cost_micro_usd(&usage).unwrap_or(0), tokens, billed, ..row }
+}
+
+/// Tokens by the length of the text, where the upstream counted none.
+fn estimate(measured: &Measured, prompt_bytes: usize) -> Usage {
+    Usage {
+        input: (prompt_bytes as u64).div_ceil(CHARS_PER_TOKEN),
+        output: measured.content_chars.div_ceil(CHARS_PER_TOKEN),
+        ..Usage::default()
+    }
 }
 
 /// Whether the model may have worked before the attempt failed: it had answered with a 200, or was given up unheard.
@@ -145,17 +147,4 @@ fn may_have_run(failure: &Failure, measured: &Measured) -> bool {
         | Class::Unsupported
         | Class::InvalidRequest => measured.content_chars > 0,
     }
-}
-
-fn cost(tokens: Tokens, price: Price) -> u64 {
-    let fresh = tokens.input.saturating_sub(tokens.cached) as f64;
-    let cached = tokens.cached.min(tokens.input) as f64;
-    let usd_per_million =
-        fresh * price.input + cached * price.cached_input.unwrap_or(price.input) + tokens.output as f64 * price.output;
-    // Dollars per million tokens are millionths of a dollar per token.
-    usd_per_million.max(0.0).round() as u64
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(REASON_CHARS).collect()
 }

@@ -1,0 +1,123 @@
+//! What is known of each hop before the chain starts: provider, wire, facts, keys, and why it cannot be called, if so.
+
+use super::bindings::text;
+use super::breakers;
+use super::documents::{Loaded, StoreDown, load};
+use super::job::Ready;
+use super::keys::{self, Caller};
+use super::library::Library;
+use crate::domain::catalogue::{self, Catalogue};
+use crate::domain::chain::Prospect;
+use crate::domain::outcome::{KeySlot, Skip};
+use crate::domain::policy::{Hop, Plan, Translate};
+use crate::domain::provider::{BaseUrl, Provider};
+use crate::domain::refusal::Refusal;
+use crate::domain::route::Route;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use worker::Env;
+
+/// The catalogue with the changes of KV `models`.
+///
+/// # Errors
+/// 500 `models_invalid`, 503 `store_unavailable`.
+pub async fn catalogue(env: &Env) -> Result<Rc<Catalogue>, Refusal> {
+    let parse = |bytes: &[u8]| catalogue::document::parse(bytes).map_err(|bad| bad.to_string());
+    match load(env, "models", parse).await {
+        Ok(Loaded::Good { value, .. }) => Ok(value),
+        Ok(Loaded::Missing) => Ok(Rc::default()),
+        Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "models_invalid", message)),
+        Err(StoreDown(error)) => Err(keys::store_down(&error)),
+    }
+}
+
+/// Who asks, as far as keys go.
+pub struct Asker<'a> {
+    pub env: &'a Env,
+    pub caller: Option<&'a Caller>,
+    /// Provider keys that came with the request.
+    pub sent: &'a BTreeMap<String, String>,
+    /// Whether provider `sim` answers here.
+    pub sim: bool,
+}
+
+/// Looks at every hop of a plan.
+///
+/// # Errors
+/// 400 `unknown_provider`, 500 `provider_invalid`.
+pub fn ready(
+    asker: &Asker<'_>,
+    plan: &Plan,
+    route: &Route,
+    library: &Library,
+    catalogue: &Catalogue,
+) -> Result<Vec<Ready>, Refusal> {
+    plan.hops.iter().map(|hop| ready_hop(asker, hop, route, library, catalogue)).collect()
+}
+
+fn ready_hop(
+    asker: &Asker<'_>,
+    hop: &Hop,
+    route: &Route,
+    library: &Library,
+    catalogue: &Catalogue,
+) -> Result<Ready, Refusal> {
+    let provider = provider_of(hop, library)?;
+    let wire = provider.wire(route, &hop.target.model);
+    let facts = catalogue.facts(&hop.target);
+    let region = provider.region(hop.target.region.as_deref(), |name| text(asker.env, name));
+    let id = catalogue.wire_id(&hop.target, region.as_deref());
+    let model_id = provider.wire_model(&id).into_owned();
+    let (credentials, missing) = match wire {
+        Some(wire) => keys::credentials(asker.env, hop, &provider, wire, asker.caller, asker.sent),
+        None => (Vec::new(), None),
+    };
+    let absent = (hop.target.provider == "sim" && provider.is_at_home() && !asker.sim)
+        .then(|| Skip::NoKey { slot: KeySlot::Managed, missing: "SIM=on (local use only)".into() });
+    Ok(Ready { provider, wire, model_id, facts, credentials, missing: absent.or(missing) })
+}
+
+fn provider_of(hop: &Hop, library: &Library) -> Result<Rc<Provider>, Refusal> {
+    let name = &hop.target.provider;
+    if let Some(endpoint) = &hop.endpoint {
+        let base_url = BaseUrl::parse(&endpoint.base_url, Some(library.own_host()))
+            .map_err(|message| Refusal::value("fallback_client.base_url", message))?;
+        return Ok(Rc::new(Provider::one_off(name, base_url)));
+    }
+    match library.provider(name) {
+        Some(Ok(provider)) => Ok(provider),
+        Some(Err(message)) => Err(Refusal::new(500, "provider_invalid", message)),
+        None => Err(Refusal::new(400, "unknown_provider", format!("there is no provider {name:?}")).about("model")),
+    }
+}
+
+/// What the chain needs to know of each hop. `judged` is the boundary or feature that stands against it, if any.
+pub fn prospects(plan: &Plan, ready: &[Ready], judged: &[Option<Skip>]) -> Vec<Prospect> {
+    plan.hops
+        .iter()
+        .zip(ready)
+        .enumerate()
+        .map(|(index, (hop, ready))| Prospect {
+            skip: judged.get(index).cloned().flatten(),
+            slots: match ready.missing {
+                Some(_) => Vec::new(),
+                None => ready.credentials.iter().map(|credential| credential.slot).collect(),
+            },
+            missing: ready.missing.clone(),
+            context_tokens: ready.facts.context_tokens,
+            breakers: ready.credentials.iter().map(|key| breakers::handle(&hop.target, key.slot)).collect(),
+        })
+        .collect()
+}
+
+/// Why a hop's wire rules it out for a route, before any look at the content.
+pub fn wire_skip(hop: &Hop, ready: &Ready, route: &Route) -> Option<Skip> {
+    let incompatible = |what: &str| Some(Skip::Incompatible(what.to_owned()));
+    match ready.wire {
+        None => incompatible(route.name()),
+        Some(wire) if hop.translate == Translate::Never && super::upstream::translates(route, wire) => {
+            incompatible("family")
+        }
+        Some(_) => None,
+    }
+}
