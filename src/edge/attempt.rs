@@ -17,10 +17,11 @@ use crate::domain::chain::{Call, Clocks};
 use crate::domain::classify;
 use crate::domain::dialect::Wire;
 use crate::domain::dialect::decoder::Voice;
+use crate::domain::ledger::account::Measured;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::{Commit, Hop, RelayMode};
 use crate::domain::relay::{Held, Intake, Relay, Setup};
-use crate::domain::time::Span;
+use crate::domain::time::{Instant, Span};
 use crate::domain::usage::Usage;
 use js_sys::{ArrayBuffer, Uint8Array};
 use std::cell::Cell;
@@ -40,12 +41,20 @@ const ANSWER_BYTES: usize = 48 << 20;
 /// What was measured of an attempt.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
-    pub headers_ms: Option<u64>,
+    /// When the response's headers came, and their status.
+    pub headers: Option<(Instant, u16)>,
     pub ttft_ms: Option<u64>,
     pub usage: Option<Usage>,
     /// Characters of content seen, where the upstream sent no usage.
     pub content_chars: u64,
     pub dropped: Vec<String>,
+}
+
+impl Marks {
+    /// What the ledger makes tokens and cost of.
+    pub fn measured(&self) -> Measured {
+        Measured { usage: self.usage, content_chars: self.content_chars, ttft_ms: self.ttft_ms }
+    }
 }
 
 /// How an attempt came out.
@@ -120,7 +129,7 @@ impl<'a> Attempt<'a> {
             Some(sent) => sent?,
             None => return Err(self.timeout(phase, clock)),
         };
-        self.marks.headers_ms = Some(self.line.elapsed().0);
+        self.marks.headers = Some((glue::now(), response.status()));
         match response.status() {
             200..=203 | 205..=299 => self.judge(response).await,
             _ => Err(self.refused(response).await),

@@ -12,7 +12,7 @@ use super::glue::{self, now, sleep};
 use super::job::Job;
 use crate::domain::chain::{Call, Chain, End, Step};
 use crate::domain::outcome::{Class, Failure, Outcome};
-use crate::domain::time::{Instant, Span};
+use crate::domain::time::Instant;
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::HashMap;
@@ -74,6 +74,9 @@ pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
                     }
                     Attempted::Failed(failure, measured) => (Outcome::Failed(failure), measured),
                 };
+                if let Some((at, status)) = measured.headers {
+                    chain.on_headers(id, status, at);
+                }
                 marks.insert(id, measured);
                 chain.on_outcome(id, outcome, now());
             }
@@ -150,9 +153,4 @@ fn client_gone(job: &Job) -> LocalBoxFuture<'static, ()> {
         Some(signal) => JsFuture::from(glue::aborted(signal)).map(drop).fuse().boxed_local(),
         None => futures::future::pending().boxed_local(),
     }
-}
-
-/// The span from the request's arrival until now.
-pub fn age(job: &Job) -> Span {
-    now().since(job.started)
 }

@@ -1,32 +1,28 @@
 //! One request on its way through its chain: everything that is known before the first call and does not change after.
 
-use super::bindings::Settings;
-use super::keys::Credential;
+use super::keys::{Credential, Kind};
 use crate::domain::catalogue::Facts;
+use crate::domain::chain::Call;
 use crate::domain::dialect::Wire;
 use crate::domain::outcome::Skip;
-use crate::domain::plan::Identity;
-use crate::domain::policy::Plan;
+use crate::domain::policy::{Hop, Plan};
 use crate::domain::provider::Provider;
-use crate::domain::request::{Envelope, Form};
+use crate::domain::request::{Body, Identity};
 use crate::domain::route::Route;
 use crate::domain::time::Instant;
-use std::cell::RefCell;
 use std::rc::Rc;
-use wasm_bindgen::JsValue;
-use worker::{Context, Env};
+use std::sync::Arc;
+use worker::Env;
 
 /// A request with its plan.
 pub struct Job {
     pub env: Env,
-    pub context: Rc<Context>,
-    pub settings: Rc<Settings>,
     pub route: Route,
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// One per hop of the plan.
     pub ready: Vec<Ready>,
-    pub body: Vec<u8>,
-    pub shape: Shape,
+    pub bytes: Vec<u8>,
+    pub body: Body,
     /// The client asked for a stream.
     pub stream: bool,
     /// The client's headers, as the platform holds them.
@@ -36,21 +32,11 @@ pub struct Job {
     pub request_id: String,
     pub ledger_id: String,
     pub started: Instant,
-    /// The model as the client wrote it.
-    pub asked: String,
     pub identity: Identity,
     pub key: Option<KeyName>,
     pub colo: Option<String>,
     /// Marks rows that stay out of the counters: `drill`, `compare` or empty.
     pub mark: String,
-    /// The body of the last try, by what went into it: tries of one hop share it.
-    pub sent: RefCell<Option<(usize, JsValue)>>,
-}
-
-/// What the body is made of.
-pub enum Shape {
-    Json(Envelope),
-    Form(Form),
 }
 
 /// Which gateway key the request came with.
@@ -73,4 +59,28 @@ pub struct Ready {
     pub credentials: Vec<Credential>,
     /// The skip to record when there is none.
     pub missing: Option<Skip>,
+}
+
+impl Job {
+    /// Every key in play, to be masked wherever an upstream repeats it.
+    pub fn secrets(&self) -> Vec<&str> {
+        let all = self.ready.iter().flat_map(|ready| &ready.credentials);
+        all.flat_map(|credential| match &credential.kind {
+            Kind::None => vec![],
+            Kind::Key(key) => vec![key.as_str()],
+            Kind::Aws(aws) => {
+                let session = aws.session_token.as_deref();
+                [Some(aws.access_key_id.as_str()), Some(aws.secret_access_key.as_str()), session]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+        })
+        .collect()
+    }
+
+    /// Hop and what is known of it, of a call.
+    pub fn hop(&self, call: &Call) -> Option<(&Hop, &Ready)> {
+        self.plan.hops.get(call.hop).zip(self.ready.get(call.hop))
+    }
 }

@@ -42,8 +42,6 @@ pub struct Committed {
     /// Between content events.
     pub idle: Span,
     pub marks: Marks,
-    /// Aborts when the client leaves, where the platform says so.
-    pub signal: Option<web_sys::AbortSignal>,
 }
 
 /// How a relayed stream came out.

@@ -6,7 +6,7 @@
 
 use super::body::message_of;
 use super::glue;
-use super::job::{Job, Ready, Shape};
+use super::job::{Job, Ready};
 use super::keys::{Credential, Kind};
 use super::line::{Line, Outbound};
 use super::{sim, vertex};
@@ -17,6 +17,7 @@ use crate::domain::outcome::{Class, Failure};
 use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
 use crate::domain::provider::Auth;
 use crate::domain::relay::Setup;
+use crate::domain::request::Body;
 use crate::domain::route::Route;
 use crate::domain::sigv4;
 use js_sys::Uint8Array;
@@ -89,20 +90,20 @@ pub async fn prepare(
 
 /// The body for this hop, always from the client's original one.
 fn body(job: &Job, hop: &Hop, ready: &Ready, wire: Wire, dropped: &mut Vec<String>) -> Result<Vec<u8>, Failure> {
-    match &job.shape {
-        Shape::Form(form) => Ok(form.rewrite(&job.body, &ready.model_id, &hop.params)),
-        Shape::Json(envelope) if !translates(&job.route, wire) => {
-            let usage = (asks_usage(job, wire)).then(|| envelope.usage_param(&job.body)).flatten();
+    match &job.body {
+        Body::Form(form) => Ok(form.rewrite(&job.bytes, &ready.model_id, &hop.params)),
+        Body::Json(envelope) if !translates(&job.route, wire) => {
+            let usage = (asks_usage(job, wire)).then(|| envelope.usage_param(&job.bytes)).flatten();
             match usage {
                 Some(param) => {
                     let params: Vec<Param> = hop.params.iter().cloned().chain([param]).collect();
-                    Ok(envelope.rewrite(&job.body, &ready.model_id, &params))
+                    Ok(envelope.rewrite(&job.bytes, &ready.model_id, &params))
                 }
-                None => Ok(envelope.rewrite(&job.body, &ready.model_id, &hop.params)),
+                None => Ok(envelope.rewrite(&job.bytes, &ready.model_id, &hop.params)),
             }
         }
-        Shape::Json(envelope) => {
-            let cleaned = envelope.cleaned(&job.body, &hop.params);
+        Body::Json(envelope) => {
+            let cleaned = envelope.cleaned(&job.bytes, &hop.params);
             let to = Destination {
                 wire,
                 provider: &hop.target.provider,
@@ -124,9 +125,9 @@ fn asks_usage(job: &Job, wire: Wire) -> bool {
 
 /// How the stream of this hop is read.
 pub fn setup(job: &Job, hop: &Hop, wire: Wire) -> Setup {
-    let asked = match &job.shape {
-        Shape::Json(envelope) => envelope.usage_param(&job.body).is_none(),
-        Shape::Form(_) => true,
+    let asked = match &job.body {
+        Body::Json(envelope) => envelope.usage_param(&job.bytes).is_none(),
+        Body::Form(_) => true,
     };
     Setup {
         wire,
@@ -140,18 +141,18 @@ pub fn setup(job: &Job, hop: &Hop, wire: Wire) -> Setup {
 
 /// What an encoder of the client's family must know that the answer does not say.
 pub fn voice(job: &Job, hop: &Hop) -> Voice {
-    let (include_usage, request) = match &job.shape {
-        Shape::Json(envelope) => {
+    let (include_usage, request) = match &job.body {
+        Body::Json(envelope) => {
             let request = (job.route == Route::Responses)
-                .then(|| serde_json::from_slice(&envelope.cleaned(&job.body, &[])).ok())
+                .then(|| serde_json::from_slice(&envelope.cleaned(&job.bytes, &[])).ok())
                 .flatten();
-            (envelope.usage_param(&job.body).is_none(), request)
+            (envelope.usage_param(&job.bytes).is_none(), request)
         }
-        Shape::Form(_) => (false, None),
+        Body::Form(_) => (false, None),
     };
-    let legacy_functions = match &job.shape {
-        Shape::Json(envelope) => envelope.value(&job.body, "functions").is_some(),
-        Shape::Form(_) => false,
+    let legacy_functions = match &job.body {
+        Body::Json(envelope) => envelope.value(&job.bytes, "functions").is_some(),
+        Body::Form(_) => false,
     };
     Voice {
         request_id: job.request_id.clone(),
@@ -177,7 +178,7 @@ fn dress(headers: &Headers, job: &Job, ready: &Ready, wire: Wire) {
             let _ = headers.delete("anthropic-beta");
         }
     }
-    if let Shape::Json(_) = job.shape {
+    if let Body::Json(_) = job.body {
         let _ = headers.set("content-type", "application/json");
     }
     if matches!(wire, Wire::Invoke | Wire::Converse) {

@@ -38,7 +38,7 @@ pub fn attempt_row(
     seq: u32,
     entry: &TrailEntry,
     measured: &Measured,
-    facts: &Facts,
+    facts: Option<&Facts>,
     after: Option<&After<'_>>,
     prompt_bytes: usize,
     redact: &dyn Fn(&str) -> String,
@@ -105,7 +105,7 @@ fn spent(
     row: AttemptRow,
     failure: Option<&Failure>,
     measured: &Measured,
-    facts: &Facts,
+    facts: Option<&Facts>,
     prompt_bytes: usize,
 ) -> AttemptRow {
     let (usage, estimated) = match (measured.usage, failure) {
@@ -118,7 +118,7 @@ fn spent(
         None => Billed::Yes,
         Some(_) => Billed::Maybe,
     };
-    AttemptRow { cost_micro_usd: facts.cost_micro_usd(&usage).unwrap_or(0), tokens, billed, ..row }
+    AttemptRow { cost_micro_usd: facts.and_then(|facts| facts.cost_micro_usd(&usage)).unwrap_or(0), tokens, billed, ..row }
 }
 
 /// Tokens by the length of the text, where the upstream counted none.

@@ -1,0 +1,273 @@
+//! From a request with its plan to a response, and the row that follows it.
+
+use super::attempt::{Body, Marks, Served};
+use super::body::Identity;
+use super::drive::{self, Driven};
+use super::glue::now;
+use super::job::Job;
+use super::recorder;
+use super::relay::{self, Committed, Relayed};
+use crate::domain::breaker::Handle;
+use crate::domain::chain::{Call, Chain, End, TrailEntry};
+use crate::domain::error::{self, Final};
+use crate::domain::ledger::account::{After, Measured, attempt_row};
+use crate::domain::ledger::row::{OK, RequestRow};
+use crate::domain::outcome::Failure;
+use crate::domain::policy::{Degraded, PlanName};
+use crate::domain::redact::redact;
+use crate::domain::relay::Ending;
+use crate::domain::time::Span;
+use js_sys::Uint8Array;
+use std::collections::HashMap;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use web_sys::{Headers, Response, ResponseInit};
+use worker::Context;
+
+/// What a request came to, for the writer of the response.
+pub enum Answer {
+    /// Status, headers and body of the target that answered.
+    Served(Response),
+    /// An error, and the headers that tell of the chain.
+    Failed(Final, Headers),
+}
+
+/// Runs the chain and answers. The row is recorded when the answer has ended.
+pub async fn serve(job: Rc<Job>, chain: Chain, context: &Context) -> Answer {
+    let driven = drive::run(&job, chain).await;
+    log_moves(&job, driven.chain.trail());
+    match driven.served {
+        Some(served) => Answer::Served(committed(&job, driven.chain, *served, driven.marks, context)),
+        None => failed(&job, driven, context),
+    }
+}
+
+/// One log line for every move to another hop.
+fn log_moves(job: &Job, trail: &[TrailEntry]) {
+    if trail.len() > 1 {
+        let label = job.plan.name.label();
+        for line in error::fallback_log(trail, &job.request_id, &job.plan.workload, &label, &job.secrets()) {
+            worker::console_log!("{line}");
+        }
+    }
+}
+
+fn committed(
+    job: &Rc<Job>,
+    chain: Chain,
+    served: Served,
+    mut marks: HashMap<u32, Marks>,
+    context: &Context,
+) -> Response {
+    let Served { call, line, status, headers, body, marks: own } = served;
+    marks.insert(call.id, own);
+    annotate(&headers, job, &chain, Some(&call), &marks);
+    let breaker = chain.breaker(call.id);
+    let account = Account { job: job.clone(), trail: chain.into_trail(), marks, status };
+    match body {
+        Body::Whole(value) => {
+            let elapsed = line.elapsed();
+            account.settle(context, &call, elapsed, None);
+            response(status, &headers, &value)
+        }
+        Body::Opaque(stream) => {
+            let elapsed = line.elapsed();
+            line.done();
+            account.settle(context, &call, elapsed, None);
+            response(status, &headers, &stream)
+        }
+        Body::Stream { mut held, rest: None, relay, .. } => {
+            let elapsed = line.elapsed();
+            let tail = relay.end(Ending::Clean);
+            held.extend_from_slice(&tail.append);
+            account.settle(context, &call, elapsed, tail.outcome.as_ref());
+            response(status, &headers, &Uint8Array::from(held.as_slice()))
+        }
+        Body::Stream { held, rest, relay, mode } => {
+            let identity = Identity::new();
+            let readable = identity.readable.clone();
+            let idle = call.clocks.idle;
+            let marks = account.marks.get(&call.id).cloned().unwrap_or_default();
+            let committed = Committed { line, held, rest, relay: *relay, mode, idle, marks };
+            context.wait_until(async move {
+                let relayed = relay::relay(committed, identity).await;
+                account.relayed(call, relayed, breaker).await;
+            });
+            response(status, &headers, &readable)
+        }
+    }
+}
+
+fn failed(job: &Rc<Job>, driven: Driven, context: &Context) -> Answer {
+    let Driven { chain, end, marks, gone, .. } = driven;
+    let end = if gone { last_call(&chain) } else { end };
+    let secrets = job.secrets();
+    let last = error::ended(&error::Ending {
+        family: job.route.family(),
+        trail: chain.trail(),
+        end: &end,
+        exhausted: job.plan.exhausted,
+        request_id: &job.request_id,
+        keys: &secrets,
+        retry_after: chain.retry_hint(now()),
+        lacks_consent: chain.lacks_consent(),
+    });
+    let headers = Headers::new().unwrap_or_else(|_| Headers::from(JsValue::NULL));
+    annotate(&headers, job, &chain, None, &marks);
+    let account = Account { job: job.clone(), trail: chain.into_trail(), marks, status: last.status };
+    let outcome = if gone { "cancelled" } else { last.outcome };
+    account.give_up(context, outcome);
+    Answer::Failed(last, headers)
+}
+
+/// The client left: the attempt that was in flight speaks, to nobody.
+fn last_call(chain: &Chain) -> End {
+    let last = chain.trail().iter().rev().find_map(|entry| entry.attempt().map(|attempt| attempt.id));
+    last.map_or(End::Exhausted, |id| End::Stopped { id })
+}
+
+/// Writes what a response says of the chain that made it.
+fn annotate(headers: &Headers, job: &Job, chain: &Chain, served: Option<&Call>, marks: &HashMap<u32, Marks>) {
+    let set = |name: &str, value: &str| {
+        let _ = headers.set(name, value);
+    };
+    set("x-understudy-request-id", &job.request_id);
+    if let PlanName::Stored { name, version } = &job.plan.name {
+        set("x-understudy-policy", &format!("{name}@{version}"));
+    }
+    if let Some(rule) = &job.plan.rule {
+        set("x-understudy-rule", rule);
+    }
+    if job.plan.stale {
+        set("x-understudy-policy-stale", "true");
+    }
+    set("x-understudy-attempts", &chain.calls().to_string());
+    set("x-understudy-fallback", if served.is_some_and(|call| call.hop > 0) { "true" } else { "false" });
+    set("x-understudy-trail", &error::trail_header(chain.trail(), job.stream));
+    if let Some((call, (hop, _))) = served.and_then(|call| Some((call, job.hop(call)?))) {
+        set("x-understudy-model", &hop.target.to_string());
+        match &hop.degraded {
+            Degraded::No => {}
+            Degraded::Yes => set("x-understudy-degraded", "true"),
+            Degraded::Notice(text) => {
+                set("x-understudy-degraded", "true");
+                set("x-understudy-notice", text);
+            }
+        }
+        if let Some(marks) = marks.get(&call.id).filter(|marks| !marks.dropped.is_empty()) {
+            set("x-understudy-dropped", &marks.dropped.join(", "));
+        }
+    }
+    if !headers.has("x-request-id").unwrap_or(true) {
+        set("x-request-id", &job.request_id);
+    }
+}
+
+fn response(status: u16, headers: &Headers, body: &JsValue) -> Response {
+    use wasm_bindgen::JsCast;
+    let init = ResponseInit::new();
+    init.set_status(status);
+    init.set_headers(headers);
+    let body = (!body.is_null()).then(|| body.unchecked_ref::<js_sys::Object>());
+    Response::new_with_opt_buffer_source_and_init(body, &init).unwrap_or_else(|_| Response::error())
+}
+
+/// A request whose chain is over, on its way into the ledger.
+struct Account {
+    job: Rc<Job>,
+    trail: Vec<TrailEntry>,
+    marks: HashMap<u32, Marks>,
+    status: u16,
+}
+
+impl Account {
+    /// An answer that was sent whole, or whose end nobody sees.
+    fn settle(self, context: &Context, call: &Call, elapsed: Span, broke: Option<&Failure>) {
+        let outcome = broke.map_or(OK, |failure| failure.class.name());
+        let row = self.row(outcome, Some((call, After { elapsed, broke })));
+        self.record(context, row);
+    }
+
+    /// A request that nobody answered.
+    fn give_up(self, context: &Context, outcome: &str) {
+        let row = self.row(outcome, None);
+        self.record(context, row);
+    }
+
+    fn record(self, context: &Context, row: RequestRow) {
+        recorder::record(&self.job.env, row);
+        context.wait_until(async move { recorder::settle(&self.job.env).await });
+    }
+
+    /// A stream that was relayed to its end.
+    async fn relayed(mut self, call: Call, relayed: Relayed, breaker: Option<Handle>) {
+        let Relayed { tail, marks, elapsed } = relayed;
+        if let (Some(failure), Some(breaker)) = (&tail.outcome, breaker) {
+            breaker.failed(failure.class, now());
+        }
+        self.marks.insert(call.id, marks);
+        let outcome = tail.outcome.as_ref().map_or(OK, |failure| failure.class.name());
+        let row = self.row(outcome, Some((&call, After { elapsed, broke: tail.outcome.as_ref() })));
+        recorder::record(&self.job.env, row);
+        recorder::settle(&self.job.env).await;
+    }
+
+    fn row(&self, outcome: &str, served: Option<(&Call, After<'_>)>) -> RequestRow {
+        let job = &self.job;
+        let secrets = job.secrets();
+        let clean = |text: &str| redact(text, &secrets);
+        let (version, workload) = match &job.plan.name {
+            PlanName::Stored { version, .. } => (version.clone(), job.plan.workload.clone()),
+            PlanName::Rule { .. } | PlanName::Request | PlanName::Plain => (String::new(), job.plan.workload.clone()),
+        };
+        let first = served.as_ref().and_then(|(call, _)| self.marks.get(&call.id)?.ttft_ms.zip(self.sent_after(call)));
+        RequestRow {
+            ledger_id: job.ledger_id.clone(),
+            id: job.request_id.clone(),
+            at: job.started.0,
+            policy: job.plan.name.label(),
+            version,
+            workload,
+            route: job.route.name().to_owned(),
+            asked: job.body.model().to_owned(),
+            outcome: outcome.to_owned(),
+            status: self.status,
+            fallback: served.as_ref().is_some_and(|(call, _)| call.hop > 0),
+            degraded: served
+                .as_ref()
+                .and_then(|(call, _)| job.hop(call))
+                .is_some_and(|(hop, _)| hop.degraded != Degraded::No),
+            stream: job.stream,
+            ms: now().since(job.started).0,
+            ttft_ms: first.map(|(ttft, sent)| sent.0.saturating_add(ttft)),
+            user: job.identity.user.clone(),
+            group: job.identity.group.clone(),
+            key: job.key.as_ref().map(|key| key.name.clone()),
+            key_id: job.key.as_ref().map(|key| key.id.clone()),
+            colo: job.colo.clone(),
+            dropped: served
+                .as_ref()
+                .and_then(|(call, _)| self.marks.get(&call.id))
+                .map(|marks| marks.dropped.clone())
+                .unwrap_or_default(),
+            mark: job.mark.clone(),
+            attempts: (0..)
+                .zip(&self.trail)
+                .map(|(seq, entry)| {
+                    let id = entry.attempt().map(|attempt| attempt.id);
+                    let marks = id.and_then(|id| self.marks.get(&id));
+                    let measured = marks.map_or_else(Measured::default, Marks::measured);
+                    let after = served.as_ref().filter(|(call, _)| Some(call.id) == id).map(|(_, after)| after);
+                    let facts = job.ready.get(entry.hop).map(|ready| &ready.facts);
+                    attempt_row(seq, entry, &measured, facts, after, job.bytes.len(), &clean)
+                })
+                .collect(),
+        }
+    }
+
+    /// From the request's arrival until that call was sent.
+    fn sent_after(&self, call: &Call) -> Option<Span> {
+        let entry = self.trail.iter().find(|entry| entry.attempt().is_some_and(|attempt| attempt.id == call.id))?;
+        Some(entry.at.since(self.job.started))
+    }
+}
