@@ -44,10 +44,7 @@ enum PolicyCopy {
 enum ProviderCopy {
     /// Neither built in nor configured.
     Missing,
-    Good {
-        provider: Rc<Provider>,
-        version: Option<Rc<str>>,
-    },
+    Good(Rc<Provider>),
     Bad(String),
 }
 

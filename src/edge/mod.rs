@@ -10,6 +10,7 @@ pub mod keys;
 pub mod ledger;
 pub mod ledger_do;
 pub mod library;
+pub mod ready;
 pub mod line;
 pub mod recorder;
 pub mod store;

@@ -42,6 +42,8 @@ pub struct Committed {
     /// Between content events.
     pub idle: Span,
     pub marks: Marks,
+    /// Aborts when the client leaves, where the platform says so.
+    pub signal: Option<web_sys::AbortSignal>,
 }
 
 /// How a relayed stream came out.
@@ -54,39 +56,55 @@ pub struct Relayed {
 
 /// Relays a stream into the client's. To be awaited in `wait_until`.
 pub async fn relay(mut committed: Committed, identity: Identity) -> Relayed {
-    let Ok(writer) = Writer::open(&identity.writable) else {
-        return committed.finish(Ending::ClientGone);
-    };
-    let held = std::mem::take(&mut committed.held);
-    if writer.write(&held).await.is_err() {
-        return committed.finish(Ending::ClientGone);
-    }
-    drop(held);
-    let ending = match (committed.rest.take(), committed.mode) {
-        (None, _) => Ending::Clean,
-        (Some(rest), RelayMode::Inspect) => committed.inspect(&rest, &writer).await,
-        (Some(rest), RelayMode::Pipe) => {
-            writer.release();
-            let ending = committed.pipe(rest, &identity).await;
-            return committed.close(ending, Writer::open(&identity.writable).ok()).await;
+    let ending = match committed.signal.clone() {
+        Some(signal) => {
+            let gone = JsFuture::from(glue::aborted(&signal));
+            match select(committed.run(&identity).boxed_local(), gone).await {
+                Either::Left((ending, _)) => ending,
+                Either::Right(_) => Ending::ClientGone,
+            }
         }
+        None => committed.run(&identity).await,
     };
-    committed.close(ending, Some(writer)).await
+    committed.close(ending, &identity).await
 }
 
 impl Committed {
+    async fn run(&mut self, identity: &Identity) -> Ending {
+        let Ok(writer) = Writer::open(&identity.writable) else { return Ending::ClientGone };
+        let held = std::mem::take(&mut self.held);
+        if writer.write(&held).await.is_err() {
+            return Ending::ClientGone;
+        }
+        drop(held);
+        match (self.rest.take(), self.mode) {
+            (None, _) => {
+                writer.release();
+                Ending::Clean
+            }
+            (Some(rest), RelayMode::Inspect) => {
+                let ending = self.inspect(&rest, &writer).await;
+                writer.release();
+                ending
+            }
+            (Some(rest), RelayMode::Pipe) => {
+                writer.release();
+                self.pipe(rest, identity).await
+            }
+        }
+    }
+
     /// Writes what the ending calls for and closes the client's stream.
-    async fn close(self, ending: Ending, writer: Option<Writer>) -> Relayed {
+    async fn close(self, ending: Ending, identity: &Identity) -> Relayed {
         let gone = matches!(ending, Ending::ClientGone);
         let relayed = self.finish(ending);
-        if let Some(writer) = writer.filter(|_| !gone) {
-            match relayed.tail.broken_off {
-                // Nothing in this stream can say that it broke (audio): the connection must.
-                true => writer.abort().await,
-                false => {
-                    let _ = writer.write(&relayed.tail.append).await;
-                    writer.close().await;
-                }
+        let Some(writer) = Writer::open(&identity.writable).ok().filter(|_| !gone) else { return relayed };
+        match relayed.tail.broken_off {
+            // Nothing in this stream can say that it broke (audio): the connection must.
+            true => writer.abort().await,
+            false => {
+                let _ = writer.write(&relayed.tail.append).await;
+                writer.close().await;
             }
         }
         relayed

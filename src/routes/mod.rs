@@ -11,6 +11,7 @@
 pub mod admin;
 mod api;
 mod cors;
+mod models;
 pub mod reply;
 
 use crate::domain::refusal::Refusal;

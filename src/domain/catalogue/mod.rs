@@ -158,7 +158,18 @@ impl Catalogue {
         }
     }
 
-    /// Every target that the built-in catalogue and its changes name, for lists of models.
+    /// Every target of the built-in catalogue by our own names, those that a provider retired left out: `provider/model`.
+    pub fn built_in_targets() -> Vec<String> {
+        let rows = index().rows.iter().filter(|(_, (_, by_name))| *by_name);
+        let served = rows.filter(|(target, (row, _))| {
+            target.split_once('/').is_none_or(|(provider, _)| !row.retired.contains_key(provider))
+        });
+        let mut targets: Vec<String> = served.map(|(target, _)| target.clone()).collect();
+        targets.sort_unstable();
+        targets
+    }
+
+    /// Every target that KV's changes name.
     pub fn changed(&self) -> impl Iterator<Item = &str> {
         self.changes.keys().map(String::as_str)
     }
