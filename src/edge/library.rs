@@ -3,6 +3,7 @@
 //!
 //! Resolved policies are kept with the versions of everything that went into them, and resolved again when one changes.
 
+use super::bindings::POLICIES;
 use super::documents::{Loaded, StoreDown, load};
 use crate::domain::policy::file::{self, HopFile, PolicyFile};
 use crate::domain::policy::resolve::{self, Lookup, MAX_NESTING, World, references};
@@ -64,23 +65,32 @@ impl Library {
         }
     }
 
-    /// Loads what these models and hops refer to, and what that refers to in turn.
+    /// Loads the providers that these models name.
     ///
     /// # Errors
     /// The store does not answer and no copy is known.
-    pub async fn gather(&mut self, env: &Env, models: &[&str], hops: &[HopFile]) -> Result<(), StoreDown> {
+    pub async fn gather_providers(&mut self, env: &Env, models: &[&str]) -> Result<(), StoreDown> {
         let asked: Vec<HopFile> = models.iter().map(|model| HopFile::of(*model)).collect();
-        let mut wanted = references(&asked);
-        let brought = references(hops);
-        wanted.policies.extend(brought.policies);
-        wanted.providers.extend(brought.providers);
-        wanted.providers.push(self.default_provider.clone());
+        let mut providers = references(&asked).providers;
+        providers.push(self.default_provider.clone());
+        for name in providers {
+            self.add_provider(env, &name).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads a policy (`policy/<name>`) and what these hops refer to, and what that refers to in turn.
+    ///
+    /// # Errors
+    /// The store does not answer and no copy is known.
+    pub async fn gather(&mut self, env: &Env, policy: Option<&str>, hops: &[HopFile]) -> Result<(), StoreDown> {
+        let mut wanted = references(hops);
+        wanted.policies.extend(policy.and_then(|model| model.strip_prefix("policy/")).map(str::to_owned));
         for _ in 0..=MAX_NESTING + 1 {
-            for name in wanted.providers.drain(..) {
+            for name in std::mem::take(&mut wanted.providers) {
                 self.add_provider(env, &name).await?;
             }
-            let names: Vec<String> = wanted.policies.drain(..).collect();
-            for name in names {
+            for name in std::mem::take(&mut wanted.policies) {
                 let found = self.add_policy(env, &name).await?;
                 wanted.policies.extend(found.policies);
                 wanted.providers.extend(found.providers);
@@ -228,4 +238,33 @@ pub fn built_in(name: &str) -> Option<Rc<Provider>> {
             made
         }
     })
+}
+
+/// How many pages of policies are listed.
+const PAGES: usize = 10;
+
+/// The names of all stored policies.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn policy_names(env: &Env) -> Result<Vec<String>, StoreDown> {
+    let kv = env.kv(POLICIES).map_err(|error| StoreDown(error.to_string()))?;
+    let mut names = Vec::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..PAGES {
+        let mut list = kv.list().prefix("policy:".to_owned());
+        if let Some(cursor) = cursor.take() {
+            list = list.cursor(cursor);
+        }
+        let page = list.execute().await.map_err(|error| StoreDown(error.to_string()))?;
+        names.extend(page.keys.into_iter().filter_map(|key| {
+            let name = key.name.strip_prefix("policy:")?;
+            is_policy_name(name).then(|| name.to_owned())
+        }));
+        match page.cursor.filter(|_| !page.list_complete) {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    Ok(names)
 }

@@ -1,31 +1,234 @@
 //! `/v1`: the routes of the OpenAI and Anthropic APIs.
 //!
 //! 1. Who calls: the gateway key. 2. What is asked: body and headers, bounded. 3. Under which plan: rules, policies, what the
-//! request brings itself. 4. The chain runs (`edge::drive`). 5. One response is written, and the row follows it.
+//! request brings itself (`edge::plan`). 4. The chain runs and answers, and the row follows it (`edge::serve`).
 
 use super::reply::Reply;
-use super::{Address, auth_off, cors};
+use super::{Address, auth_off, cors, models};
+use crate::domain::chain::Chain;
+use crate::domain::key::KeyFile;
 use crate::domain::refusal::Refusal;
-use crate::domain::request::Headers;
+use crate::domain::request::{self, Asked, Body, Endpoints, Headers, Limits};
 use crate::domain::route::{Family, Route};
-use crate::edge::{glue, keys};
+use crate::domain::time::Span;
+use crate::edge::bindings::{Settings, settings};
+use crate::edge::job::{Job, KeyName};
+use crate::edge::keys::{self, Caller};
+use crate::edge::plan::{self, Inquiry};
+use crate::edge::serve::{self, Answer};
+use crate::edge::{body, glue, ready, recorder};
+use std::rc::Rc;
+use std::sync::Arc;
 use wasm_bindgen::JsCast;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
+/// A request to `/v1`, its head read.
+struct Inbound<'a> {
+    request: Request,
+    address: &'a Address,
+    /// After `/v1`.
+    path: &'a str,
+    headers: Headers,
+    settings: Rc<Settings>,
+    request_id: String,
+    env: &'a Env,
+    context: &'a Context,
+}
+
 /// Answers a request to `/v1`; `path` is what follows it.
 pub async fn handle(request: Request, address: &Address, path: &str, env: &Env, context: &Context) -> Response {
-    let methods = if path.starts_with("/models") { "GET, HEAD, OPTIONS" } else { "POST, OPTIONS" };
     if request.method() == "OPTIONS" {
-        return cors::preflight(&request, address, env, methods);
+        return cors::preflight(&request, address, env, methods_of(path));
     }
     let headers = headers_of(&request);
     let family = family_of(path, &headers);
-    let _ = (context, keys::authenticate(env, &headers, auth_off(env, address)).await);
-    let refusal = Refusal::new(404, "not_found", format!("there is no route /v1{path}"));
-    let response = Reply::refusal(family, &refusal, "").into_response();
-    cors::allow(&request, address, env, &response.headers());
+    let given = request::request_id(&headers);
+    let request_id = given.clone().ok().flatten().unwrap_or_else(new_request_id);
+    let settings = settings(env);
+    let inbound = Inbound { request, address, path, headers, settings, request_id, env, context };
+    let answered = match given {
+        Ok(_) => inbound.answer(family).await,
+        Err(refusal) => Err(refusal),
+    };
+    let response = match answered {
+        Ok(response) => response,
+        Err(refusal) => inbound.refuse(family, &refusal),
+    };
+    cors::allow(&inbound.request, address, env, &response.headers());
     response
+}
+
+impl Inbound<'_> {
+    async fn answer(&self, family: Family) -> Result<Response, Refusal> {
+        if self.headers.value("cdn-loop").is_some_and(loops) {
+            let message = "this request already passed through this gateway: a provider's base_url leads back to it";
+            return Err(Refusal::new(508, "loop_detected", message));
+        }
+        let method = self.request.method();
+        if let Some(rest) = self.path.strip_prefix("/models").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            self.allow_method(&method, &["GET", "HEAD"])?;
+            return self.models(family, rest).await;
+        }
+        if self.path == "/report" {
+            self.allow_method(&method, &["POST"])?;
+            let reply = Reply::json(200, &serde_json::json!({"status": "ok"}));
+            return Ok(self.named(reply));
+        }
+        let Some(route) = Route::parse(self.path) else {
+            let message = format!("there is no route /v1{}", self.path);
+            return Err(Refusal::new(404, "not_found", message));
+        };
+        self.allow_method(&method, &["POST"])?;
+        self.complete(route).await
+    }
+
+    fn allow_method(&self, method: &str, allowed: &[&str]) -> Result<(), Refusal> {
+        match allowed.contains(&method) {
+            true => Ok(()),
+            false => {
+                let message = format!("{method} is not allowed on /v1{}; use {}", self.path, allowed.join(" or "));
+                Err(Refusal::new(405, "method_not_allowed", message))
+            }
+        }
+    }
+
+    async fn models(&self, family: Family, rest: &str) -> Result<Response, Refusal> {
+        let caller = self.caller().await?;
+        let reply = match rest.strip_prefix('/') {
+            None | Some("") => models::list(self.env, family, caller.as_ref()).await?,
+            Some(id) => models::one(self.env, family, caller.as_ref(), &decode(id)).await?,
+        };
+        Ok(self.named(reply))
+    }
+
+    async fn caller(&self) -> Result<Option<Caller>, Refusal> {
+        keys::authenticate(self.env, &self.headers, auth_off(self.env, self.address)).await
+    }
+
+    async fn complete(&self, route: Route) -> Result<Response, Refusal> {
+        let started = glue::now();
+        let caller = self.caller().await?;
+        self.within_budget(caller.as_ref()).await?;
+        let bytes = self.body().await?;
+        let body = Body::parse(&route, self.headers.value("content-type"), &bytes)?;
+        let endpoints = if self.settings.request_endpoints { Endpoints::On } else { Endpoints::Off };
+        let limits = Limits { endpoints, own_host: Some(&self.address.authority) };
+        let asked = Asked::read(&body, &bytes, &self.headers, limits)?;
+        let inquiry = Inquiry {
+            env: self.env,
+            route: &route,
+            asked: &asked,
+            headers: &self.headers,
+            caller: caller.as_ref(),
+            default_provider: &self.settings.default_provider,
+            own_host: &self.address.authority,
+            sim: self.settings.sim_on && self.address.is_loopback(),
+        };
+        let mut made = plan::make(&inquiry).await?;
+        if let Some(patience) = asked.patience {
+            made.plan.deadline = Span(made.plan.deadline.0.min(patience.0));
+        }
+        let plan = Arc::new(made.plan);
+        let prospects = ready::prospects(&plan, &made.ready, &made.judged);
+        let chain = Chain::new(plan.clone(), prospects, asked.leave, glue::seed(), started);
+        let job = Job {
+            env: self.env.clone(),
+            stream: body.stream(),
+            route,
+            plan,
+            ready: made.ready,
+            bytes,
+            body,
+            headers: self.request.headers(),
+            signal: Some(self.request.signal()),
+            request_id: self.request_id.clone(),
+            ledger_id: recorder::new_ledger_id(),
+            started,
+            identity: made.identity,
+            key: caller.map(|caller| KeyName { name: caller.file.name.clone(), id: caller.id }),
+            colo: self.colo(),
+            mark: String::new(),
+        };
+        Ok(match serve::serve(Rc::new(job), chain, self.context).await {
+            Answer::Served(response) => response,
+            Answer::Failed(last, headers) => Reply::failed(&last).over(&headers).into_response(),
+        })
+    }
+
+    /// A key's budget, by what the ledger has counted so far (behind by a flush or two).
+    async fn within_budget(&self, caller: Option<&Caller>) -> Result<(), Refusal> {
+        let Some(caller) = caller.filter(|caller| limited(&caller.file)) else { return Ok(()) };
+        let Some(spent) = recorder::spent(self.env, &caller.id).await else { return Ok(()) };
+        let over = |limit: Option<f64>, micro_usd: u64| limit.is_some_and(|usd| micro_usd as f64 >= usd * 1e6);
+        let message = match () {
+            () if over(caller.file.budget_usd_per_day, spent.today_micro_usd) => "this key's budget for today is spent",
+            () if over(caller.file.budget_usd_per_month, spent.month_micro_usd) => {
+                "this key's budget for this month is spent"
+            }
+            () => return Ok(()),
+        };
+        Err(Refusal::new(429, "budget_exceeded", message))
+    }
+
+    /// The body, bounded by `MAX_BODY_BYTES`.
+    async fn body(&self) -> Result<Vec<u8>, Refusal> {
+        let most = self.settings.max_body_bytes;
+        let stated = self.headers.value("content-length").and_then(|text| text.parse::<usize>().ok());
+        if let Some(length) = stated.filter(|length| *length > most) {
+            return Err(too_large(length, most));
+        }
+        let bytes = body::whole(&self.request)
+            .await
+            .map_err(|error| Refusal::new(400, "invalid_body", format!("the body broke off: {}", body::message_of(&error))))?;
+        match bytes.len() > most {
+            true => Err(too_large(bytes.len(), most)),
+            false => Ok(bytes),
+        }
+    }
+
+    fn colo(&self) -> Option<String> {
+        let cf = js_sys::Reflect::get(&self.request, &"cf".into()).ok()?;
+        js_sys::Reflect::get(&cf, &"colo".into()).ok()?.as_string()
+    }
+
+    fn named(&self, reply: Reply) -> Response {
+        reply
+            .header("x-understudy-request-id", &self.request_id)
+            .header("x-request-id", &self.request_id)
+            .into_response()
+    }
+
+    /// An error before any plan existed: counted in metrics only.
+    fn refuse(&self, family: Family, refusal: &Refusal) -> Response {
+        recorder::refused(self.env, refusal.code);
+        let env = self.env.clone();
+        self.context.wait_until(async move { recorder::settle(&env).await });
+        let mut reply = Reply::refusal(family, refusal, &self.request_id);
+        if refusal.status == 405 {
+            reply = reply.header("allow", methods_of(self.path));
+        }
+        self.named(reply)
+    }
+}
+
+fn methods_of(path: &str) -> &'static str {
+    match path == "/models" || path.starts_with("/models/") {
+        true => "GET, HEAD, OPTIONS",
+        false => "POST, OPTIONS",
+    }
+}
+
+fn limited(key: &KeyFile) -> bool {
+    key.budget_usd_per_day.is_some() || key.budget_usd_per_month.is_some()
+}
+
+fn loops(cdn_loop: &str) -> bool {
+    cdn_loop.split(',').any(|hop| hop.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("understudy")))
+}
+
+fn too_large(length: usize, most: usize) -> Refusal {
+    Refusal::new(413, "body_too_large", format!("the body has {length} bytes, at most {most} are taken"))
 }
 
 fn family_of(path: &str, headers: &Headers) -> Family {
@@ -40,10 +243,20 @@ fn family_of(path: &str, headers: &Headers) -> Family {
 fn headers_of(request: &Request) -> Headers {
     let flat = glue::flat(&request.headers());
     (0..flat.length() / 2)
-        .filter_map(|i| {
+        .map(|i| {
             let name = flat.get(2 * i).unchecked_into::<js_sys::JsString>();
             let value = flat.get(2 * i + 1).unchecked_into::<js_sys::JsString>();
-            Some((String::from(name), String::from(value)))
+            (String::from(name), String::from(value))
         })
         .collect()
+}
+
+fn new_request_id() -> String {
+    let bytes: [u8; 12] = glue::random().unwrap_or_default();
+    bytes.iter().fold(String::from("req_"), |id, byte| format!("{id}{byte:02x}"))
+}
+
+/// A model's id in a path may have its slash and `@` percent-encoded.
+fn decode(id: &str) -> String {
+    js_sys::decode_uri_component(id).map_or_else(|_| id.to_owned(), String::from)
 }

@@ -10,18 +10,16 @@ use super::reply::Reply;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
-use crate::domain::target::{ModelRef, RESERVED, is_policy_name};
-use crate::edge::bindings::{POLICIES, text};
+use crate::domain::target::{ModelRef, RESERVED};
+use crate::edge::bindings::text;
 use crate::edge::keys::{self, Caller};
-use crate::edge::library::built_in;
+use crate::edge::library::{self, built_in};
 use crate::edge::ready;
 use serde_json::{Value, json};
 use worker::Env;
 
 /// When models of ours began to exist, as far as clients must be told something: 2025-01-01.
 const CREATED: u64 = 1_735_689_600;
-/// How many pages of policies are listed.
-const PAGES: usize = 10;
 
 /// The list of models that the caller may use.
 ///
@@ -45,7 +43,8 @@ pub async fn one(env: &Env, family: Family, caller: Option<&Caller>, id: &str) -
 
 async fn ids(env: &Env, caller: Option<&Caller>) -> Result<Vec<String>, Refusal> {
     let catalogue = ready::catalogue(env).await?;
-    let mut ids = policies(env).await?;
+    let names = library::policy_names(env).await.map_err(|error| keys::store_down(&error.0))?;
+    let mut ids: Vec<String> = names.iter().map(|name| format!("policy/{name}")).collect();
     let changed = catalogue.changed().map(str::to_owned).collect::<Vec<_>>();
     let mut targets: Vec<String> = Catalogue::built_in_targets().into_iter().chain(changed).collect();
     targets.retain(|target| configured(env, target));
@@ -59,29 +58,6 @@ async fn ids(env: &Env, caller: Option<&Caller>) -> Result<Vec<String>, Refusal>
         });
     }
     Ok(ids)
-}
-
-async fn policies(env: &Env) -> Result<Vec<String>, Refusal> {
-    let down = |error: String| keys::store_down(&error);
-    let kv = env.kv(POLICIES).map_err(|error| down(error.to_string()))?;
-    let mut names = Vec::new();
-    let mut cursor = None;
-    for _ in 0..PAGES {
-        let mut page = kv.list().prefix("policy:".to_owned());
-        if let Some(cursor) = cursor.take() {
-            page = page.cursor(cursor);
-        }
-        let page = page.execute().await.map_err(|error| down(error.to_string()))?;
-        names.extend(page.keys.into_iter().filter_map(|key| {
-            let name = key.name.strip_prefix("policy:")?;
-            is_policy_name(name).then(|| format!("policy/{name}"))
-        }));
-        match page.cursor.filter(|_| !page.list_complete) {
-            Some(next) => cursor = Some(next),
-            None => break,
-        }
-    }
-    Ok(names)
 }
 
 /// Whether the Worker has a key for a target's provider. Providers of KV are taken at their word.

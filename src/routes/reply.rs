@@ -57,6 +57,17 @@ impl Reply {
         self
     }
 
+    /// The same answer over other headers: its own win.
+    #[must_use]
+    pub fn over(self, headers: &Headers) -> Reply {
+        let flat = crate::edge::glue::flat(&self.headers);
+        for pair in 0..flat.length() / 2 {
+            let text = |i| flat.get(i).as_string().unwrap_or_default();
+            let _ = headers.set(&text(2 * pair), &text(2 * pair + 1));
+        }
+        Reply { headers: headers.clone(), ..self }
+    }
+
     /// The platform's response.
     pub fn into_response(self) -> Response {
         let body = self.body.map_or(JsValue::NULL, |bytes| js_sys::Uint8Array::from(bytes.as_slice()).into());

@@ -1,0 +1,133 @@
+//! From a request to its plan, with the documents that govern it: rules, policies, providers, catalogue.
+
+use super::documents::{Loaded, StoreDown, load};
+use super::glue;
+use super::job::Ready;
+use super::keys::{self, Caller};
+use super::library::{Library, built_in};
+use super::ready::{self, Asker};
+use crate::domain::catalogue::Catalogue;
+use crate::domain::outcome::Skip;
+use crate::domain::plan::boundaries::{self, Ground};
+use crate::domain::plan::{Course, Identity, Request, Stored, policy_not_found};
+use crate::domain::policy::Plan;
+use crate::domain::refusal::Refusal;
+use crate::domain::request::{Asked, Headers};
+use crate::domain::route::Route;
+use crate::domain::rules::Rules;
+use std::rc::Rc;
+use worker::Env;
+
+/// A plan, and what is known of its hops.
+pub struct Made {
+    pub plan: Plan,
+    pub ready: Vec<Ready>,
+    pub identity: Identity,
+    /// One per hop: the boundary that stands against it, or what its wire lacks.
+    pub judged: Vec<Option<Skip>>,
+}
+
+/// What asks for a plan.
+pub struct Inquiry<'a> {
+    pub env: &'a Env,
+    pub route: &'a Route,
+    pub asked: &'a Asked,
+    pub headers: &'a Headers,
+    pub caller: Option<&'a Caller>,
+    pub default_provider: &'a str,
+    /// This Worker's own host, with its port.
+    pub own_host: &'a str,
+    /// Whether provider `sim` answers here.
+    pub sim: bool,
+}
+
+/// Makes the plan of a request.
+///
+/// # Errors
+/// Whatever is wrong with the request (400, 403, 404) or with the documents that govern it (500, 503).
+pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
+    let env = inquiry.env;
+    let mut library = Library::new(inquiry.default_provider, inquiry.own_host);
+    let named: Vec<&str> = inquiry.asked.named().collect();
+    library.gather_providers(env, &named).await.map_err(down)?;
+    let rules = rules(env, inquiry.default_provider).await?;
+    let request = Request {
+        asked: inquiry.asked,
+        route: inquiry.route,
+        headers: inquiry.headers,
+        key: inquiry.caller.map(|caller| &*caller.file),
+        rules: &rules,
+    };
+    let course = library.world(|world| Course::choose(request, world))?;
+    let policy = course.policy().map(|name| format!("policy/{name}"));
+    let hops: Vec<_> = course.hops().cloned().collect();
+    library.gather(env, policy.as_deref(), &hops).await.map_err(down)?;
+    let stored = match course.policy() {
+        Some(name) => Some(stored(env, &library, name).await?),
+        None => None,
+    };
+    let stored_ref = stored.as_ref().map(|found| Stored { tree: &found.tree, version: &found.version, stale: found.stale });
+    let composed = library.world(|world| course.compose(stored_ref, world, glue::seed()))?;
+    let catalogue = ready::catalogue(env).await?;
+    let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
+    let ready = ready::ready(&asker, &composed.plan, inquiry.route, &library, &catalogue)?;
+    let judged = judge(&composed.plan, &ready, inquiry.route, &catalogue, composed.denied);
+    Ok(Made { plan: composed.plan, ready, identity: course.identity, judged })
+}
+
+async fn stored(env: &Env, library: &Library, name: &str) -> Result<super::library::Stored, Refusal> {
+    match library.stored(name) {
+        Some(Ok(stored)) => Ok(stored),
+        Some(Err(message)) => Err(Refusal::new(500, "policy_invalid", message)),
+        None => {
+            let names = super::library::policy_names(env).await.unwrap_or_default();
+            Err(policy_not_found(name, names.iter().map(String::as_str)))
+        }
+    }
+}
+
+/// KV `rules`; none where there is no such document.
+async fn rules(env: &Env, default_provider: &str) -> Result<Rc<Rules>, Refusal> {
+    let known = |name: &str| built_in(name).is_some();
+    let parse = |bytes: &[u8]| Rules::parse(bytes, default_provider, &known).map_err(|bad| bad.to_string());
+    match load(env, "rules", parse).await {
+        Ok(Loaded::Good { value, .. }) => Ok(value),
+        Ok(Loaded::Missing) => Ok(Rc::default()),
+        Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "rules_invalid", message)),
+        Err(error) => Err(down(error)),
+    }
+}
+
+fn down(error: StoreDown) -> Refusal {
+    keys::store_down(&error.0)
+}
+
+/// Boundaries first, then what a hop's wire or model lacks.
+fn judge(
+    plan: &Plan,
+    ready: &[Ready],
+    route: &Route,
+    catalogue: &Catalogue,
+    denied: Vec<Option<Skip>>,
+) -> Vec<Option<Skip>> {
+    let grounds: Vec<Ground<'_>> = ready
+        .iter()
+        .map(|ready| Ground { wire: ready.wire, region: ready.facts.region.as_deref(), labels: &ready.facts.labels })
+        .collect();
+    let crossed = boundaries::judge(&plan.hops, &grounds);
+    let _ = catalogue;
+    denied
+        .into_iter()
+        .zip(crossed)
+        .zip(plan.hops.iter().zip(ready))
+        .map(|((denied, crossed), (hop, ready))| {
+            denied.or(crossed).or_else(|| ready::wire_skip(hop, ready, route)).or_else(|| embedding_skip(plan, ready))
+        })
+        .collect()
+}
+
+/// Vectors of two models do not mix: on embeddings a hop serves only the first hop's model, or one of its space.
+fn embedding_skip(plan: &Plan, ready: &Ready) -> Option<Skip> {
+    let _ = (plan, ready);
+    None
+}
