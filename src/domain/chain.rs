@@ -122,6 +122,7 @@ pub struct Chain {
     /// A hedge that failed before the chain came to its hop.
     early: Option<Failed>,
     hedged: bool,
+    next_id: u32,
     calls: u32,
     /// The largest known window that the prompt did not fit into.
     outgrown: Option<u64>,
@@ -197,6 +198,7 @@ impl Chain {
             side: None,
             early: None,
             hedged: false,
+            next_id: 0,
             calls: 0,
             outgrown: None,
             trail: Vec::new(),
@@ -272,6 +274,23 @@ impl Chain {
         }
     }
 
+    /// A call turned out, before it was sent, to be none that its target could honour: the hop is passed over as if its
+    /// prospect had said so, and the call was none.
+    pub fn pass_over(&mut self, id: u32, skip: Skip) {
+        let is = |flight: &Flight| flight.id == id;
+        let flight = self.main.take_if(|flight| is(flight)).or_else(|| self.side.take_if(|flight| is(flight)));
+        let Some(flight) = flight else { return };
+        if flight.probe
+            && let Some(handle) = self.prospects[flight.turn.hop].breakers.get(flight.turn.key)
+        {
+            handle.release();
+        }
+        if let Some(entry) = self.trail.get_mut(flight.entry) {
+            entry.what = What::Skip(skip);
+        }
+        self.calls = self.calls.saturating_sub(1);
+    }
+
     /// Each attempt and skip so far, in order.
     pub fn trail(&self) -> &[TrailEntry] {
         &self.trail
@@ -326,7 +345,7 @@ impl Chain {
             (Some(rules), Some(handle)) => handle.starts(rules, now),
             (Some(_) | None, _) => false,
         };
-        let id = self.calls;
+        let id = self.next_id;
         let left = self.deadline.since(now);
         let call = Call {
             id,
@@ -343,6 +362,7 @@ impl Chain {
         };
         self.places[turn.hop] = Place::Past;
         self.calls += 1;
+        self.next_id += 1;
         let turn = Turn { made: turn.made.saturating_add(1), ..turn };
         self.main = Some(Flight { id, turn, started: now, probe, entry: self.trail.len() });
         let attempt = Attempt { id, slot, headers: None, content: None, ended: None, standing: Standing::InFlight };

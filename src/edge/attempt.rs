@@ -17,6 +17,7 @@ use crate::domain::chain::{Call, Clocks};
 use crate::domain::classify;
 use crate::domain::dialect::Wire;
 use crate::domain::dialect::decoder::Voice;
+use crate::domain::dialect::reply::Reply;
 use crate::domain::ledger::account::Measured;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::{Commit, Hop, RelayMode};
@@ -61,6 +62,8 @@ impl Marks {
 pub enum Attempted {
     Served(Box<Served>),
     Failed(Failure, Marks),
+    /// It cannot be made: the request needs a feature that the target lacks.
+    Incompatible(String),
 }
 
 /// An answer at its commit point.
@@ -92,7 +95,21 @@ pub async fn attempt(job: &Rc<Job>, call: &Call, content: Content) -> Attempted 
             served.marks = marks;
             Attempted::Served(Box::new(served))
         }
-        Err(failure) => Attempted::Failed(failure, marks),
+        Err(Stop::Failed(failure)) => Attempted::Failed(failure, marks),
+        Err(Stop::Incompatible(feature)) => Attempted::Incompatible(feature),
+    }
+}
+
+/// Why a call was not made or did not succeed.
+pub enum Stop {
+    Failed(Failure),
+    /// The feature that cannot be carried.
+    Incompatible(String),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        Stop::Failed(failure)
     }
 }
 
@@ -103,20 +120,24 @@ struct Attempt<'a> {
     ready: &'a Ready,
     line: Line,
     content: Content,
+    /// What translation changed on the way out, to be undone in the answer.
+    reply: Reply,
     /// How many content events were seen, and when the last one came.
     seen: (u64, Option<Span>),
     marks: &'a mut Marks,
 }
 
 impl<'a> Attempt<'a> {
-    async fn start(job: &'a Job, call: &'a Call, content: Content, marks: &'a mut Marks) -> Result<Served, Failure> {
+    async fn start(job: &'a Job, call: &'a Call, content: Content, marks: &'a mut Marks) -> Result<Served, Stop> {
         let (Some(hop), Some(ready)) = (job.plan.hops.get(call.hop), job.ready.get(call.hop)) else {
-            return Err(Failure::new(Class::Unreachable, "the plan has no such hop"));
+            return Err(Failure::new(Class::Unreachable, "the plan has no such hop").into());
         };
-        let outbound = upstream::prepare(job, call, hop, ready, &mut marks.dropped).await?;
+        let prepared = upstream::prepare(job, call, hop, ready).await?;
+        marks.dropped = prepared.dropped;
         let line = Line::open()?;
-        let attempt = Attempt { job, call, hop, ready, line, content, seen: (0, None), marks };
-        attempt.run(outbound).await
+        let reply = prepared.reply;
+        let attempt = Attempt { job, call, hop, ready, line, content, reply, seen: (0, None), marks };
+        Ok(attempt.run(prepared.send).await?)
     }
 
     async fn run(mut self, outbound: upstream::Sendable) -> Result<Served, Failure> {

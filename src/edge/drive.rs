@@ -11,7 +11,7 @@ use super::attempt::{self, Attempted, Marks, Served};
 use super::glue::{self, now, sleep};
 use super::job::Job;
 use crate::domain::chain::{Call, Chain, End, Step};
-use crate::domain::outcome::{Class, Failure, Outcome};
+use crate::domain::outcome::{Class, Failure, Outcome, Skip};
 use crate::domain::time::Instant;
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -67,6 +67,10 @@ pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
             Event::Ended(id, attempted) => {
                 flights.retain(|flight| flight.id != id);
                 let (outcome, measured) = match attempted {
+                    Attempted::Incompatible(feature) => {
+                        chain.pass_over(id, Skip::Incompatible(feature));
+                        continue;
+                    }
                     Attempted::Served(answer) => {
                         let measured = answer.marks.clone();
                         served = Some(answer);

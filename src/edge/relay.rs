@@ -174,6 +174,9 @@ impl Committed {
                 Either::Right((Look::Read(chunk), _)) => {
                     self.observe(&chunk);
                     self.note(&mut progress);
+                    if observer.blind() {
+                        self.relay.lose_sight();
+                    }
                 }
                 Either::Right((Look::Idle, _)) => {
                     self.line.abort();

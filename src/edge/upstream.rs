@@ -9,11 +9,14 @@ use super::glue;
 use super::job::{Job, Ready};
 use super::keys::{Credential, Kind};
 use super::line::{Line, Outbound};
-use super::{sim, vertex};
+use super::attempt::Stop;
+use super::bindings::text;
+use super::vertex;
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
-use crate::domain::dialect::{self, Destination, Wire};
-use crate::domain::outcome::{Class, Failure};
+use crate::domain::dialect::reply::Reply;
+use crate::domain::dialect::{Destination, Encoded, Wire, translate};
+use crate::domain::outcome::{Class, Failure, KeySlot};
 use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
 use crate::domain::provider::Auth;
 use crate::domain::relay::Setup;
@@ -31,7 +34,6 @@ const ANTHROPIC_VERSION: &str = "2023-06-01";
 /// A call ready to be sent, to the world or to provider `sim`.
 pub enum Sendable {
     Outbound(Outbound),
-    Local(sim::Scripted),
 }
 
 impl Sendable {
@@ -42,7 +44,6 @@ impl Sendable {
     pub async fn send(&self, line: &Line) -> Result<web_sys::Response, Failure> {
         match self {
             Sendable::Outbound(outbound) => line.send(outbound).await,
-            Sendable::Local(scripted) => scripted.respond().await,
         }
     }
 }
@@ -56,53 +57,43 @@ pub fn translates(route: &Route, wire: Wire) -> bool {
     }
 }
 
-/// Builds the call of a step. What could not be carried is added to `dropped`.
+/// A call ready to be sent, and what came of translating it.
+pub struct Prepared {
+    pub send: Sendable,
+    /// What could not be carried, by its path in the client's body.
+    pub dropped: Vec<String>,
+    /// What translation changed, to be undone in the answer.
+    pub reply: Reply,
+}
+
+/// Builds the call of a step.
 ///
 /// # Errors
 /// The provider's URL lacks a variable, or the request cannot be carried on the hop's wire.
-pub async fn prepare(
-    job: &Job,
-    call: &Call,
-    hop: &Hop,
-    ready: &Ready,
-    dropped: &mut Vec<String>,
-) -> Result<Sendable, Failure> {
-    let Some(wire) = ready.wire else {
-        return Err(Failure::new(Class::Unsupported, "the provider does not have this route"));
-    };
-    if let Some(scripted) = job.scripted(hop, call) {
-        return Ok(Sendable::Local(scripted));
-    }
-    let body = body(job, hop, ready, wire, dropped)?;
+pub async fn prepare(job: &Job, call: &Call, hop: &Hop, ready: &Ready) -> Result<Prepared, Stop> {
+    let Some(wire) = ready.wire else { return Err(Stop::Incompatible(job.route.name().to_owned())) };
+    let encoded = encode(job, hop, ready, wire)?;
     let credential = ready.credentials.iter().find(|credential| credential.slot == call.slot);
-    let vars = |name: &str| super::bindings::text(&job.env, name);
+    let vars = |name: &str| text(&job.env, name);
     let region = hop.target.region.as_deref();
     let url = ready
         .provider
         .url(&job.route, wire, &ready.model_id, region, job.stream, vars)
         .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
-    let own = credential.is_some_and(|credential| credential.slot == crate::domain::outcome::KeySlot::Own);
-    let headers = glue::forwarded(&job.headers, own);
+    let headers = glue::forwarded(&job.headers, call.slot == KeySlot::Own);
     dress(&headers, job, ready, wire);
-    authenticate(&headers, job, hop, ready, wire, credential, &url, &body).await?;
-    Ok(Sendable::Outbound(Outbound { url, headers, body: Uint8Array::from(body.as_slice()).into() }))
+    let draft = Draft { job, hop, ready, wire, url: &url, body: &encoded.body };
+    draft.authenticate(&headers, call.slot, credential).await?;
+    let body = Uint8Array::from(encoded.body.as_slice()).into();
+    let send = Sendable::Outbound(Outbound { url, headers, body });
+    Ok(Prepared { send, dropped: encoded.dropped, reply: encoded.reply })
 }
 
 /// The body for this hop, always from the client's original one.
-fn body(job: &Job, hop: &Hop, ready: &Ready, wire: Wire, dropped: &mut Vec<String>) -> Result<Vec<u8>, Failure> {
+fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, Stop> {
+    let plain = |body| Ok(Encoded { body, dropped: Vec::new(), reply: Reply::default() });
     match &job.body {
-        Body::Form(form) => Ok(form.rewrite(&job.bytes, &ready.model_id, &hop.params)),
-        Body::Json(envelope) if !translates(&job.route, wire) => {
-            let usage = (asks_usage(job, wire)).then(|| envelope.usage_param(&job.bytes)).flatten();
-            match usage {
-                Some(param) => {
-                    let params: Vec<Param> = hop.params.iter().cloned().chain([param]).collect();
-                    Ok(envelope.rewrite(&job.bytes, &ready.model_id, &params))
-                }
-                None => Ok(envelope.rewrite(&job.bytes, &ready.model_id, &hop.params)),
-            }
-        }
-        Body::Json(envelope) => {
+        Body::Json(envelope) if translates(&job.route, wire) => {
             let cleaned = envelope.cleaned(&job.bytes, &hop.params);
             let to = Destination {
                 wire,
@@ -110,11 +101,20 @@ fn body(job: &Job, hop: &Hop, ready: &Ready, wire: Wire, dropped: &mut Vec<Strin
                 model: &ready.model_id,
                 max_output_tokens: ready.facts.max_output_tokens,
             };
-            let encoded = dialect::translate_request(job.route.family(), &cleaned, &to, &ready.facts, hop.translate)
-                .map_err(|feature| Failure::new(Class::Unsupported, format!("cannot be carried: {}", feature.0)))?;
-            dropped.extend(encoded.dropped);
-            Ok(encoded.body)
+            translate::translate_request(job.route.family(), &cleaned, &to, &ready.facts, hop.translate)
+                .map_err(|feature| Stop::Incompatible(feature.0))
         }
+        Body::Json(envelope) => {
+            let usage = asks_usage(job, wire).then(|| envelope.usage_param(&job.bytes)).flatten();
+            match usage {
+                Some(param) => {
+                    let params: Vec<Param> = hop.params.iter().cloned().chain([param]).collect();
+                    plain(envelope.rewrite(&job.bytes, &ready.model_id, &params))
+                }
+                None => plain(envelope.rewrite(&job.bytes, &ready.model_id, &hop.params)),
+            }
+        }
+        Body::Form(form) => plain(form.rewrite(&job.bytes, &ready.model_id, &hop.params)),
     }
 }
 
@@ -191,43 +191,52 @@ fn dress(headers: &Headers, job: &Job, ready: &Ready, wire: Wire) {
     let _ = headers.set("cdn-loop", CDN_LOOP);
 }
 
-#[allow(clippy::too_many_arguments)]
-async fn authenticate(
-    headers: &Headers,
-    job: &Job,
-    hop: &Hop,
-    ready: &Ready,
+/// A call but for its key.
+struct Draft<'a> {
+    job: &'a Job,
+    hop: &'a Hop,
+    ready: &'a Ready,
     wire: Wire,
-    credential: Option<&Credential>,
-    url: &str,
-    body: &[u8],
-) -> Result<(), Failure> {
-    let auth = match credential.map(|credential| credential.slot) {
-        Some(crate::domain::outcome::KeySlot::Own) => ready.provider.own_auth(wire),
-        Some(crate::domain::outcome::KeySlot::Managed) | None => ready.provider.auth(wire),
-    };
-    let refused = |error| Failure::new(Class::Auth, message_of(&error));
-    match (auth, credential.map(|credential| &credential.kind)) {
-        (Auth::None, _) | (_, None | Some(Kind::None)) => Ok(()),
-        (Auth::Header { name, scheme }, Some(Kind::Key(key))) => {
-            let value = match scheme {
-                Some(scheme) => format!("{scheme} {key}"),
-                None => key.clone(),
-            };
-            headers.set(&name, &value).map_err(refused)
-        }
-        (Auth::Aws, Some(Kind::Key(key))) => headers.set("authorization", &format!("Bearer {key}")).map_err(refused),
-        (Auth::Aws, Some(Kind::Aws(credentials))) => {
-            let vars = |name: &str| super::bindings::text(&job.env, name);
-            let region = ready.provider.region(hop.target.region.as_deref(), vars).unwrap_or_default();
-            sign(headers, url, body, credentials, &region).map_err(refused)
-        }
-        (Auth::Google, Some(Kind::Key(key))) => {
-            let token = vertex::access_token(key).await?;
-            headers.set("authorization", &format!("Bearer {token}")).map_err(refused)
-        }
-        (Auth::Header { .. } | Auth::Google, Some(Kind::Aws(_))) => {
-            Err(Failure::new(Class::Auth, "this provider takes no AWS credentials"))
+    url: &'a str,
+    body: &'a [u8],
+}
+
+impl Draft<'_> {
+    async fn authenticate(
+        &self,
+        headers: &Headers,
+        slot: KeySlot,
+        credential: Option<&Credential>,
+    ) -> Result<(), Failure> {
+        let auth = match slot {
+            KeySlot::Own => self.ready.provider.own_auth(self.wire),
+            KeySlot::Managed => self.ready.provider.auth(self.wire),
+        };
+        let refused = |error| Failure::new(Class::Auth, message_of(&error));
+        match (auth, credential.map(|credential| &credential.kind)) {
+            (Auth::None, _) | (_, None | Some(Kind::None)) => Ok(()),
+            (Auth::Header { name, scheme }, Some(Kind::Key(key))) => {
+                let value = match scheme {
+                    Some(scheme) => format!("{scheme} {key}"),
+                    None => key.clone(),
+                };
+                headers.set(&name, &value).map_err(refused)
+            }
+            (Auth::Aws, Some(Kind::Key(key))) => {
+                headers.set("authorization", &format!("Bearer {key}")).map_err(refused)
+            }
+            (Auth::Aws, Some(Kind::Aws(credentials))) => {
+                let vars = |name: &str| text(&self.job.env, name);
+                let region = self.ready.provider.region(self.hop.target.region.as_deref(), vars).unwrap_or_default();
+                sign(headers, self.url, self.body, credentials, &region).map_err(refused)
+            }
+            (Auth::Google, Some(Kind::Key(key))) => {
+                let token = vertex::access_token(key).await?;
+                headers.set("authorization", &format!("Bearer {token}")).map_err(refused)
+            }
+            (Auth::Header { .. } | Auth::Google, Some(Kind::Aws(_))) => {
+                Err(Failure::new(Class::Auth, "this provider takes no AWS credentials"))
+            }
         }
     }
 }
