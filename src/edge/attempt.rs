@@ -12,7 +12,7 @@ use super::glue;
 use super::job::{Job, Ready};
 use super::line::{Line, within};
 use super::upstream;
-use crate::domain::answer::{self, Checked};
+use crate::domain::answer;
 use crate::domain::chain::{Call, Clocks};
 use crate::domain::classify;
 use crate::domain::dialect::Wire;
@@ -215,7 +215,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Reads a JSON answer whole and checks it.
-    async fn whole(mut self, response: Response, wire: Wire) -> Result<Served, Failure> {
+    async fn whole(self, response: Response, wire: Wire) -> Result<Served, Failure> {
         let clock = self.clocks().attempt;
         let buffer = match within(self.line.left(clock), read_whole(&response)).await {
             Some(Ok(buffer)) => buffer,
@@ -237,13 +237,16 @@ impl<'a> Attempt<'a> {
     }
 
     fn voice(&self) -> Voice {
-        upstream::voice(self.job, self.hop)
+        upstream::voice(self.job, self.hop, self.reply.clone())
     }
 
     /// Audio and the like: any byte is content.
     async fn binary(self, response: Response) -> Result<Served, Failure> {
         let Some(body) = response.body() else {
-            return Err(Failure { status: Some(response.status()), ..Failure::new(Class::Malformed, "the answer has no body") });
+            return Err(Failure {
+                status: Some(response.status()),
+                ..Failure::new(Class::Malformed, "the answer has no body")
+            });
         };
         let clock = self.clocks().attempt;
         let reader = Reader::open(&body);
@@ -262,7 +265,10 @@ impl<'a> Attempt<'a> {
     /// Holds a stream back until its commit point.
     async fn stream(mut self, response: Response, wire: Wire) -> Result<Served, Failure> {
         let Some(body) = response.body() else {
-            return Err(Failure { status: Some(response.status()), ..Failure::new(Class::Malformed, "the answer has no body") });
+            return Err(Failure {
+                status: Some(response.status()),
+                ..Failure::new(Class::Malformed, "the answer has no body")
+            });
         };
         let setup = self.setup(wire);
         let mode = setup.mode();
@@ -299,7 +305,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn setup(&self, wire: Wire) -> Setup {
-        upstream::setup(self.job, self.hop, wire)
+        upstream::setup(self.job, self.hop, wire, self.reply.clone())
     }
 
     fn note(&mut self, intake: &Intake) {
@@ -363,7 +369,8 @@ async fn prefix(response: &Response, most: usize) -> Vec<u8> {
 /// A whole body, bounded. It stays on the JavaScript side: the client gets these very bytes.
 async fn read_whole(response: &Response) -> Result<ArrayBuffer, Failure> {
     let stated = response.headers().get("content-length").ok().flatten().and_then(|text| text.parse::<usize>().ok());
-    let broken = |error: JsValue| Failure::new(Class::Interrupted, format!("the answer broke off: {}", message_of(&error)));
+    let broken =
+        |error: JsValue| Failure::new(Class::Interrupted, format!("the answer broke off: {}", message_of(&error)));
     match stated {
         Some(length) if length <= ANSWER_BYTES => {
             let promise = response.array_buffer().map_err(broken)?;
@@ -383,7 +390,10 @@ async fn read_chunks(response: &Response) -> Result<ArrayBuffer, Failure> {
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk.to_vec()),
                 Ok(None) => break,
                 Err(error) => {
-                    return Err(Failure::new(Class::Interrupted, format!("the answer broke off: {}", message_of(&error))));
+                    return Err(Failure::new(
+                        Class::Interrupted,
+                        format!("the answer broke off: {}", message_of(&error)),
+                    ));
                 }
             }
             if bytes.len() > ANSWER_BYTES {

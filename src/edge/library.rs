@@ -148,9 +148,7 @@ impl Library {
     pub fn world<T>(&self, with: impl FnOnce(World<'_>) -> T) -> T {
         with(World {
             default_provider: &self.default_provider,
-            provider: &|name| {
-                matches!(self.providers.get(name), Some(ProviderCopy::Good(_) | ProviderCopy::Bad(_)))
-            },
+            provider: &|name| matches!(self.providers.get(name), Some(ProviderCopy::Good(_) | ProviderCopy::Bad(_))),
             policy: &|name| match self.policies.get(name) {
                 Some(PolicyCopy::Good { file, .. }) => Lookup::Found(file.clone()),
                 Some(PolicyCopy::Bad(message)) => Lookup::Bad(message.clone()),

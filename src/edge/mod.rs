@@ -1,17 +1,24 @@
 //! The only floor that does I/O: KV, Durable Object, fetch, clock, timers. Compiled for the Worker alone.
 
 pub mod admins;
+pub mod attempt;
 pub mod bindings;
 pub mod body;
 pub mod breakers;
 pub mod documents;
+pub mod drive;
 pub mod glue;
+pub mod job;
 pub mod keys;
 pub mod ledger;
 pub mod ledger_do;
 pub mod library;
-pub mod ready;
 pub mod line;
+pub mod plan;
+pub mod ready;
 pub mod recorder;
+pub mod relay;
+pub mod serve;
 pub mod store;
+pub mod upstream;
 pub mod vertex;

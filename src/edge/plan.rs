@@ -66,7 +66,8 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
         Some(name) => Some(stored(env, &library, name).await?),
         None => None,
     };
-    let stored_ref = stored.as_ref().map(|found| Stored { tree: &found.tree, version: &found.version, stale: found.stale });
+    let stored_ref =
+        stored.as_ref().map(|found| Stored { tree: &found.tree, version: &found.version, stale: found.stale });
     let composed = library.world(|world| course.compose(stored_ref, world, glue::seed()))?;
     let catalogue = ready::catalogue(env).await?;
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };

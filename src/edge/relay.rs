@@ -17,7 +17,7 @@ use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::RelayMode;
 use crate::domain::relay::{Ending, Relay, Tail};
 use crate::domain::time::{Instant, Span};
-use futures::future::{Either, FutureExt, LocalBoxFuture, select};
+use futures::future::{Either, FutureExt, select};
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -169,16 +169,20 @@ impl Committed {
         let mut progress = Progress::new(self.relay.contents());
         let ended = loop {
             let look = self.look(&mut observer, &progress).boxed_local();
-            match select(&mut piping, look).await {
-                Either::Left((ended, _)) => break ended,
-                Either::Right((Look::Read(chunk), _)) => {
+            let seen = match select(&mut piping, look).await {
+                Either::Left((ended, _)) => Err(ended),
+                Either::Right((look, _)) => Ok(look),
+            };
+            match seen {
+                Err(ended) => break ended,
+                Ok(Look::Read(chunk)) => {
                     self.observe(&chunk);
                     self.note(&mut progress);
                     if observer.blind() {
                         self.relay.lose_sight();
                     }
                 }
-                Either::Right((Look::Idle, _)) => {
+                Ok(Look::Idle) => {
                     self.line.abort();
                     observer.cancel();
                     return Ending::Clock(Phase::Idle, self.idle);

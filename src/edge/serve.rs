@@ -88,7 +88,8 @@ fn committed(
             let readable = identity.readable.clone();
             let idle = call.clocks.idle;
             let marks = account.marks.get(&call.id).cloned().unwrap_or_default();
-            let committed = Committed { line, held, rest, relay: *relay, mode, idle, marks, signal: job.signal.clone() };
+            let committed =
+                Committed { line, held, rest, relay: *relay, mode, idle, marks, signal: job.signal.clone() };
             context.wait_until(async move {
                 let relayed = relay::relay(committed, identity).await;
                 account.relayed(call, relayed, breaker).await;

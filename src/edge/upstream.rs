@@ -4,13 +4,13 @@
 //! `cdn-loop`, by which a request that comes back to this Worker is known. Never: the client's key, cookies, or anything of
 //! Understudy's.
 
+use super::attempt::Stop;
+use super::bindings::text;
 use super::body::message_of;
 use super::glue;
 use super::job::{Job, Ready};
 use super::keys::{Credential, Kind};
 use super::line::{Line, Outbound};
-use super::attempt::Stop;
-use super::bindings::text;
 use super::vertex;
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
@@ -124,7 +124,7 @@ fn asks_usage(job: &Job, wire: Wire) -> bool {
 }
 
 /// How the stream of this hop is read.
-pub fn setup(job: &Job, hop: &Hop, wire: Wire) -> Setup {
+pub fn setup(job: &Job, hop: &Hop, wire: Wire, reply: Reply) -> Setup {
     let asked = match &job.body {
         Body::Json(envelope) => envelope.usage_param(&job.bytes).is_none(),
         Body::Form(_) => true,
@@ -135,12 +135,12 @@ pub fn setup(job: &Job, hop: &Hop, wire: Wire) -> Setup {
         rules: job.plan.stream,
         mode: if asks_usage(job, wire) { RelayMode::Inspect } else { job.plan.stream.relay },
         hide_usage: asks_usage(job, wire) && !asked,
-        voice: translates(&job.route, wire).then(|| voice(job, hop)),
+        voice: translates(&job.route, wire).then(|| voice(job, hop, reply)),
     }
 }
 
 /// What an encoder of the client's family must know that the answer does not say.
-pub fn voice(job: &Job, hop: &Hop) -> Voice {
+pub fn voice(job: &Job, hop: &Hop, reply: Reply) -> Voice {
     let (include_usage, request) = match &job.body {
         Body::Json(envelope) => {
             let request = (job.route == Route::Responses)
@@ -161,6 +161,7 @@ pub fn voice(job: &Job, hop: &Hop) -> Voice {
         include_usage,
         legacy_functions,
         request,
+        reply,
     }
 }
 

@@ -178,9 +178,9 @@ impl Inbound<'_> {
         if let Some(length) = stated.filter(|length| *length > most) {
             return Err(too_large(length, most));
         }
-        let bytes = body::whole(&self.request)
-            .await
-            .map_err(|error| Refusal::new(400, "invalid_body", format!("the body broke off: {}", body::message_of(&error))))?;
+        let bytes = body::whole(&self.request).await.map_err(|error| {
+            Refusal::new(400, "invalid_body", format!("the body broke off: {}", body::message_of(&error)))
+        })?;
         match bytes.len() > most {
             true => Err(too_large(bytes.len(), most)),
             false => Ok(bytes),
@@ -224,7 +224,9 @@ fn limited(key: &KeyFile) -> bool {
 }
 
 fn loops(cdn_loop: &str) -> bool {
-    cdn_loop.split(',').any(|hop| hop.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("understudy")))
+    cdn_loop
+        .split(',')
+        .any(|hop| hop.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("understudy")))
 }
 
 fn too_large(length: usize, most: usize) -> Refusal {

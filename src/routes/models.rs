@@ -10,7 +10,7 @@ use super::reply::Reply;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
-use crate::domain::target::{ModelRef, RESERVED};
+use crate::domain::target::RESERVED;
 use crate::edge::bindings::text;
 use crate::edge::keys::{self, Caller};
 use crate::edge::library::{self, built_in};
@@ -52,10 +52,7 @@ async fn ids(env: &Env, caller: Option<&Caller>) -> Result<Vec<String>, Refusal>
     targets.dedup();
     ids.extend(targets);
     if let Some(caller) = caller {
-        ids.retain(|id| {
-            let model = ModelRef::parse(id, "openai", |_| true);
-            model.is_ok_and(|model| caller.file.allows(&model) && !caller.file.denies(&model))
-        });
+        ids.retain(|id| caller.file.allows(id) && !caller.file.denies(id));
     }
     Ok(ids)
 }

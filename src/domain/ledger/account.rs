@@ -118,7 +118,12 @@ fn spent(
         None => Billed::Yes,
         Some(_) => Billed::Maybe,
     };
-    AttemptRow { cost_micro_usd: facts.and_then(|facts| facts.cost_micro_usd(&usage)).unwrap_or(0), tokens, billed, ..row }
+    AttemptRow {
+        cost_micro_usd: facts.and_then(|facts| facts.cost_micro_usd(&usage)).unwrap_or(0),
+        tokens,
+        billed,
+        ..row
+    }
 }
 
 /// Tokens by the length of the text, where the upstream counted none.
