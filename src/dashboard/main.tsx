@@ -4,15 +4,31 @@ import { useEffect } from "preact/hooks";
 import { href, route } from "./lib/router";
 import { token } from "./lib/session";
 import "./lib/theme";
+import { Audit } from "./pages/audit";
+import { Groups } from "./pages/groups";
+import { Keys } from "./pages/keys";
 import { Overview } from "./pages/overview";
 import { Policies } from "./pages/policies";
 import { NewPolicy, PolicyPage } from "./pages/policy";
+import { Providers } from "./pages/providers";
 import { Requests } from "./pages/requests";
+import { Rules } from "./pages/rules";
+import { Rulesets } from "./pages/rulesets";
 import { SignIn } from "./pages/sign-in";
 import { Shell } from "./shell";
 import { Button, Empty, Toasts } from "./ui/basics";
 
-const PAGES: Record<string, ComponentType> = { overview: Overview, policies: PolicyRoutes, requests: Requests };
+const PAGES: Record<string, ComponentType> = {
+  overview: Overview,
+  requests: Requests,
+  policies: PolicyRoutes,
+  rules: Rules,
+  rulesets: Rulesets,
+  keys: Keys,
+  groups: Groups,
+  providers: Providers,
+  audit: Audit,
+};
 
 function PolicyRoutes() {
   const name = route.value.path[1];

@@ -1,6 +1,6 @@
 // Answers of the API, brought into the one form the pages work with. Absent lists become empty ones.
 import { call, get, path, type Reply } from "./client";
-import type { Analytics, Attempt, Counts, Explanation, GatewayKey, Hop, Named, PolicyDocument, Provider, RequestDetail, RequestSummary, RulesDocument, Simulation, Stored, Target, Version } from "./types";
+import type { Analytics, Attempt, Counts, Explanation, GatewayKey, Hop, Named, PolicyDocument, Provider, RequestDetail, RequestSummary, RulesDocument, Simulation, Stored, Target, TargetCounts, Version } from "./types";
 
 type List<T> = { data?: T[] } | T[] | null;
 
@@ -97,6 +97,11 @@ export async function analytics(query: Record<string, string>, signal?: AbortSig
   };
 }
 
+/** How a target's hops ended, attempts and skips together. */
+export function endings(counts: TargetCounts | undefined): Record<string, number> {
+  return { ...counts?.outcomes, ...counts?.skips };
+}
+
 /** A breakdown comes as a list of rows, or as an object by name. */
 function named(rows: Named[] | Record<string, Counts> | undefined): Named[] {
   if (!rows) return [];
@@ -115,6 +120,7 @@ export async function request(id: string, signal?: AbortSignal): Promise<Request
 }
 
 export function attemptCount(summary: RequestSummary): number | undefined {
+  if (summary.calls !== undefined) return summary.calls;
   return Array.isArray(summary.attempts) ? summary.attempts.filter(isCall).length : summary.attempts;
 }
 

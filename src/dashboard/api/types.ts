@@ -145,6 +145,9 @@ export interface RequestSummary {
   colo?: string | null;
   mark?: string;
   cost_usd?: number;
+  wasted_usd?: number;
+  /** Upstream calls made. */
+  calls?: number;
   attempts?: number | Attempt[];
 }
 
@@ -179,6 +182,8 @@ export interface TargetCounts {
   model: string;
   attempts: number;
   outcomes: Record<string, number>;
+  /** Hops passed over, by reason. */
+  skips?: Record<string, number>;
   p50_ms?: number | null;
   p90_ms?: number | null;
   p99_ms?: number | null;

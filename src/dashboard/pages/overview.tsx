@@ -1,5 +1,5 @@
 // How it goes: what was asked, what was answered, and what the understudies saved.
-import { analytics, policies } from "../api/read";
+import { analytics, endings, policies } from "../api/read";
 import type { Analytics, Counts, TargetCounts } from "../api/types";
 import { SKIPS } from "../api/types";
 import { count, ms, percent, usd, words } from "../lib/format";
@@ -157,7 +157,7 @@ function TargetTable({ targets }: { targets: TargetCounts[] }) {
             <tr key={target.model}>
               <td class="lead"><a class="mono wrap" href={href("requests", { target: target.model })}>{target.model}</a></td>
               <td class="r" data-label="Calls">{count(target.attempts)}</td>
-              <td data-label="Ended"><OutcomeBar outcomes={target.outcomes} /></td>
+              <td data-label="Ended"><OutcomeBar outcomes={endings(target)} /></td>
               <td class="r" data-label="Success">{percent(target.outcomes["ok"] ?? 0, target.attempts)}</td>
               <td class="r" data-label="p50">{ms(target.p50_ms)}</td>
               <td class="r" data-label="p99">{ms(target.p99_ms)}</td>

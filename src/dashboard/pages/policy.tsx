@@ -1,6 +1,6 @@
 // One policy: its picture, its editor, and the ways to ask what it would do.
 import { useState } from "preact/hooks";
-import { analytics, hopsOf, policies, policy, targets } from "../api/read";
+import { analytics, endings, hopsOf, policies, policy, targets } from "../api/read";
 import type { PolicyDocument, Stored, Target } from "../api/types";
 import { count, percent, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
@@ -133,6 +133,6 @@ function nestedCounts(model: string, counts: NonNullable<HopFigures["counts"]>[]
   const rows = counts.filter((one) => expand(inner.document, all).includes(one.model));
   if (!rows.length) return undefined;
   const outcomes: Record<string, number> = {};
-  for (const row of rows) for (const [name, n] of Object.entries(row.outcomes)) outcomes[name] = (outcomes[name] ?? 0) + n;
+  for (const row of rows) for (const [name, n] of Object.entries(endings(row))) outcomes[name] = (outcomes[name] ?? 0) + n;
   return { model, attempts: rows.reduce((sum, row) => sum + row.attempts, 0), outcomes };
 }

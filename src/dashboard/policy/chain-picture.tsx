@@ -1,6 +1,7 @@
 // The chain as a picture: what reaches each hop, what it answers, what moves on and why. Cards stand side by side where
 // there is room, else below each other; the line between two is as thick as the share of requests that took it.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { endings } from "../api/read";
 import type { Hop, Target, TargetCounts } from "../api/types";
 import { SKIPS } from "../api/types";
 import { count, ms, percent, words } from "../lib/format";
@@ -50,7 +51,7 @@ function Drawing({ hops, width, wide, balanced }: { hops: HopFigures[]; width: n
 const reached = (one: HopFigures | undefined) => one?.counts?.attempts ?? 0;
 
 function failures(one: HopFigures | undefined): [string, number][] {
-  return Object.entries(one?.counts?.outcomes ?? {}).filter(([name, n]) => name !== "ok" && n > 0).sort((a, b) => b[1] - a[1]);
+  return Object.entries(endings(one?.counts)).filter(([name, n]) => name !== "ok" && n > 0).sort((a, b) => b[1] - a[1]);
 }
 
 function Link({ from, cardWidth, wide, share, moved, balanced, active }: { from: { x: number; y: number }; cardWidth: number; wide: boolean; share: number; moved: [string, number][]; balanced: boolean; active: boolean }) {

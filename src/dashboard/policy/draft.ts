@@ -78,3 +78,9 @@ export function summary(document: PolicyDocument): string[] {
 }
 
 export const stringify = (document: unknown) => JSON.stringify(document, null, 2);
+
+/** What to show of a new policy: that a hop nobody has filled in yet has no model is no news. */
+export function withoutUnfilled(findings: Finding[], hops: Hop[]): Finding[] {
+  const unfilled = new Set(hops.flatMap((hop, n) => (hop.model.trim() ? [] : [`chain[${n}]`, `chain[${n}].model`])));
+  return findings.filter((finding) => !unfilled.has(normal(finding.path)));
+}

@@ -8,7 +8,7 @@ import { useResource } from "../lib/resource";
 import { unsaved } from "../lib/router";
 import { Button, Card, Note, Problem, toast } from "../ui/basics";
 import { Findings, TextField } from "../ui/field";
-import { NAME, at, normal } from "./draft";
+import { NAME, at, normal, withoutUnfilled } from "./draft";
 import { JsonEditor } from "./json-editor";
 import { PolicyForm } from "./policy-form";
 import { useDraft } from "./use-draft";
@@ -39,6 +39,9 @@ export function PolicyEditor({ name, initial, version, suggestedName = "", other
   }, [draft.dirty]);
 
   const nameFindings = name || !typedName ? [] : nameProblems(typedName, others);
+  const hops = hopsOf(draft.document);
+  const unfilled = hops.some((hop) => !hop.model.trim());
+  const shown = useMemo(() => (name ? draft.report.findings : withoutUnfilled(draft.report.findings, hopsOf(draft.document))), [name, draft.report, draft.document]);
   const errors = draft.report.findings.filter((finding) => finding.severity === "error");
   const blocked = Boolean(draft.parseError) || errors.length > 0 || nameFindings.length > 0 || (!name && !typedName);
 
@@ -83,17 +86,17 @@ export function PolicyEditor({ name, initial, version, suggestedName = "", other
         <Card>
           <div class="stack wide">
             {!name && <TextField label="Name" autofocus placeholder="sonnet" mono value={typedName} findings={nameFindings} hint={typedName ? <>Used as <code>policy/{typedName}</code></> : "Letters, digits, dots, dashes; this is what clients put in the model field."} onValue={setTypedName} />}
-            <PolicyForm document={draft.document} findings={draft.report.findings} models={models} onChange={draft.setDocument} />
+            <PolicyForm document={draft.document} findings={shown} models={models} onChange={draft.setDocument} />
           </div>
         </Card>
         <div class="editor-side">
           <Card title="JSON" actions={<span class="small muted">what is stored</span>}>
-            <JsonEditor label="The policy as JSON" text={draft.text} findings={draft.report.findings} invalid={Boolean(draft.parseError)} onText={draft.setText} />
+            <JsonEditor label="The policy as JSON" text={draft.text} findings={shown} invalid={Boolean(draft.parseError)} onText={draft.setText} />
             {draft.parseError && <Findings findings={[{ severity: "error", path: "", message: draft.parseError }]} />}
           </Card>
-          <Card title="Linter" actions={<LintState draft={draft} />}>
-            <LintList findings={draft.report.findings} hops={hopsOf(draft.document).length} />
-            {draft.report.worst_case && (
+          <Card title="Linter" actions={<LintState draft={draft} errors={shown.filter((finding) => finding.severity === "error").length} unfilled={unfilled} />}>
+            <LintList findings={shown} unfilled={unfilled} hops={hops.length} />
+            {draft.report.worst_case && !unfilled && (
               <dl class="facts worst">
                 <div><dt>Calls at worst</dt><dd class="num strong">{count(draft.report.worst_case.calls)}</dd></div>
                 <div><dt>Time at worst</dt><dd class="num strong">{ms(draft.report.worst_case.ms)}</dd></div>
@@ -119,15 +122,15 @@ function nameProblems(name: string, others: string[]): Finding[] {
   return [];
 }
 
-function LintState({ draft }: { draft: ReturnType<typeof useDraft> }) {
+function LintState({ draft, errors, unfilled }: { draft: ReturnType<typeof useDraft>; errors: number; unfilled: boolean }) {
   if (draft.lintError) return <span class="small bad">{draft.lintError.message}</span>;
   if (draft.linting) return <span class="small muted">checking…</span>;
-  const errors = draft.report.findings.filter((finding) => finding.severity === "error").length;
+  if (!errors && unfilled) return null;
   return errors ? <span class="small bad">{errors === 1 ? "1 error" : `${errors} errors`}</span> : <span class="small good">no errors</span>;
 }
 
-function LintList({ findings, hops }: { findings: Finding[]; hops: number }) {
-  if (!findings.length) return <p class="small muted">{hops ? "Nothing to say." : "Add a hop to begin."}</p>;
+function LintList({ findings, hops, unfilled }: { findings: Finding[]; hops: number; unfilled: boolean }) {
+  if (!findings.length) return <p class="small muted">{!hops ? "Add a hop to begin." : unfilled ? "Give each hop a model, or remove it." : "Nothing to say."}</p>;
   const paths = [...new Set(findings.map((finding) => normal(finding.path)))];
   return (
     <ul class="stack tight">

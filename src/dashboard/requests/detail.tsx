@@ -33,6 +33,11 @@ function Detail({ data }: { data: RequestDetail }) {
         {data.stream && <Badge>stream</Badge>}
         <span class="copyable"><code class="wrap">{data.id}</code><CopyButton text={data.id} label="Copy the request id" /></span>
       </div>
+      <div class="stack tight">
+        <h3>What happened</h3>
+        {data.attempts.length ? <Waterfall label="Attempts and skips" total={span(data)} bars={bars(data)} /> : <p class="muted">No attempt is on record.</p>}
+        <p class="small faint">{data.attempts.some((one) => one.ttft_ms) ? "The thin line on a bar is its first content. " : ""}No prompt or answer text is ever stored.</p>
+      </div>
       <dl class="facts request-facts">
         <Fact name="When">{fullTime(data.at)}</Fact>
         <Fact name="Policy">{data.policy ? <a href={href("policies", data.policy)}>{data.policy}{data.version ? `@${data.version}` : ""}</a> : data.asked}</Fact>
@@ -45,11 +50,6 @@ function Detail({ data }: { data: RequestDetail }) {
         {data.status !== undefined && <Fact name="Status sent">{data.status}</Fact>}
         {(data.dropped?.length ?? 0) > 0 && <Fact name="Dropped">{data.dropped?.join(", ")}</Fact>}
       </dl>
-      <div class="stack tight">
-        <h3>What happened</h3>
-        {data.attempts.length ? <Waterfall label="Attempts and skips" total={span(data)} bars={bars(data)} /> : <p class="muted">No attempt is on record.</p>}
-        <p class="small faint">{data.attempts.some((one) => one.ttft_ms) ? "The thin line on a bar is its first content. " : ""}No prompt or answer text is ever stored.</p>
-      </div>
       {(data.others?.length ?? 0) > 0 && (
         <div class="stack tight">
           <h3>Earlier requests with this id</h3>

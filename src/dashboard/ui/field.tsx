@@ -38,7 +38,7 @@ export function Findings({ findings, id }: { findings: Finding[]; id?: string })
           <Icon name={finding.severity === "error" ? "error" : finding.severity === "warning" ? "warning" : "info"} size={14} />
           <span>
             {finding.message}
-            {finding.hint ? ` ${finding.hint}` : ""}
+            {finding.hint && <span class="finding-hint">{finding.hint}</span>}
           </span>
         </div>
       ))}

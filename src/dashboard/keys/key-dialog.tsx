@@ -1,0 +1,77 @@
+// Creating and changing a gateway key. The key itself is shown once.
+import { useState } from "preact/hooks";
+import { policies } from "../api/read";
+import type { GatewayKey } from "../api/types";
+import { useResource } from "../lib/resource";
+import { Button, Note, Problem, copyText } from "../ui/basics";
+import { Dialog } from "../ui/dialog";
+import { Check, TextArea, TextField } from "../ui/field";
+
+export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | undefined; onSave: (fields: Partial<GatewayKey>) => Promise<void>; onClose: () => void }) {
+  const [name, setName] = useState(value?.name ?? "");
+  const [group, setGroup] = useState(value?.group ?? "");
+  const [user, setUser] = useState(value?.user ?? "");
+  const [allow, setAllow] = useState((value?.allow ?? ["policy/*"]).join("\n"));
+  const [deny, setDeny] = useState((value?.deny ?? []).join("\n"));
+  const [policy, setPolicy] = useState(value?.policy ?? "");
+  const [day, setDay] = useState(text(value?.budget_usd_per_day));
+  const [month, setMonth] = useState(text(value?.budget_usd_per_month));
+  const [expires, setExpires] = useState(value?.expires_at ?? "");
+  const [disabled, setDisabled] = useState(value?.disabled ?? false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<Error>();
+  const known = useResource("policy names", (signal) => policies(signal));
+
+  const save = async () => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await onSave({ name: name.trim(), group: orNull(group), user: orNull(user), allow: lines(allow), deny: lines(deny), policy: orNull(policy), budget_usd_per_day: number(day), budget_usd_per_month: number(month), expires_at: orNull(expires), disabled });
+      onClose();
+    } catch (caught) {
+      setError(caught as Error);
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog large title={value ? `Key ${value.name}` : "Create key"} onClose={onClose}>
+      <div class="form-grid pair">
+        <TextField label="Name" autofocus={!value} placeholder="web" value={name} onValue={setName} hint="Which application uses it." />
+        <TextField label="Policy when a request names none" mono placeholder="sonnet" value={policy} options={(known.data ?? []).map((one) => one.name)} onValue={setPolicy} />
+        <TextField label="Group" placeholder="none" value={group} onValue={setGroup} hint="Wins over what a request claims." />
+        <TextField label="User" placeholder="none" value={user} onValue={setUser} />
+        <TextArea label="May ask for" mono rows={3} value={allow} onValue={setAllow} />
+        <TextArea label="Never, whatever a chain says" mono rows={3} value={deny} onValue={setDeny} />
+        <TextField label="Budget a day, USD" type="number" min={0} step="any" placeholder="no limit" value={day} onValue={setDay} />
+        <TextField label="Budget a month, USD" type="number" min={0} step="any" placeholder="no limit" value={month} onValue={setMonth} />
+        <TextField label="Expires" placeholder="never, or 2027-01-01T00:00:00Z" value={expires} onValue={setExpires} />
+      </div>
+      <p class="small muted">One pattern a line: <code>policy/*</code>, <code>openai/gpt-4o*</code>.</p>
+      {value && <Check label="Switched off: requests with this key are refused" checked={disabled} onValue={setDisabled} />}
+      {error && <Problem error={error} />}
+      <div class="dialog-foot">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button kind="primary" disabled={busy || !name.trim()} onClick={save}>{busy ? "Saving…" : value ? "Save key" : "Create key"}</Button>
+      </div>
+    </Dialog>
+  );
+}
+
+const text = (value: number | null | undefined) => (value === null || value === undefined ? "" : String(value));
+const orNull = (value: string) => value.trim() || null;
+const lines = (value: string) => value.split(/[\n,]/).map((one) => one.trim()).filter(Boolean);
+const number = (value: string) => (value.trim() === "" ? null : Number(value));
+
+export function KeyOnce({ name, secret, onClose }: { name: string; secret: string; onClose: () => void }) {
+  return (
+    <Dialog title={`Key ${name} is created`} onClose={onClose}>
+      <Note tone="warn">Copy it now. It is shown this once; only its hash is stored.</Note>
+      <div class="with-button">
+        <input class="input mono" aria-label="The new key" readOnly value={secret} onFocus={(event) => event.currentTarget.select()} />
+        <Button kind="primary" icon="copy" onClick={() => copyText(secret, "the key")}>Copy</Button>
+      </div>
+      <p class="small muted">Use it as the API key of your SDK, with this Worker’s <code>/v1</code> as its <code>base_url</code>.</p>
+      <div class="dialog-foot"><Button onClick={onClose}>I have stored it</Button></div>
+    </Dialog>
+  );
+}

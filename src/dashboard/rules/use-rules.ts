@@ -1,0 +1,20 @@
+// The one document behind both entries, Rules and Rulesets: read, changed in one place, saved under its version.
+import { rules, saveRules } from "../api/read";
+import type { RulesDocument } from "../api/types";
+import { useResource } from "../lib/resource";
+import { toast } from "../ui/basics";
+
+export function useRules() {
+  const found = useResource("rules", (signal) => rules(signal));
+  /** Saves what `change` makes of the document; throws what the Worker says against it. */
+  const save = async (change: (document: RulesDocument) => RulesDocument, done: string) => {
+    if (!found.data) return;
+    const document = change(found.data.document);
+    const stored = await saveRules(document, found.data.version);
+    found.set({ ...stored, document });
+    toast(done);
+  };
+  return { ...found, document: found.data?.document, save };
+}
+
+export type Rules = ReturnType<typeof useRules>;
