@@ -6,6 +6,7 @@
 mod dialect;
 mod dialect_streams;
 mod asked;
+mod envelope;
 mod eventstream;
 mod google;
 mod keys;

@@ -18,6 +18,7 @@ pub mod chat;
 pub mod continuity;
 pub mod conversation;
 pub mod decoder;
+pub mod envelope;
 pub mod ids;
 pub mod inband;
 pub mod json_text;

@@ -7,7 +7,9 @@ use crate::domain::dialect::answer::Answer;
 use crate::domain::dialect::conversation::Conversation;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed, Voice};
 use crate::domain::dialect::reply::{Reply, Restored};
-use crate::domain::dialect::{Destination, Encoded, Event, Incompatible, Wire, chat, messages, opaque, responses};
+use crate::domain::dialect::{
+    Destination, Encoded, Event, Incompatible, Wire, chat, envelope, messages, opaque, responses,
+};
 use crate::domain::outcome::Failure;
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
@@ -24,6 +26,9 @@ pub fn translate_request(
     facts: &Facts,
     translate: Translate,
 ) -> Result<Encoded, Incompatible> {
+    if family == Family::Messages && matches!(to.wire, Wire::Invoke | Wire::RawPredict) {
+        return envelope::wrap(body, to, translate);
+    }
     let body: Value = serde_json::from_slice(body).map_err(|_| Incompatible("body".to_owned()))?;
     let conversation = decode_request(family, &body)?;
     drop(body);

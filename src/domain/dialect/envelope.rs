@@ -1,0 +1,170 @@
+//! A Messages client's own body in the envelope of a cloud: Bedrock's InvokeModel and Vertex's `rawPredict`. What the client
+//! wrote goes on as written, cache hints, thinking blocks and signatures included; a translated body is made by
+//! `messages::target` instead. Answers are Anthropic's own: whole ones as they are, Bedrock's streams in `chunk` frames.
+//!
+//! ```text
+//!                    Bedrock InvokeModel                    Vertex rawPredict
+//! model              in the path                            in the path
+//! stream             by the path, taken out                 stays, and by the path
+//! anthropic_version  bedrock-2023-05-31                     vertex-2023-10-16
+//! anthropic-beta     array anthropic_beta in the body       header
+//! images by URL      no                                     no
+//! ```
+//!
+//! Recorded: Bedrock's request and whole answer. Not recorded, by the makers' SDKs: `anthropic_beta`, Vertex's envelope, the
+//! stream of InvokeModel.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use crate::domain::dialect::conversation::Drops;
+use crate::domain::dialect::reply::Reply;
+use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire};
+use crate::domain::policy::Translate;
+
+/// Fields that change what is stored or where it runs: other hosts lack them.
+const SEMANTIC: [&str; 3] = ["container", "mcp_servers", "inference_geo"];
+/// Fields that only bias speed or cost, and that the hosts refuse as unknown.
+const QUALITY: [&str; 4] = ["speed", "fallbacks", "fallback_credit_token", "service_tier"];
+/// Tools that Anthropic's own API runs, by the start of their type.
+const HOSTED: [&str; 4] = ["web_fetch_", "code_execution_", "mcp_toolset", "advisor_"];
+/// Claude Code's first system block: reserved on Bedrock, and another one in every request, so that nothing is cached.
+const BILLING: &str = "x-anthropic-billing-header";
+/// The most betas that are passed on.
+const BETAS_MAX: usize = 32;
+
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Wraps a Messages body for `to.wire`, [`Wire::Invoke`] or [`Wire::RawPredict`].
+///
+/// # Errors
+/// [`Incompatible`] with the feature that the host lacks; under `strict` with what would be dropped.
+pub fn wrap(body: &[u8], to: &Destination<'_>, translate: Translate) -> Result<Encoded, Incompatible> {
+    let mut fields: Fields<'_> = serde_json::from_slice(body).map_err(|_| Incompatible("body".to_owned()))?;
+    let mut drops = Drops::new(translate);
+    fields.remove("model");
+    refuse(&fields, to.wire)?;
+    SEMANTIC.iter().for_each(|name| drop(fields.remove(*name)));
+    for name in QUALITY {
+        // `auto` and `standard_only` are what these hosts do anyway.
+        let said = fields.remove(name).map(RawValue::get);
+        match said {
+            None | Some("null" | "\"auto\"" | "\"standard_only\"") => {}
+            Some(_) if name == "service_tier" => return Err(Incompatible(name.to_owned())),
+            Some(_) => drops.quality(name)?,
+        }
+    }
+    let mut ours: Vec<(&str, Box<RawValue>)> = Vec::new();
+    let version = if to.wire == Wire::Invoke { "bedrock-2023-05-31" } else { "vertex-2023-10-16" };
+    ours.extend(raw(version).map(|version| ("anthropic_version", version)));
+    if to.wire == Wire::Invoke {
+        fields.remove("stream");
+        ours.extend(below_bound(&fields, to, &mut drops)?.map(|most| ("max_tokens", most)));
+    }
+    if let Some(system) = fields.get("system").and_then(|system| without_billing(system)) {
+        fields.remove("system");
+        ours.extend(system.map(|system| ("system", system)));
+    }
+    fields.extend(ours.iter().map(|(name, value)| ((*name).to_owned(), value.as_ref())));
+    let body = serde_json::to_vec(&fields).map_err(|_| Incompatible("body".to_owned()))?;
+    Ok(Encoded { body, dropped: drops.into_paths(), reply: Reply::default() })
+}
+
+/// Adds the betas of an `anthropic-beta` header to a body for InvokeModel, which takes them there alone.
+pub fn with_betas(body: Vec<u8>, header: &str) -> Vec<u8> {
+    let betas = header.split(',').map(str::trim).filter(|beta| !beta.is_empty() && !beta.starts_with("oauth-"));
+    let betas: Vec<&str> = betas.take(BETAS_MAX).collect();
+    let Ok(mut fields) = serde_json::from_slice::<Fields<'_>>(&body) else { return body };
+    let own: Vec<String> =
+        fields.get("anthropic_beta").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let mut all: Vec<&str> = own.iter().map(String::as_str).collect();
+    for beta in betas {
+        if !all.contains(&beta) {
+            all.push(beta);
+        }
+    }
+    let Some(list) = raw(all) else { return body };
+    if list.get() == "[]" {
+        return body;
+    }
+    fields.insert("anthropic_beta".to_owned(), &list);
+    serde_json::to_vec(&fields).unwrap_or_else(|_| body.clone())
+}
+
+fn refuse(fields: &Fields<'_>, wire: Wire) -> Result<(), Incompatible> {
+    for name in SEMANTIC {
+        if fields.get(name).is_some_and(|value| !matches!(value.get(), "null" | "[]")) {
+            return Err(Incompatible(name.to_owned()));
+        }
+    }
+    let tools = parsed(fields, "tools", "_");
+    for kind in tools.as_array().into_iter().flatten().filter_map(|tool| tool["type"].as_str()) {
+        let hosted = HOSTED.iter().any(|start| kind.starts_with(start));
+        if hosted || (wire == Wire::Invoke && kind.starts_with("web_search_")) {
+            return Err(Incompatible("hosted_tools".to_owned()));
+        }
+    }
+    let messages = parsed(fields, "messages", "\"source\"");
+    for block in messages.as_array().into_iter().flatten().filter_map(|turn| turn["content"].as_array()).flatten() {
+        source(block)?;
+        for inner in block["content"].as_array().into_iter().flatten() {
+            source(inner)?;
+        }
+    }
+    Ok(())
+}
+
+/// A field as a value, where its text holds `sign` at all: most bodies need no look at their content.
+fn parsed(fields: &Fields<'_>, name: &str, sign: &str) -> Value {
+    let text = fields.get(name).map(|raw| raw.get()).filter(|text| text.contains(sign));
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+fn source(block: &Value) -> Result<(), Incompatible> {
+    match (block["source"]["type"].as_str(), block["type"].as_str()) {
+        (Some("url"), Some("image")) => Err(Incompatible("image_url".to_owned())),
+        (Some("url"), _) => Err(Incompatible("files".to_owned())),
+        (Some("file"), _) => Err(Incompatible("stored_ids".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Bedrock's bound on output is exclusive: a client that asks for a model's most asks for one too many.
+fn below_bound(
+    fields: &Fields<'_>,
+    to: &Destination<'_>,
+    drops: &mut Drops,
+) -> Result<Option<Box<RawValue>>, Incompatible> {
+    let asked = fields.get("max_tokens").and_then(|raw| raw.get().parse::<u64>().ok());
+    let (Some(asked), Some(cap)) = (asked, to.max_output_tokens) else { return Ok(None) };
+    if asked < cap {
+        return Ok(None);
+    }
+    if asked > cap {
+        drops.quality("max_tokens")?;
+    }
+    Ok(raw(cap.saturating_sub(1)))
+}
+
+/// The system text without Claude Code's billing block; `None` when there is none, `Some(None)` when nothing is left.
+fn without_billing(system: &RawValue) -> Option<Option<Box<RawValue>>> {
+    if !system.get().contains(BILLING) {
+        return None;
+    }
+    let is_billing = |text: &Value| text.as_str().is_some_and(|text| text.trim_start().starts_with(BILLING));
+    match serde_json::from_str(system.get()).ok()? {
+        text if is_billing(&text) => Some(None),
+        Value::Array(blocks) => {
+            let before = blocks.len();
+            let left: Vec<Value> = blocks.into_iter().filter(|block| !is_billing(&block["text"])).collect();
+            (left.len() < before).then(|| if left.is_empty() { None } else { raw(json!(left)) })
+        }
+        _ => None,
+    }
+}
+
+fn raw(value: impl serde::Serialize) -> Option<Box<RawValue>> {
+    to_raw_value(&value).ok()
+}

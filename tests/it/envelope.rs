@@ -1,0 +1,125 @@
+//! A Messages client's body on Bedrock and Vertex: what stays as written, what goes, what skips the hop.
+
+use crate::recorded;
+use serde_json::{Value, json};
+use understudy::domain::dialect::envelope::{with_betas, wrap};
+use understudy::domain::dialect::{Destination, Incompatible, Wire};
+use understudy::domain::policy::Translate;
+
+fn to(wire: Wire) -> Destination<'static> {
+    Destination { wire, provider: "cloud", model: "claude-sonnet-4-5", max_output_tokens: Some(64_000) }
+}
+
+#[track_caller]
+fn wrapped(body: &Value, wire: Wire) -> (Value, Vec<String>) {
+    let encoded = wrap(body.to_string().as_bytes(), &to(wire), Translate::Lenient).expect("it goes");
+    (serde_json::from_slice(&encoded.body).expect("JSON"), encoded.dropped)
+}
+
+#[test]
+fn bedrock_takes_the_body_without_model_and_stream() {
+    let body = json!({
+        "model": "claude-sonnet-4-5", "stream": true, "max_tokens": 1024, "service_tier": "auto",
+        "messages": [{"role": "user", "content": "hi"}], "thinking": {"type": "enabled", "budget_tokens": 1024},
+    });
+    let expected = json!({
+        "anthropic_version": "bedrock-2023-05-31", "max_tokens": 1024,
+        "messages": [{"role": "user", "content": "hi"}], "thinking": {"type": "enabled", "budget_tokens": 1024},
+    });
+    assert_eq!(wrapped(&body, Wire::Invoke), (expected, vec![]));
+}
+
+#[test]
+fn vertex_keeps_the_stream_flag() {
+    let body = json!({"model": "m", "stream": true, "max_tokens": 9, "messages": []});
+    let expected = json!({"anthropic_version": "vertex-2023-10-16", "stream": true, "max_tokens": 9, "messages": []});
+    assert_eq!(wrapped(&body, Wire::RawPredict), (expected, vec![]));
+}
+
+#[test]
+fn what_the_client_wrote_keeps_its_bytes() {
+    let messages =
+        r#"[ {"role":"assistant","content":[{"type":"thinking","thinking":"","signature":"s","n":1.50e2}]} ]"#;
+    let body = format!(r#"{{"model":"m","messages":{messages},"max_tokens":1}}"#);
+    let encoded = wrap(body.as_bytes(), &to(Wire::Invoke), Translate::Lenient).expect("it goes");
+    assert!(String::from_utf8(encoded.body).expect("UTF-8").contains(messages));
+}
+
+#[test]
+fn the_recorded_request_is_what_is_sent() {
+    let Some(recorded) = recorded::json("bedrock/invoke-claude-cache-1", "request.json") else { return };
+    let mut client = recorded.clone();
+    let fields = client.as_object_mut().expect("an object");
+    fields.remove("anthropic_version");
+    fields.insert("model".to_owned(), json!("claude-haiku-4-5"));
+    assert_eq!(wrapped(&client, Wire::Invoke), (recorded, vec![]));
+}
+
+#[test]
+fn bedrocks_bound_on_output_is_exclusive() {
+    for (asked, sent, dropped) in [(63_999, 63_999, 0), (64_000, 63_999, 0), (90_000, 63_999, 1)] {
+        let (body, list) = wrapped(&json!({"max_tokens": asked, "messages": []}), Wire::Invoke);
+        assert_eq!((body["max_tokens"].as_u64(), list.len()), (Some(sent), dropped), "{asked}");
+    }
+    let (body, _) = wrapped(&json!({"max_tokens": 64_000, "messages": []}), Wire::RawPredict);
+    assert_eq!(body["max_tokens"], 64_000);
+}
+
+#[test]
+fn claude_codes_billing_block_is_taken_out() {
+    let billing = json!({"type": "text", "text": "x-anthropic-billing-header: cch=1;"});
+    let own = json!({"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}});
+    for (system, left) in [
+        (json!([billing, own]), json!([own])),
+        (json!([billing]), Value::Null),
+        (json!("x-anthropic-billing-header: a"), Value::Null),
+        (json!("About x-anthropic-billing-header"), json!("About x-anthropic-billing-header")),
+    ] {
+        assert_eq!(wrapped(&json!({"system": system, "messages": []}), Wire::Invoke).0["system"], left, "{system}");
+    }
+}
+
+#[track_caller]
+fn refused(body: &Value, wire: Wire, feature: &str) {
+    let refused = wrap(body.to_string().as_bytes(), &to(wire), Translate::Lenient).map(|_| ());
+    assert_eq!(refused, Err(Incompatible(feature.to_owned())), "{body}");
+}
+
+#[test]
+fn what_the_clouds_lack_skips_the_hop() {
+    let image = json!({"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}});
+    let turn = |content: Value| json!({"messages": [{"role": "user", "content": content}]});
+    for wire in [Wire::Invoke, Wire::RawPredict] {
+        refused(&turn(json!([image])), wire, "image_url");
+        refused(&turn(json!([{"type": "tool_result", "tool_use_id": "a", "content": [image]}])), wire, "image_url");
+        refused(&turn(json!([{"type": "document", "source": {"type": "file", "file_id": "f"}}])), wire, "stored_ids");
+        refused(&turn(json!([{"type": "document", "source": {"type": "url", "url": "https://a"}}])), wire, "files");
+        refused(&json!({"messages": [], "container": "c"}), wire, "container");
+        refused(&json!({"messages": [], "inference_geo": "us"}), wire, "inference_geo");
+        refused(&json!({"messages": [], "service_tier": "flex"}), wire, "service_tier");
+        refused(&json!({"messages": [], "tools": [{"type": "code_execution_20250825"}]}), wire, "hosted_tools");
+    }
+    let search = json!({"messages": [], "tools": [{"type": "web_search_20250305", "name": "web_search"}]});
+    refused(&search, Wire::Invoke, "hosted_tools");
+    assert_eq!(wrapped(&search, Wire::RawPredict).1, Vec::<String>::new());
+    refused(&json!([]), Wire::Invoke, "body");
+}
+
+#[test]
+fn hints_are_dropped_and_strict_refuses_that() {
+    let body = json!({"messages": [], "speed": "fast", "mcp_servers": [], "container": null});
+    let (sent, dropped) = wrapped(&body, Wire::Invoke);
+    assert_eq!((sent["speed"].clone(), dropped), (Value::Null, vec!["speed".to_owned()]));
+    let strict = wrap(body.to_string().as_bytes(), &to(Wire::Invoke), Translate::Strict).map(|_| ());
+    assert_eq!(strict, Err(Incompatible("speed".to_owned())));
+}
+
+#[test]
+fn betas_move_from_the_header_into_the_body() {
+    let with = |body: &str, header: &str| -> Value {
+        serde_json::from_slice(&with_betas(body.as_bytes().to_vec(), header)).expect("JSON")
+    };
+    assert_eq!(with("{}", "a-2025, oauth-2025-04-20,,b"), json!({"anthropic_beta": ["a-2025", "b"]}));
+    assert_eq!(with(r#"{"anthropic_beta":["a"]}"#, "a,b"), json!({"anthropic_beta": ["a", "b"]}));
+    assert_eq!(with("{}", " "), json!({}));
+}
