@@ -3,6 +3,7 @@
 use crate::recorded;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use understudy::domain::catalogue::Facts;
 use understudy::domain::dialect::conversation::{Conversation, Part, Residue, Role, Source, ToolChoice};
 use understudy::domain::dialect::decoder::{Decode, Encode, Voice};
 use understudy::domain::dialect::responses::{decode, encode, request, target};
@@ -170,7 +171,8 @@ fn to(model: &'static str) -> Destination<'static> {
 
 #[track_caller]
 fn sent(conversation: &Conversation, model: &'static str) -> (Value, Vec<String>) {
-    let encoded = target::encode(conversation, &to(model), Translate::Lenient).expect("it can be sent");
+    let encoded =
+        target::encode(conversation, &to(model), &Facts::default(), Translate::Lenient).expect("it can be sent");
     (serde_json::from_slice(&encoded.body).expect("JSON"), encoded.dropped)
 }
 
@@ -189,10 +191,10 @@ fn what_a_client_asked_for_comes_out_as_it_went_in() {
             {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
             {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "And?"}]},
         ],
-        "tools": [{"type": "function", "name": "weather", "description": "d", "parameters": {"type": "object"}, "strict": true}],
+        "tools": [{"type": "function", "name": "weather", "description": "d", "parameters": {"type": "object", "properties": {}, "required": [], "additionalProperties": false}, "strict": true}],
         "tool_choice": {"type": "function", "name": "weather"}, "parallel_tool_calls": false,
         "max_output_tokens": 100, "temperature": 0.5, "top_p": 0.9,
-        "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": true}, "verbosity": "low"},
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {}, "required": [], "additionalProperties": false}, "strict": true}, "verbosity": "low"},
         "metadata": {"a": "b"}, "safety_identifier": "u", "service_tier": "flex", "prompt_cache_key": "k",
         "stream": true, "store": false,
     });
@@ -203,7 +205,7 @@ fn what_a_client_asked_for_comes_out_as_it_went_in() {
         let mut value = value.clone();
         if name == "tools" {
             // Same fields, whatever their order.
-            value = json!([{"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": true, "description": "d"}]);
+            value = json!([{"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}, "required": [], "additionalProperties": false}, "strict": true, "description": "d"}]);
         }
         assert_eq!(sent[name], value, "{name}");
     }
@@ -241,15 +243,15 @@ fn output_tokens_keep_to_the_wires_least_and_the_models_most() {
 fn what_the_wire_lacks_skips_the_hop() {
     let mut asked = conversation(json!({"input": "hi"}));
     asked.stop = vec!["END".to_owned()];
-    let refused = target::encode(&asked, &to("gpt-4o"), Translate::Lenient).map(|_| ());
+    let refused = target::encode(&asked, &to("gpt-4o"), &Facts::default(), Translate::Lenient).map(|_| ());
     assert_eq!(refused, Err(Incompatible("stop".to_owned())));
 
     let stateful = conversation(json!({"input": "hi", "previous_response_id": "resp_1"}));
-    let refused = target::encode(&stateful, &to("gpt-4o"), Translate::Lenient).map(|_| ());
+    let refused = target::encode(&stateful, &to("gpt-4o"), &Facts::default(), Translate::Lenient).map(|_| ());
     assert_eq!(refused, Err(Incompatible("previous_response_id".to_owned())));
 
     let hinted = conversation(json!({"input": "hi", "truncation": "auto"}));
-    let refused = target::encode(&hinted, &to("gpt-4o"), Translate::Strict).map(|_| ());
+    let refused = target::encode(&hinted, &to("gpt-4o"), &Facts::default(), Translate::Strict).map(|_| ());
     assert_eq!(refused, Err(Incompatible("truncation".to_owned())));
 }
 

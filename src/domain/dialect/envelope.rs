@@ -46,7 +46,9 @@ pub fn wrap(body: &[u8], to: &Destination<'_>, translate: Translate) -> Result<E
     let mut drops = Drops::new(translate);
     fields.remove("model");
     refuse(&fields, to.wire)?;
-    SEMANTIC.iter().for_each(|name| drop(fields.remove(*name)));
+    for name in SEMANTIC {
+        fields.remove(name);
+    }
     for name in QUALITY {
         // `auto` and `standard_only` are what these hosts do anyway.
         let said = fields.remove(name).map(RawValue::get);

@@ -34,7 +34,7 @@ pub fn translate_request(
     drop(body);
     match to.wire {
         Wire::Chat => chat::target::encode(&conversation, to, facts, translate),
-        Wire::Responses => responses::target::encode(&conversation, to, translate),
+        Wire::Responses => responses::target::encode(&conversation, to, facts, translate),
         Wire::Messages | Wire::Invoke | Wire::RawPredict => {
             messages::target::encode(&conversation, to, facts, translate)
         }

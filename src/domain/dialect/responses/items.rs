@@ -10,8 +10,8 @@
 
 use serde_json::Value;
 
-use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::{Incompatible, media};
 
 /// Reads `instructions`.
 ///
@@ -150,10 +150,13 @@ fn parts_of(conversation: &mut Conversation, value: &Value, path: &str) -> Resul
             }
             "refusal" => parts.push(Part::Text(part["refusal"].as_str().ok_or_else(|| bad("refusal"))?.to_owned())),
             "input_image" => match part["image_url"].as_str() {
-                Some(url) => parts.push(image(url, part["detail"].as_str())),
+                Some(url) => {
+                    let source = media::source(url).ok_or_else(|| bad("image_url"))?;
+                    parts.push(image(source, part["detail"].as_str()));
+                }
                 None => conversation.semantic("file_id"),
             },
-            "input_file" => match file(part) {
+            "input_file" => match file(part).ok_or_else(|| bad("file_data"))? {
                 Some(document) => parts.push(document),
                 None => conversation.semantic("file_id"),
             },
@@ -166,34 +169,21 @@ fn parts_of(conversation: &mut Conversation, value: &Value, path: &str) -> Resul
     Ok(parts)
 }
 
-fn image(url: &str, detail: Option<&str>) -> Part {
+fn image(source: Source, detail: Option<&str>) -> Part {
     // `original` is this wire's alone; `high` is the nearest that others know.
     let detail = detail.map(|detail| if detail == "original" { "high" } else { detail }.to_owned());
-    Part::Image { source: source(url), detail }
+    Part::Image { source, detail }
 }
 
-/// `None` when the file is named by an id alone, which no other account knows.
-fn file(part: &Value) -> Option<Part> {
+/// `None` for data that is no base64; `Some(None)` for a file named by an id alone, which no other account knows.
+fn file(part: &Value) -> Option<Option<Part>> {
     let title = part["filename"].as_str().map(str::to_owned);
     let source = match (part["file_data"].as_str(), part["file_url"].as_str()) {
-        (Some(data), _) if data.starts_with("data:") => source(data),
+        (Some(data), _) if data.starts_with("data:") => media::source(data)?,
         // Bare base64 is taken as well; a PDF is what the field is for.
         (Some(data), _) => Source::Base64 { media_type: "application/pdf".to_owned(), data: data.to_owned() },
         (None, Some(url)) => Source::Url(url.to_owned()),
-        (None, None) => return None,
+        (None, None) => return Some(None),
     };
-    Some(Part::Document { source, title })
-}
-
-/// `data:image/png;base64,...` or an address.
-fn source(url: &str) -> Source {
-    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    match inline {
-        Some((media_type, data)) => {
-            // Parameters such as `;charset=utf-8` say nothing about bytes.
-            let media_type = media_type.split(';').next().unwrap_or_default().to_ascii_lowercase();
-            Source::Base64 { media_type, data: data.to_owned() }
-        }
-        None => Source::Url(url.to_owned()),
-    }
+    Some(Some(Part::Document { source, title }))
 }

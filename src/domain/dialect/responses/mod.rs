@@ -16,4 +16,5 @@ pub mod output;
 pub mod request;
 pub mod shell;
 pub mod target;
+pub mod turns_out;
 pub mod wire;

@@ -6,12 +6,13 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::domain::dialect::conversation::{
-    Conversation, Drops, Effort, Field, OutputFormat, Part, Role, Source, Thinking, Tool, ToolChoice, Turn,
-};
-use crate::domain::dialect::ids::{self, IdRule};
+use crate::domain::catalogue::{Facts, Feature};
+use crate::domain::dialect::chat::hosts::{Thinker, thinker};
+use crate::domain::dialect::conversation::{Conversation, Drops, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
+use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Destination, Encoded, Incompatible};
+use crate::domain::dialect::responses::turns_out;
+use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
 
@@ -27,30 +28,40 @@ const USER_MAX: usize = 64;
 pub fn encode(
     conversation: &Conversation,
     to: &Destination<'_>,
+    facts: &Facts,
     translate: Translate,
 ) -> Result<Encoded, Incompatible> {
-    let mut writer = Writer { from: conversation, to, body: Map::new(), drops: Drops::new(translate) };
+    let mut writer = Writer {
+        from: conversation,
+        to,
+        thinker: thinker(to.model),
+        body: Map::new(),
+        drops: Drops::new(translate),
+        reply: Reply { legacy_functions: conversation.legacy_functions, ..Reply::default() },
+    };
     writer.drops.residue(conversation)?;
     writer.put("model", to.model);
     writer.input()?;
-    writer.tools();
+    writer.tools()?;
     writer.limits()?;
     writer.text();
-    writer.reasoning()?;
+    writer.reasoning(facts)?;
+    writer.sampling()?;
     writer.account();
     if conversation.stream {
         writer.put("stream", true);
     }
     let body = serde_json::to_vec(&Value::Object(writer.body)).map_err(|error| Incompatible(error.to_string()))?;
-    let reply = Reply { legacy_functions: conversation.legacy_functions, ..Reply::default() };
-    Ok(Encoded { body, dropped: writer.drops.into_paths(), reply })
+    Ok(Encoded { body, dropped: writer.drops.into_paths(), reply: writer.reply })
 }
 
 struct Writer<'a> {
     from: &'a Conversation,
     to: &'a Destination<'a>,
+    thinker: Thinker,
     body: Map<String, Value>,
     drops: Drops,
+    reply: Reply,
 }
 
 impl Writer<'_> {
@@ -64,7 +75,7 @@ impl Writer<'_> {
 
     fn input(&mut self) -> Result<(), Incompatible> {
         let from = self.from;
-        let system: Vec<&str> = from.system.iter().filter_map(text_of).collect();
+        let system: Vec<&str> = from.system.iter().filter_map(turns_out::text_of).collect();
         if !system.is_empty() {
             self.put("instructions", system.join("\n\n"));
         }
@@ -73,27 +84,35 @@ impl Writer<'_> {
         if tool_breaks || parts.into_iter().any(|part| matches!(part, Part::CacheBreak(_))) {
             self.drop(Field::CacheControl)?;
         }
-        let items: Vec<Value> = from.turns.iter().flat_map(items_of).collect();
+        let items = turns_out::write(from, &mut self.drops, &mut self.reply)?;
+        if items.is_empty() {
+            return Err(Incompatible("messages".to_owned()));
+        }
         self.put("input", items);
         Ok(())
     }
 
-    fn tools(&mut self) {
+    fn tools(&mut self) -> Result<(), Incompatible> {
         let from = self.from;
         if from.tools.is_empty() {
-            return;
+            return Ok(());
         }
-        self.put("tools", from.tools.iter().map(tool).collect::<Vec<_>>());
+        let tools: Option<Vec<Value>> = from.tools.iter().map(|of| tool(of, &mut self.reply)).collect();
+        self.put("tools", tools.ok_or_else(|| Incompatible("tools".to_owned()))?);
         match &from.tool_choice {
             None => {}
             Some(ToolChoice::Auto) => self.put("tool_choice", "auto"),
             Some(ToolChoice::Required) => self.put("tool_choice", "required"),
             Some(ToolChoice::None) => self.put("tool_choice", "none"),
-            Some(ToolChoice::Named(name)) => self.put("tool_choice", json!({"type": "function", "name": name})),
+            Some(ToolChoice::Named(name)) => {
+                let name = names::on_wire(name, CHAT_MAX, &mut self.reply);
+                self.put("tool_choice", json!({"type": "function", "name": name}));
+            }
         }
         if let Some(parallel) = from.parallel_tools {
             self.put("parallel_tool_calls", parallel);
         }
+        Ok(())
     }
 
     fn limits(&mut self) -> Result<(), Incompatible> {
@@ -108,18 +127,7 @@ impl Writer<'_> {
             }
             self.put("max_output_tokens", tokens);
         }
-        let rejected = reasons(self.to.model);
-        for (field, value) in [(Field::Temperature, self.from.temperature), (Field::TopP, self.from.top_p)] {
-            match value {
-                Some(_) if rejected => self.drop(field)?,
-                Some(value) => self.put(field.name(Family::Responses), value),
-                None => {}
-            }
-        }
-        match self.from.top_k {
-            Some(_) => self.drop(Field::TopK),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn text(&mut self) {
@@ -132,7 +140,7 @@ impl Writer<'_> {
                     "type": "json_schema",
                     "name": name.as_deref().unwrap_or("response"),
                     "schema": schema,
-                    "strict": strict.unwrap_or(false),
+                    "strict": strict.unwrap_or(false) && schema::is_strict(schema),
                 });
                 if let Some(description) = description {
                     format["description"] = json!(description);
@@ -148,23 +156,49 @@ impl Writer<'_> {
         }
     }
 
-    fn reasoning(&mut self) -> Result<(), Incompatible> {
-        let (effort, summary) = (effort(self.from), self.from.reasoning.summary.as_deref());
-        if reasons(self.to.model) {
-            let fields = [("effort", effort.map(Effort::name)), ("summary", summary)];
-            let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
-            let reasoning: Map<String, Value> = given.collect();
-            if !reasoning.is_empty() {
-                self.put("reasoning", reasoning);
-            }
-            return Ok(());
+    fn reasoning(&mut self, facts: &Facts) -> Result<(), Incompatible> {
+        let (wanted, summary) = (self.from.reasoning.wanted_effort(), self.from.reasoning.summary.as_deref());
+        let least = match self.thinker {
+            Thinker::Later => Effort::None,
+            Thinker::Gpt5 => Effort::Minimal,
+            Thinker::O => Effort::Low,
+            Thinker::No if facts.supports(Feature::Reasoning) == Some(true) => Effort::Low,
+            Thinker::No => return self.no_reasoning(wanted, summary),
+        };
+        let effort = wanted.map(|wanted| wanted.clamp(least, Effort::High).name());
+        let fields = [("effort", effort), ("summary", summary)];
+        let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
+        let reasoning: Map<String, Value> = given.collect();
+        if !reasoning.is_empty() {
+            self.put("reasoning", reasoning);
         }
-        // A model that does not reason honours `none` by itself.
-        if effort.is_some_and(|effort| effort != Effort::None) {
+        Ok(())
+    }
+
+    /// A model that does not reason honours `none` by itself.
+    fn no_reasoning(&mut self, wanted: Option<Effort>, summary: Option<&str>) -> Result<(), Incompatible> {
+        if wanted.is_some_and(|effort| effort != Effort::None) {
             self.drop(Field::Effort)?;
         }
         match summary {
             Some(_) => self.drop(Field::Summary),
+            None => Ok(()),
+        }
+    }
+
+    /// OpenAI's reasoning models refuse sampling, but for the later ones at effort `none`.
+    fn sampling(&mut self) -> Result<(), Incompatible> {
+        let rests = self.body.get("reasoning").is_some_and(|reasoning| reasoning["effort"] == "none");
+        let free = self.thinker == Thinker::No || rests;
+        for (field, value) in [(Field::Temperature, self.from.temperature), (Field::TopP, self.from.top_p)] {
+            match value {
+                Some(value) if free => self.put(field.name(Family::Responses), value),
+                Some(_) => self.drop(field)?,
+                None => {}
+            }
+        }
+        match self.from.top_k {
+            Some(_) => self.drop(Field::TopK),
             None => Ok(()),
         }
     }
@@ -187,114 +221,20 @@ impl Writer<'_> {
     }
 }
 
-const fn text_of(part: &Part) -> Option<&str> {
-    match part {
-        Part::Text(text) => Some(text.as_str()),
-        _ => None,
-    }
-}
-
-/// One turn as items: results of tools first, since they answer the turn before, then the message, then calls.
-fn items_of(turn: &Turn) -> Vec<Value> {
-    let (mut before, mut content, mut after) = (Vec::new(), Vec::new(), Vec::new());
-    for part in &turn.parts {
-        match part {
-            Part::ToolResult { id, parts, is_error } => before.push(json!({
-                "type": "function_call_output",
-                "call_id": ids::rewritten(id, IdRule::Plain),
-                "output": output_of(parts, *is_error),
-            })),
-            Part::ToolCall { id, name, arguments } => after.push(json!({
-                "type": "function_call",
-                "call_id": ids::rewritten(id, IdRule::Plain),
-                "name": name,
-                "arguments": if arguments.trim().is_empty() { "{}" } else { arguments },
-            })),
-            other => content.extend(part_of(other, turn.role)),
-        }
-    }
-    let role = match turn.role {
-        Role::System => "developer",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    };
-    let message = (!content.is_empty()).then(|| json!({"type": "message", "role": role, "content": content}));
-    before.into_iter().chain(message).chain(after).collect()
-}
-
-fn part_of(part: &Part, role: Role) -> Option<Value> {
-    let text_type = if role == Role::Assistant { "output_text" } else { "input_text" };
-    Some(match part {
-        Part::Text(text) if text.is_empty() => return None,
-        Part::Text(text) => json!({"type": text_type, "text": text}),
-        Part::Image { source, detail } => {
-            let detail = detail.as_deref().unwrap_or("auto");
-            json!({"type": "input_image", "image_url": url_of(source), "detail": detail})
-        }
-        Part::Document { source: Source::Text(text), .. } => json!({"type": text_type, "text": text}),
-        Part::Document { source: Source::Url(url), .. } => json!({"type": "input_file", "file_url": url}),
-        Part::Document { source, title } => {
-            let name = title.as_deref().unwrap_or("document.pdf");
-            json!({"type": "input_file", "filename": name, "file_data": url_of(source)})
-        }
-        Part::CacheBreak(_) | Part::ToolCall { .. } | Part::ToolResult { .. } => return None,
-    })
-}
-
-fn url_of(source: &Source) -> String {
-    match source {
-        Source::Base64 { media_type, data } => format!("data:{media_type};base64,{data}"),
-        Source::Url(text) | Source::Text(text) => text.clone(),
-    }
-}
-
-/// Text alone goes as a string, which every host of this wire takes. There is no flag for errors: the text says it.
-fn output_of(parts: &[Part], is_error: bool) -> Value {
-    let prefix = if is_error { "Error: " } else { "" };
-    let texts: Vec<&str> = parts.iter().filter_map(text_of).collect();
-    let only_text = parts.iter().all(|part| matches!(part, Part::Text(_) | Part::CacheBreak(_)));
-    match only_text {
-        true => json!(format!("{prefix}{}", texts.join("\n"))),
-        false => {
-            let flag = is_error.then(|| json!({"type": "input_text", "text": "Error:"}));
-            flag.into_iter().chain(parts.iter().filter_map(|part| part_of(part, Role::User))).collect()
-        }
-    }
-}
-
-fn tool(tool: &Tool) -> Value {
+/// `None` for arguments that are no object.
+fn tool(tool: &Tool, reply: &mut Reply) -> Option<Value> {
+    let parameters = schema::of_arguments(tool.schema.as_ref())?;
     let mut object = json!({
         "type": "function",
-        "name": tool.name,
-        "parameters": tool.schema.clone().unwrap_or_else(|| json!({"type": "object", "properties": {}})),
+        "name": names::on_wire(&tool.name, CHAT_MAX, reply),
         // Left out, this server would try to hold the model to the schema, which no client of another family asked for.
-        "strict": tool.strict.unwrap_or(false),
+        "strict": tool.strict.unwrap_or(false) && schema::is_strict(&parameters),
+        "parameters": parameters,
     });
     if let Some(description) = &tool.description {
         object["description"] = json!(description);
     }
-    object
-}
-
-/// The client's effort, or what its budget of thinking comes to (Vertex's published table).
-fn effort(conversation: &Conversation) -> Option<Effort> {
-    conversation.reasoning.effort.or(match conversation.reasoning.thinking {
-        Thinking::Unset | Thinking::Adaptive => None,
-        Thinking::Disabled => Some(Effort::Minimal),
-        Thinking::Budget(0..=1024) => Some(Effort::Low),
-        Thinking::Budget(1025..=8192) => Some(Effort::Medium),
-        Thinking::Budget(_) => Some(Effort::High),
-    })
-}
-
-/// OpenAI's models that reason, and so refuse sampling parameters: `o1`, `o3-mini`, `gpt-5`, but not `gpt-5-chat`.
-fn reasons(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model);
-    let number = |prefix: &str| {
-        let digits: String = name.strip_prefix(prefix)?.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse::<u32>().ok()
-    };
-    number("o").is_some() || (number("gpt-").is_some_and(|n| n >= 5) && !name.contains("-chat"))
+    Some(object)
 }
 
 /// An id that is too long goes as its hash: the same user stays the same.
