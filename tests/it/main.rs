@@ -3,15 +3,15 @@
 // Helpers outside `#[test]` functions fail a test by panicking, as the functions themselves do.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod asked;
 mod dialect;
 mod dialect_streams;
-mod asked;
 mod envelope;
 mod eventstream;
 mod google;
 mod keys;
-mod policy;
 mod plan;
+mod policy;
 mod recorded;
 mod request;
 mod responses;
