@@ -5,6 +5,8 @@
 
 mod asked;
 mod dialect;
+mod dialect_needs;
+mod dialect_requests;
 mod dialect_streams;
 mod envelope;
 mod eventstream;

@@ -1,1 +1,257 @@
 //! What a request needs of a model, and whether a model has it.
+//!
+//! The scan reads the body's top level once; content is walked only where the bytes hold a word that some media part must
+//! hold. What nobody knows of a model is tried.
+//!
+//! ```text
+//! need            a target lacks it when
+//! tools, vision,  its catalogue row lists features, and not this one
+//!   json_schema,
+//!   audio, files
+//! hosted_tools,   it is another provider than the one that the request was written for,
+//!   stored_ids,   and its row does not list the feature
+//!   service_tier
+//! context         the least that the prompt can be is more than its known window
+//! ```
+//!
+//! **Tokens** are guessed as bytes of text / 4, which for English prose and code is right to a third either way, and for other
+//! scripts up to half too low. An image counts as 1,000. For skipping a hop the least counts: bytes / 6, an image as 85.
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::domain::catalogue::{Facts, Feature};
+use crate::domain::dialect::Wire;
+use crate::domain::route::Family;
+
+/// What a request needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    features: Vec<Feature>,
+    /// The likely size of the prompt, in tokens.
+    pub tokens: u64,
+    /// The least that it can be.
+    pub tokens_least: u64,
+}
+
+/// The target in question, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    pub facts: &'a Facts,
+    pub wire: Wire,
+    /// The provider that the request was written for: the first hop's.
+    pub same_provider: bool,
+}
+
+/// The fields that tell of needs, in every family.
+#[derive(Default, Deserialize)]
+struct Top<'a> {
+    #[serde(borrow, default)]
+    messages: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tools: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    functions: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    response_format: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    output_config: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    output_format: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    service_tier: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    previous_response_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    conversation: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    prompt: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    container: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    mcp_servers: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    web_search_options: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    modalities: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    audio: Option<&'a RawValue>,
+}
+
+/// Words without which a body holds no image, sound, file or id of a stored thing.
+const MEDIA: [&[u8]; 5] = [b"image", b"audio", b"file", b"document", b"item_reference"];
+
+/// What a body of a generating route needs. A body that does not parse needs nothing: its own provider will say so.
+pub fn needs(family: Family, body: &[u8]) -> Needs {
+    let Ok(top) = serde_json::from_slice::<Top<'_>>(body) else { return Needs::default() };
+    let mut needs = Needs::default();
+    let mut count = Count { bytes: body.len(), images: 0 };
+    tools(&top, &mut needs);
+    top_level(&top, family, &mut needs);
+    let contents = [top.messages, top.input];
+    for content in contents.into_iter().flatten().filter(|content| holds_media(content)) {
+        if let Ok(value) = serde_json::from_str::<Value>(content.get()) {
+            walk(&value, &mut needs, &mut count);
+        }
+    }
+    (needs.tokens, needs.tokens_least) = count.tokens();
+    needs
+}
+
+/// What a candidate lacks: the first need that it cannot meet, by its name in `incompatible`.
+pub fn lacks(needs: &Needs, family: Family, candidate: Candidate<'_>) -> Option<&'static str> {
+    let lacking = needs.features.iter().find(|feature| !meets(**feature, family, candidate));
+    let too_small = candidate.facts.context_tokens.is_some_and(|window| needs.tokens_least > window);
+    lacking.map(|feature| feature.name()).or(too_small.then_some("context"))
+}
+
+fn meets(feature: Feature, family: Family, candidate: Candidate<'_>) -> bool {
+    let known = candidate.facts.supports(feature);
+    match feature {
+        Feature::HostedTools | Feature::StoredIds | Feature::ServiceTier => {
+            candidate.same_provider || known.unwrap_or(false)
+        }
+        // Between families a tool can stand in for structured output.
+        Feature::JsonSchema if has_stand_in(family, candidate.wire) => {
+            known.unwrap_or(true) || candidate.facts.supports(Feature::Tools).unwrap_or(true)
+        }
+        Feature::Tools
+        | Feature::Vision
+        | Feature::JsonSchema
+        | Feature::Reasoning
+        | Feature::Audio
+        | Feature::Files => known.unwrap_or(true),
+    }
+}
+
+fn has_stand_in(family: Family, wire: Wire) -> bool {
+    family != Family::Messages && matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict | Wire::Converse)
+}
+
+impl Needs {
+    /// Whether a feature is needed.
+    pub fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
+    }
+
+    fn add(&mut self, feature: Feature) {
+        if !self.has(feature) {
+            self.features.push(feature);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Count {
+    /// Bytes of text, frame included.
+    bytes: usize,
+    images: usize,
+}
+
+impl Count {
+    /// Likely and least.
+    fn tokens(self) -> (u64, u64) {
+        let (bytes, images) = (self.bytes as u64, self.images as u64);
+        (bytes / 4 + images.saturating_mul(1_000), bytes / 6 + images.saturating_mul(85))
+    }
+
+    /// Data that is not read as text.
+    fn without(&mut self, data: &str) {
+        self.bytes = self.bytes.saturating_sub(data.len());
+    }
+}
+
+fn tools(top: &Top<'_>, needs: &mut Needs) {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow, default, rename = "type")]
+        kind: Option<&'a RawValue>,
+    }
+    let tools = top.tools.and_then(|tools| serde_json::from_str::<Vec<Kind<'_>>>(tools.get()).ok());
+    for tool in tools.unwrap_or_default() {
+        match tool.kind.map(RawValue::get) {
+            None | Some("\"function\"" | "\"custom\"" | "null") => needs.add(Feature::Tools),
+            Some(_) => needs.add(Feature::HostedTools),
+        }
+    }
+    if top.functions.is_some_and(|functions| functions.get() != "[]") {
+        needs.add(Feature::Tools);
+    }
+    if top.web_search_options.is_some() || top.mcp_servers.is_some_and(|servers| servers.get() != "[]") {
+        needs.add(Feature::HostedTools);
+    }
+}
+
+fn top_level(top: &Top<'_>, family: Family, needs: &mut Needs) {
+    let names = |raw: Option<&RawValue>, word: &str| raw.is_some_and(|raw| raw.get().contains(word));
+    let formats = [top.response_format, top.text, top.output_config, top.output_format];
+    if formats.into_iter().any(|format| names(format, "\"json_schema\"")) {
+        needs.add(Feature::JsonSchema);
+    }
+    if names(top.modalities, "\"audio\"") || top.audio.is_some() {
+        needs.add(Feature::Audio);
+    }
+    let tier = top.service_tier.map_or("\"auto\"", RawValue::get);
+    if !matches!(tier, "\"auto\"" | "\"default\"" | "\"standard_only\"") {
+        needs.add(Feature::ServiceTier);
+    }
+    // The legacy completions have their text in `prompt`; a stored prompt is an object of Responses.
+    let stored_prompt = family == Family::Responses && top.prompt.is_some();
+    if top.previous_response_id.is_some() || top.conversation.is_some() || top.container.is_some() || stored_prompt {
+        needs.add(Feature::StoredIds);
+    }
+}
+
+fn holds_media(content: &RawValue) -> bool {
+    MEDIA.iter().any(|word| memmem::find(content.get().as_bytes(), word).is_some())
+}
+
+// The recursion goes as deep as the JSON parser lets a value be: 128.
+fn walk(value: &Value, needs: &mut Needs, count: &mut Count) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| walk(item, needs, count)),
+        Value::Object(fields) => {
+            if let Some(kind) = fields.get("type").and_then(Value::as_str) {
+                part(kind, value, needs, count);
+            }
+            fields.iter().filter(|(name, _)| name.as_str() != "input").for_each(|(_, inner)| walk(inner, needs, count));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn part(kind: &str, part: &Value, needs: &mut Needs, count: &mut Count) {
+    let text = |path: &str| part.pointer(path).and_then(Value::as_str);
+    match kind {
+        "image_url" | "input_image" | "image" => {
+            needs.add(Feature::Vision);
+            count.images = count.images.saturating_add(1);
+            let data = text("/image_url/url").or(text("/image_url")).or(text("/source/data"));
+            count.without(data.unwrap_or_default());
+        }
+        "input_audio" => {
+            needs.add(Feature::Audio);
+            count.without(text("/input_audio/data").unwrap_or_default());
+        }
+        "file" | "input_file" => {
+            needs.add(Feature::Files);
+            count.without(text("/file/file_data").or(text("/file_data")).unwrap_or_default());
+        }
+        // Plain text in a document is text to any model.
+        "document" if !matches!(text("/source/type"), Some("text" | "content")) => {
+            needs.add(Feature::Files);
+            count.without(text("/source/data").unwrap_or_default());
+        }
+        "item_reference" | "container_upload" => needs.add(Feature::StoredIds),
+        _ => {}
+    }
+    if text("/file/file_id").or(text("/file_id")).or(text("/source/file_id")).is_some() {
+        needs.add(Feature::StoredIds);
+    }
+}

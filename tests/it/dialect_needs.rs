@@ -1,0 +1,125 @@
+//! What requests need, and which targets lack it.
+
+use serde_json::{Value, json};
+use understudy::domain::catalogue::{Facts, Feature};
+use understudy::domain::dialect::Wire;
+use understudy::domain::dialect::capability::{Candidate, lacks, needs};
+use understudy::domain::route::Family;
+
+fn facts(features: &[Feature]) -> Facts {
+    Facts { supports: Some(features.to_vec()), ..Facts::default() }
+}
+
+#[track_caller]
+fn lacking(family: Family, body: &Value, facts: &Facts, same_provider: bool) -> Option<&'static str> {
+    let needs = needs(family, body.to_string().as_bytes());
+    lacks(&needs, family, Candidate { facts, wire: Wire::Chat, same_provider })
+}
+
+fn user(content: Value) -> Value {
+    json!({"model": "m", "messages": [{"role": "user", "content": content}]})
+}
+
+#[test]
+fn needs_are_found_where_they_stand() {
+    let image = json!([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]);
+    let claude_image = json!([{"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}]);
+    let in_result = json!([{"type": "tool_result", "tool_use_id": "t", "content": claude_image}]);
+    let cases = [
+        (Family::Chat, user(image), Feature::Vision),
+        (Family::Messages, user(claude_image.clone()), Feature::Vision),
+        (Family::Messages, user(in_result), Feature::Vision),
+        (
+            Family::Responses,
+            json!({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://e.com/a"}]}]}),
+            Feature::Vision,
+        ),
+        (
+            Family::Chat,
+            json!({"messages": [], "tools": [{"type": "function", "function": {"name": "f"}}]}),
+            Feature::Tools,
+        ),
+        (Family::Messages, json!({"messages": [], "tools": [{"name": "f", "input_schema": {}}]}), Feature::Tools),
+        (Family::Chat, json!({"messages": [], "functions": [{"name": "f"}]}), Feature::Tools),
+        (Family::Chat, json!({"response_format": {"type": "json_schema", "json_schema": {}}}), Feature::JsonSchema),
+        (Family::Responses, json!({"input": "a", "text": {"format": {"type": "json_schema"}}}), Feature::JsonSchema),
+        (Family::Messages, json!({"output_config": {"format": {"type": "json_schema"}}}), Feature::JsonSchema),
+        (Family::Chat, json!({"modalities": ["text", "audio"]}), Feature::Audio),
+        (
+            Family::Chat,
+            user(json!([{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}])),
+            Feature::Audio,
+        ),
+        (
+            Family::Chat,
+            user(json!([{"type": "file", "file": {"file_data": "data:application/pdf;base64,AA"}}])),
+            Feature::Files,
+        ),
+        (Family::Chat, user(json!([{"type": "file", "file": {"file_id": "f1"}}])), Feature::StoredIds),
+        (Family::Responses, json!({"input": "a", "previous_response_id": "r1"}), Feature::StoredIds),
+        (Family::Responses, json!({"input": "a", "prompt": {"id": "p1"}}), Feature::StoredIds),
+        (Family::Responses, json!({"input": [{"type": "item_reference", "id": "i"}]}), Feature::StoredIds),
+        (Family::Responses, json!({"input": "a", "tools": [{"type": "web_search"}]}), Feature::HostedTools),
+        (Family::Messages, json!({"tools": [{"type": "bash_20250124", "name": "bash"}]}), Feature::HostedTools),
+        (Family::Chat, json!({"service_tier": "flex"}), Feature::ServiceTier),
+    ];
+    for (family, body, feature) in cases {
+        assert!(needs(family, body.to_string().as_bytes()).has(feature), "{body} needs {}", feature.name());
+    }
+}
+
+#[test]
+fn words_alone_are_no_needs() {
+    let cases = [
+        user(json!("describe an image, a file and some audio")),
+        json!({"messages": [], "tools": [], "service_tier": "auto", "response_format": {"type": "json_object"}}),
+        json!({"prompt": "once upon a time"}),
+        user(json!([{"type": "document", "source": {"type": "text", "data": "plain"}}])),
+    ];
+    for body in cases {
+        let needs = needs(Family::Chat, body.to_string().as_bytes());
+        assert!(Feature::ALL.iter().all(|feature| !needs.has(*feature)), "{body}: {needs:?}");
+    }
+    assert_eq!(needs(Family::Chat, b"{\"model\""), needs(Family::Chat, b"[]"));
+}
+
+#[test]
+fn a_known_lack_skips_and_the_unknown_is_tried() {
+    let image = user(json!([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]));
+    assert_eq!(lacking(Family::Chat, &image, &facts(&[Feature::Tools]), true), Some("vision"));
+    assert_eq!(lacking(Family::Chat, &image, &facts(&[Feature::Vision]), true), None);
+    assert_eq!(lacking(Family::Chat, &image, &Facts::default(), false), None);
+}
+
+#[test]
+fn what_is_bound_to_a_provider_stays_there() {
+    let stored = json!({"input": "a", "previous_response_id": "r1"});
+    assert_eq!(lacking(Family::Responses, &stored, &Facts::default(), true), None);
+    assert_eq!(lacking(Family::Responses, &stored, &Facts::default(), false), Some("stored_ids"));
+    assert_eq!(lacking(Family::Responses, &stored, &facts(&[Feature::StoredIds]), false), None);
+    let tier = json!({"messages": [], "service_tier": "priority"});
+    assert_eq!(lacking(Family::Chat, &tier, &Facts::default(), false), Some("service_tier"));
+    let hosted = json!({"input": "a", "tools": [{"type": "web_search"}]});
+    assert_eq!(lacking(Family::Responses, &hosted, &facts(&[Feature::Tools]), false), Some("hosted_tools"));
+}
+
+#[test]
+fn a_prompt_that_cannot_fit_skips() {
+    let small = Facts { context_tokens: Some(1_000), ..Facts::default() };
+    assert_eq!(lacking(Family::Chat, &user(json!("word ".repeat(2_000))), &small, true), Some("context"));
+    assert_eq!(lacking(Family::Chat, &user(json!("word ".repeat(500))), &small, true), None);
+    // The bytes of an image are no text.
+    let image =
+        json!([{"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", "A".repeat(100_000))}}]);
+    assert_eq!(lacking(Family::Chat, &user(image), &small, true), None);
+}
+
+#[test]
+fn a_tool_stands_in_for_a_schema_between_families() {
+    let body = json!({"messages": [], "response_format": {"type": "json_schema", "json_schema": {}}}).to_string();
+    let needs = needs(Family::Chat, body.as_bytes());
+    let facts = facts(&[Feature::Tools]);
+    let on = |wire| lacks(&needs, Family::Chat, Candidate { facts: &facts, wire, same_provider: false });
+    assert_eq!(on(Wire::Chat), Some("json_schema"));
+    assert_eq!(on(Wire::Messages), None);
+}

@@ -1,0 +1,662 @@
+//! Requests across families: what a client's body becomes on another wire, what is dropped, what makes the hop unfit.
+
+use serde_json::{Value, json};
+use understudy::domain::catalogue::{Facts, Feature};
+use understudy::domain::dialect::{self, Destination, Encoded, Incompatible, Wire};
+use understudy::domain::policy::Translate;
+use understudy::domain::route::Family;
+
+use crate::recorded;
+
+fn to(wire: Wire, provider: &'static str, model: &'static str) -> Destination<'static> {
+    Destination { wire, provider, model, max_output_tokens: None }
+}
+
+fn sonnet() -> Destination<'static> {
+    to(Wire::Messages, "anthropic", "claude-sonnet-4-5")
+}
+
+fn opus_5() -> Destination<'static> {
+    to(Wire::Messages, "anthropic", "claude-opus-5")
+}
+
+fn gpt() -> Destination<'static> {
+    to(Wire::Chat, "openai", "gpt-4o")
+}
+
+fn encode(family: Family, body: &Value, to: &Destination<'_>, mode: Translate) -> Result<Encoded, Incompatible> {
+    dialect::translate_request(family, body.to_string().as_bytes(), to, &Facts::default(), mode)
+}
+
+/// The body sent and what was dropped.
+#[track_caller]
+fn sent(family: Family, body: &Value, to: &Destination<'_>) -> (Value, Vec<String>) {
+    let encoded = encode(family, body, to, Translate::Lenient).expect("the hop fits");
+    (serde_json::from_slice(&encoded.body).expect("a body is JSON"), encoded.dropped)
+}
+
+#[track_caller]
+fn chat_to_claude(body: Value) -> Value {
+    sent(Family::Chat, &body, &sonnet()).0
+}
+
+#[track_caller]
+fn claude_to_chat(body: Value) -> Value {
+    sent(Family::Messages, &body, &gpt()).0
+}
+
+#[track_caller]
+fn unfit(family: Family, body: Value, to: &Destination<'_>) -> String {
+    encode(family, &body, to, Translate::Lenient).expect_err("the hop does not fit").0
+}
+
+fn hello(more: Value) -> Value {
+    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+fn ask(more: Value) -> Value {
+    let mut body = hello(more);
+    if body.get("max_tokens").is_none() {
+        body["max_tokens"] = json!(100);
+    }
+    body
+}
+
+#[test]
+fn a_plain_question_to_claude() {
+    let body = chat_to_claude(json!({
+        "model": "policy/x", "temperature": 0.5, "max_tokens": 50, "stop": "END", "stream": true, "user": "u1",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "developer", "content": [{"type": "text", "text": "Be kind."}]},
+            {"role": "user", "content": "Hi"},
+        ],
+    }));
+    assert_eq!(
+        body,
+        json!({
+            "model": "claude-sonnet-4-5", "max_tokens": 50, "temperature": 0.5, "stop_sequences": ["END"], "stream": true,
+            "metadata": {"user_id": "u1"},
+            "system": [{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind."}],
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
+        })
+    );
+}
+
+#[test]
+fn a_plain_question_to_gpt() {
+    let body = claude_to_chat(json!({
+        "model": "policy/x", "max_tokens": 50, "temperature": 0.5, "stop_sequences": ["END"], "stream": true,
+        "metadata": {"user_id": "u1"},
+        "system": [{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind."}],
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
+    }));
+    assert_eq!(
+        body,
+        json!({
+            "model": "gpt-4o", "max_completion_tokens": 50, "temperature": 0.5, "stop": ["END"], "stream": true,
+            "stream_options": {"include_usage": true}, "safety_identifier": "u1",
+            "messages": [{"role": "system", "content": "Be brief.\n\nBe kind."}, {"role": "user", "content": "Hi"}],
+        })
+    );
+}
+
+#[test]
+fn max_tokens_is_made_up_or_clamped() {
+    assert_eq!(chat_to_claude(hello(json!({})))["max_tokens"], 21_333);
+    assert_eq!(chat_to_claude(hello(json!({"stream": true})))["max_tokens"], 64_000);
+    assert_eq!(chat_to_claude(hello(json!({"max_tokens": 5, "max_completion_tokens": 7})))["max_tokens"], 7);
+    let (body, dropped) = sent(Family::Chat, &hello(json!({"max_tokens": 100_000})), &sonnet());
+    assert_eq!((body["max_tokens"].as_u64(), dropped), (Some(64_000), vec!["max_completion_tokens".to_owned()]));
+    let capped = Destination { max_output_tokens: Some(16_384), ..gpt() };
+    let (body, dropped) = sent(Family::Messages, &ask(json!({"max_tokens": 32_000})), &capped);
+    assert_eq!((body["max_completion_tokens"].as_u64(), dropped), (Some(16_384), vec!["max_tokens".to_owned()]));
+    let deepseek = to(Wire::Chat, "deepseek", "deepseek-chat");
+    assert_eq!(sent(Family::Messages, &ask(json!({})), &deepseek).0["max_tokens"], 100);
+    assert_eq!(unfit(Family::Messages, ask(json!({"max_tokens": 0})), &gpt()), "max_tokens");
+}
+
+#[test]
+fn sampling_goes_by_the_model() {
+    let both = hello(json!({"temperature": 1.5, "top_p": 0.9}));
+    let (body, dropped) = sent(Family::Chat, &both, &sonnet());
+    assert_eq!((&body["temperature"], body.get("top_p")), (&json!(1.0), None));
+    assert_eq!(dropped, ["temperature", "top_p"]);
+    let (body, dropped) = sent(Family::Chat, &both, &opus_5());
+    assert_eq!((body.get("temperature"), body.get("top_p")), (None, None));
+    assert_eq!(dropped, ["temperature", "top_p"]);
+    let (body, dropped) =
+        sent(Family::Messages, &ask(json!({"temperature": 0.5, "top_k": 3})), &to(Wire::Chat, "openai", "o3"));
+    assert_eq!((body.get("temperature"), body.get("top_k")), (None, None));
+    assert_eq!(dropped, ["temperature", "top_k"]);
+    let nebius = to(Wire::Chat, "nebius", "some/model");
+    assert_eq!(sent(Family::Messages, &ask(json!({"top_k": 3})), &nebius).0["top_k"], 3);
+}
+
+#[test]
+fn reasoning_models_of_openai_are_spoken_to_in_their_way() {
+    let body = ask(json!({"system": "Be brief.", "thinking": {"type": "enabled", "budget_tokens": 4000}}));
+    let (body, _) = sent(Family::Messages, &body, &to(Wire::Chat, "openai", "gpt-5-mini"));
+    assert_eq!((&body["messages"][0]["role"], &body["reasoning_effort"]), (&json!("developer"), &json!("medium")));
+    let off = ask(json!({"thinking": {"type": "disabled"}}));
+    for (model, effort) in [("gpt-5.1", "none"), ("gpt-5", "minimal"), ("o3", "low")] {
+        assert_eq!(
+            sent(Family::Messages, &off, &to(Wire::Chat, "openai", model)).0["reasoning_effort"],
+            effort,
+            "{model}"
+        );
+    }
+    assert_eq!(sent(Family::Messages, &off, &gpt()).0.get("reasoning_effort"), None);
+    let high = ask(json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}));
+    let (body, dropped) = sent(Family::Messages, &high, &gpt());
+    assert_eq!((body.get("reasoning_effort"), dropped), (None, vec!["thinking".to_owned()]));
+    assert_eq!(unfit(Family::Messages, ask(json!({"stop_sequences": ["a"]})), &to(Wire::Chat, "openai", "o3")), "stop");
+}
+
+#[test]
+fn effort_becomes_thinking() {
+    let effort = |effort: &str| hello(json!({"reasoning_effort": effort, "max_tokens": 30_000, "temperature": 0.3}));
+    let (body, dropped) = sent(Family::Chat, &effort("high"), &sonnet());
+    assert_eq!(body["thinking"], json!({"type": "enabled", "budget_tokens": 24_000}));
+    assert_eq!((body.get("temperature"), dropped), (None, vec!["temperature".to_owned()]));
+    assert_eq!(sent(Family::Chat, &effort("low"), &sonnet()).0["thinking"]["budget_tokens"], 1024);
+    assert_eq!(sent(Family::Chat, &effort("none"), &sonnet()).0["thinking"], json!({"type": "disabled"}));
+    let (body, _) = sent(Family::Chat, &effort("xhigh"), &opus_5());
+    assert_eq!(
+        (&body["thinking"], &body["output_config"]),
+        (&json!({"type": "adaptive"}), &json!({"effort": "xhigh"}))
+    );
+    let small = hello(json!({"reasoning_effort": "high", "max_tokens": 1000}));
+    let (body, dropped) = sent(Family::Chat, &small, &sonnet());
+    assert_eq!((body.get("thinking"), dropped), (None, vec!["reasoning_effort".to_owned()]));
+}
+
+/// A budget stands neither a forced tool nor a loop of tools whose thinking is elsewhere.
+#[test]
+fn thinking_gives_way_to_tools() {
+    let tool = json!([{"type": "function", "function": {"name": "f"}}]);
+    let forced = hello(json!({"reasoning_effort": "high", "tools": tool, "tool_choice": "required"}));
+    assert_eq!(sent(Family::Chat, &forced, &sonnet()).1, ["reasoning_effort"]);
+    let in_loop = json!({"model": "m", "reasoning_effort": "high", "tools": tool, "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "r"},
+    ]});
+    assert_eq!(sent(Family::Chat, &in_loop, &sonnet()).1, ["reasoning_effort"]);
+    let (body, dropped) = sent(Family::Chat, &in_loop, &to(Wire::Messages, "anthropic", "claude-opus-4-6"));
+    assert_eq!((&body["thinking"]["type"], dropped), (&json!("adaptive"), vec![]));
+}
+
+fn tool_turns() -> Value {
+    json!([
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": "Looking.", "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "w", "arguments": "{\"city\": \"Paris\"}"}},
+            {"id": "functions.w:1", "type": "function", "function": {"name": "w", "arguments": ""}},
+            {"id": "c3", "type": "function", "function": {"name": "w", "arguments": "not json"}},
+        ]},
+        {"role": "tool", "tool_call_id": "functions.w:1", "content": "rain"},
+        {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "sun"}]},
+        {"role": "tool", "tool_call_id": "c3", "content": ""},
+        {"role": "user", "content": "And?"},
+    ])
+}
+
+#[test]
+fn tool_results_are_one_user_turn_results_first() {
+    let body = chat_to_claude(json!({"model": "m", "messages": tool_turns()}));
+    let messages = body["messages"].as_array().expect("messages");
+    assert_eq!(messages.len(), 3);
+    let call = &messages[1]["content"];
+    assert_eq!(call[0], json!({"type": "text", "text": "Looking."}));
+    assert_eq!(call[1], json!({"type": "tool_use", "id": "c1", "name": "w", "input": {"city": "Paris"}}));
+    assert_eq!((&call[2]["input"], &call[3]["input"]), (&json!({}), &json!({"_raw": "not json"})));
+    let results = messages[2]["content"].as_array().expect("blocks");
+    let ids: Vec<&Value> =
+        results.iter().filter(|block| block["type"] == "tool_result").map(|block| &block["tool_use_id"]).collect();
+    assert_eq!(ids, [&call[1]["id"], &call[2]["id"], &call[3]["id"]]);
+    assert_eq!(results[0]["content"], "sun");
+    assert_eq!(results[3], json!({"type": "text", "text": "And?"}));
+    let odd = call[2]["id"].as_str().expect("an id");
+    assert!(odd.len() <= 64 && odd.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)), "{odd}");
+    // The request brought no tools: the history needs them, and nothing may be called.
+    assert_eq!(body["tools"][0]["name"], "w");
+    assert_eq!(body["tool_choice"], json!({"type": "none"}));
+}
+
+#[test]
+fn missing_results_are_made_up_and_orphans_left_out() {
+    let missing = json!({"model": "m", "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+    ]});
+    for to in [sonnet(), to(Wire::Messages, "anthropic", "claude-opus-5")] {
+        let (body, dropped) = sent(Family::Chat, &missing, &to);
+        assert_eq!(body["messages"][2]["content"][0]["content"], "(no result)");
+        assert_eq!(dropped, ["messages.tool_result"]);
+    }
+    let orphan = json!({"model": "m", "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "tool", "tool_call_id": "c9", "content": "lost"},
+    ]});
+    let (body, dropped) = sent(Family::Chat, &orphan, &sonnet());
+    assert!(!body.to_string().contains("lost"), "{body}");
+    assert_eq!(dropped, ["messages.tool_result"]);
+    assert!(encode(Family::Chat, &orphan, &sonnet(), Translate::Strict).is_err());
+}
+
+#[test]
+fn a_system_message_in_the_middle() {
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "system", "content": "Now in French."},
+        {"role": "user", "content": "b"},
+    ]});
+    let (sent_body, dropped) = sent(Family::Chat, &body, &sonnet());
+    assert_eq!(sent_body["system"], json!([{"type": "text", "text": "Now in French."}]));
+    assert_eq!(sent_body["messages"].as_array().map(Vec::len), Some(1));
+    assert_eq!(dropped, ["messages.role"]);
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": "a"}, {"role": "system", "content": "Now in French."}, {"role": "user", "content": "b"},
+    ]}));
+    let roles: Vec<Value> =
+        claude_to_chat(body)["messages"].as_array().unwrap().iter().map(|m| m["role"].clone()).collect();
+    assert_eq!(roles, ["user", "system", "user"]);
+}
+
+#[test]
+fn a_begun_answer() {
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": "a"}, {"role": "assistant", "content": "It is \n"},
+    ]});
+    let (sent_body, dropped) = sent(Family::Chat, &body, &sonnet());
+    assert_eq!(sent_body["messages"][1]["content"][0]["text"], "It is");
+    assert!(dropped.is_empty());
+    let (sent_body, dropped) = sent(Family::Chat, &body, &opus_5());
+    assert_eq!(sent_body["messages"][2], json!({"role": "user", "content": [{"type": "text", "text": "Continue."}]}));
+    assert_eq!(dropped, ["messages.prefill"]);
+}
+
+#[test]
+fn a_conversation_begins_with_the_user() {
+    let body = json!({"model": "m", "messages": [
+        {"role": "assistant", "content": "Welcome."}, {"role": "user", "content": ""}, {"role": "user", "content": "Hi"},
+    ]});
+    let messages = chat_to_claude(body)["messages"].clone();
+    let roles: Vec<&str> = messages.as_array().unwrap().iter().filter_map(|message| message["role"].as_str()).collect();
+    assert_eq!(roles, ["user", "assistant", "user"]);
+    assert_eq!(messages[2]["content"], json!([{"type": "text", "text": "Hi"}]));
+    assert_eq!(
+        unfit(Family::Chat, json!({"model": "m", "messages": [{"role": "user", "content": ""}]}), &sonnet()),
+        "messages"
+    );
+}
+
+#[test]
+fn tools_both_ways() {
+    let chat = hello(json!({
+        "tools": [{"type": "function", "function": {"name": "f", "description": "d"}},
+                  {"type": "function", "function": {"name": "g", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}}}],
+        "tool_choice": {"type": "function", "function": {"name": "g"}}, "parallel_tool_calls": false,
+    }));
+    let body = chat_to_claude(chat);
+    assert_eq!(
+        body["tools"][0],
+        json!({"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {}}})
+    );
+    assert_eq!(body["tool_choice"], json!({"type": "tool", "name": "g", "disable_parallel_tool_use": true}));
+    let back = ask(json!({"tools": body["tools"], "tool_choice": body["tool_choice"]}));
+    let back = claude_to_chat(back);
+    assert_eq!(back["tools"][1]["function"]["parameters"]["properties"]["a"], json!({"type": "string"}));
+    assert_eq!(back["tool_choice"], json!({"type": "function", "function": {"name": "g"}}));
+    assert_eq!(back["parallel_tool_calls"], false);
+    for (chat, claude) in [("auto", "auto"), ("required", "any"), ("none", "none")] {
+        let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+        let body = chat_to_claude(hello(json!({"tools": tools, "tool_choice": chat})));
+        assert_eq!(body["tool_choice"], json!({"type": claude}));
+        let tools = json!([{"name": "f", "input_schema": {"type": "object"}}]);
+        let body = claude_to_chat(ask(json!({"tools": tools, "tool_choice": {"type": claude}})));
+        assert_eq!(body["tool_choice"], chat);
+    }
+    let only_parallel =
+        hello(json!({"tools": [{"type": "function", "function": {"name": "f"}}], "parallel_tool_calls": false}));
+    assert_eq!(
+        chat_to_claude(only_parallel)["tool_choice"],
+        json!({"type": "auto", "disable_parallel_tool_use": true})
+    );
+    assert_eq!(
+        claude_to_chat(ask(json!({"tool_choice": {"type": "auto", "disable_parallel_tool_use": true}})))
+            .get("parallel_tool_calls"),
+        None
+    );
+}
+
+#[test]
+fn allowed_tools_are_the_only_tools() {
+    let tools =
+        json!([{"type": "function", "function": {"name": "f"}}, {"type": "function", "function": {"name": "g"}}]);
+    let choice = json!({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "g"}}]}});
+    let body = chat_to_claude(hello(json!({"tools": tools, "tool_choice": choice})));
+    assert_eq!(body["tools"].as_array().map(Vec::len), Some(1));
+    assert_eq!((&body["tools"][0]["name"], &body["tool_choice"]["type"]), (&json!("g"), &json!("any")));
+}
+
+#[test]
+fn functions_are_tools() {
+    let body = json!({"model": "m", "functions": [{"name": "f", "parameters": {"type": "object"}}], "function_call": {"name": "f"}, "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "r"},
+    ]});
+    let encoded = encode(Family::Chat, &body, &sonnet(), Translate::Lenient).expect("the hop fits");
+    assert!(encoded.reply.legacy_functions);
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body["messages"][1]["content"][0]["id"], body["messages"][2]["content"][0]["tool_use_id"]);
+    assert_eq!(body["tool_choice"]["name"], "f");
+}
+
+#[test]
+fn images_and_files() {
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "What?"},
+        {"type": "image_url", "image_url": {"url": "data:image/jpg;base64,QUJD", "detail": "auto"}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,QUJD"}},
+    ]}]});
+    let content = chat_to_claude(chat.clone())["messages"][0]["content"].clone();
+    assert_eq!(
+        content[1],
+        json!({"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "QUJD"}})
+    );
+    assert_eq!(content[2], json!({"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}));
+    assert_eq!(content[3]["source"]["media_type"], "application/pdf");
+    assert_eq!(content[3]["title"], "a.pdf");
+    let bedrock = to(Wire::Invoke, "bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    assert_eq!(unfit(Family::Chat, chat, &bedrock), "image_url");
+    let back =
+        claude_to_chat(ask(json!({"messages": [{"role": "user", "content": content}]})))["messages"][0]["content"]
+            .clone();
+    assert_eq!(back[1]["image_url"]["url"], "data:image/jpeg;base64,QUJD");
+    assert_eq!(back[3]["file"], json!({"filename": "a.pdf", "file_data": "data:application/pdf;base64,QUJD"}));
+    let deepseek = to(Wire::Chat, "deepseek", "deepseek-chat");
+    let pdf = ask(json!({"messages": [{"role": "user", "content": [content[3]]}]}));
+    assert_eq!(unfit(Family::Messages, pdf, &deepseek), "files");
+    let bmp = json!([{"type": "image_url", "image_url": {"url": "data:image/bmp;base64,QUJD"}}]);
+    assert_eq!(
+        unfit(Family::Chat, json!({"model": "m", "messages": [{"role": "user", "content": bmp}]}), &sonnet()),
+        "image_type"
+    );
+}
+
+#[test]
+fn an_image_in_a_tool_result_follows_in_a_user_message() {
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"b": 1, "a": 2}},
+                                          {"type": "tool_use", "id": "toolu_2", "name": "f", "input": {}}]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_1", "content": [
+                {"type": "text", "text": "see"},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QUJD"}}]},
+            {"type": "tool_result", "tool_use_id": "toolu_2", "is_error": true, "content": "boom"},
+            {"type": "text", "text": "go on"},
+        ]},
+    ]}));
+    let messages = claude_to_chat(body)["messages"].clone();
+    assert_eq!(messages[1]["tool_calls"][0]["function"]["arguments"], "{\"b\":1,\"a\":2}");
+    assert_eq!(messages[1]["content"], Value::Null);
+    assert_eq!(
+        messages[2],
+        json!({"role": "tool", "tool_call_id": "toolu_1", "content": "see\n[image returned by tool toolu_1, see next message]"})
+    );
+    assert_eq!(messages[3], json!({"role": "tool", "tool_call_id": "toolu_2", "content": "Error: boom"}));
+    assert_eq!(messages[4]["role"], "user");
+    assert_eq!(messages[4]["content"][0]["type"], "image_url");
+    assert_eq!(messages[4]["content"][1], json!({"type": "text", "text": "go on"}));
+}
+
+#[test]
+fn thinking_does_not_cross() {
+    for case in ["anthropic/thinking-2", "anthropic/redacted-thinking-2", "anthropic/thinking-with-tool-2"] {
+        let Some(body) = recorded::json(case, "request.json") else { return };
+        let (body, dropped) = sent(Family::Messages, &body, &gpt());
+        assert!(!body.to_string().contains("signature") && !body.to_string().contains("thinking"), "{case}: {body}");
+        assert!(dropped.contains(&"messages.thinking".to_owned()), "{case}: {dropped:?}");
+    }
+}
+
+#[test]
+fn the_billing_header_of_claude_code_is_stripped() {
+    let body = ask(
+        json!({"system": [{"type": "text", "text": "x-anthropic-billing-header: cch=1"}, {"type": "text", "text": "Be brief."}]}),
+    );
+    assert_eq!(claude_to_chat(body)["messages"][0], json!({"role": "system", "content": "Be brief."}));
+}
+
+#[test]
+fn json_schema_natively_or_by_a_tool() {
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 3}, "d": {"type": "string", "format": "date"}}, "required": ["n"]});
+    let body = hello(
+        json!({"response_format": {"type": "json_schema", "json_schema": {"name": "out", "schema": schema, "strict": true}}}),
+    );
+    let (native, dropped) = sent(Family::Chat, &body, &sonnet());
+    let format = &native["output_config"]["format"];
+    assert_eq!(format["type"], "json_schema");
+    assert_eq!(format["schema"]["additionalProperties"], false);
+    assert_eq!(format["schema"]["properties"]["n"], json!({"type": "integer", "description": "{minimum: 3}"}));
+    assert_eq!(format["schema"]["properties"]["d"]["format"], "date");
+    assert_eq!(dropped, ["response_format"]);
+
+    let old = to(Wire::Messages, "anthropic", "claude-3-haiku-20240307");
+    let encoded = encode(Family::Chat, &body, &old, Translate::Lenient).expect("the hop fits");
+    assert_eq!(encoded.reply.json_tool.as_deref(), Some("json"));
+    let by_tool: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(by_tool["tool_choice"], json!({"type": "tool", "name": "json", "disable_parallel_tool_use": true}));
+    assert_eq!(by_tool["tools"][0]["input_schema"], schema);
+
+    let bedrock = to(Wire::Invoke, "bedrock", "anthropic.claude-opus-4-8");
+    assert!(encode(Family::Chat, &body, &bedrock, Translate::Lenient).expect("the hop fits").reply.json_tool.is_some());
+}
+
+#[test]
+fn json_schema_to_openai_is_strict_only_where_it_can_be() {
+    let format = |schema: Value| ask(json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}));
+    let clean = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false});
+    let body = claude_to_chat(format(clean.clone()));
+    assert_eq!(
+        body["response_format"],
+        json!({"type": "json_schema", "json_schema": {"name": "response", "schema": clean, "strict": true}})
+    );
+    let loose = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    assert_eq!(claude_to_chat(format(loose))["response_format"]["json_schema"]["strict"], false);
+}
+
+#[test]
+fn json_object_becomes_a_wish() {
+    let (body, dropped) = sent(Family::Chat, &hello(json!({"response_format": {"type": "json_object"}})), &sonnet());
+    assert!(body["system"][0]["text"].as_str().is_some_and(|text| text.contains("JSON object")));
+    assert_eq!(dropped, ["response_format"]);
+}
+
+#[test]
+fn what_would_be_missed_makes_the_hop_unfit() {
+    let audio_part =
+        json!([{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}]}]);
+    let file_id = json!([{"role": "user", "content": [{"type": "file", "file": {"file_id": "f1"}}]}]);
+    let cases = [
+        (json!({"n": 2}), "n"),
+        (json!({"logprobs": true}), "logprobs"),
+        (json!({"top_logprobs": 3}), "logprobs"),
+        (json!({"modalities": ["text", "audio"]}), "audio"),
+        (json!({"audio": {"voice": "alloy", "format": "mp3"}}), "audio"),
+        (json!({"messages": audio_part}), "audio"),
+        (json!({"messages": file_id}), "files"),
+        (json!({"web_search_options": {}}), "web_search"),
+        (json!({"moderation": {"model": "omni"}}), "moderation"),
+        (json!({"tools": [{"type": "custom", "custom": {"name": "x"}}]}), "custom_tools"),
+        (
+            json!({"tools": [{"type": "function", "function": {"name": "x", "parameters": {"type": "string"}}}]}),
+            "tools",
+        ),
+        (json!({"messages": 5}), "messages"),
+    ];
+    for (more, feature) in cases {
+        assert_eq!(unfit(Family::Chat, hello(more.clone()), &sonnet()), feature, "{more}");
+    }
+    let cases = [
+        (json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}), "web_search"),
+        (json!({"tools": [{"type": "bash_20250124", "name": "bash"}]}), "bash"),
+        (json!({"container": "c1"}), "container"),
+        (json!({"mcp_servers": [{"url": "https://example.com"}]}), "mcp_servers"),
+        (json!({"inference_geo": "eu"}), "inference_geo"),
+        (json!({"stop_sequences": ["a", "b", "c", "d", "e"]}), "stop"),
+        (
+            json!({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file", "file_id": "f1"}}]}]}),
+            "files",
+        ),
+    ];
+    for (more, feature) in cases {
+        assert_eq!(unfit(Family::Messages, ask(more.clone()), &gpt()), feature, "{more}");
+    }
+}
+
+#[test]
+fn what_says_nothing_is_nobodys_loss() {
+    let quiet = hello(json!({
+        "n": 1, "logprobs": false, "top_logprobs": 0, "presence_penalty": 0, "frequency_penalty": 0.0, "logit_bias": {},
+        "modalities": ["text"], "store": false, "service_tier": "auto", "response_format": {"type": "text"}, "tools": [],
+    }));
+    let encoded = encode(Family::Chat, &quiet, &sonnet(), Translate::Strict).expect("the hop fits");
+    assert!(encoded.dropped.is_empty(), "{:?}", encoded.dropped);
+}
+
+#[test]
+fn what_only_biases_is_dropped_and_listed() {
+    let cases = [
+        (json!({"seed": 7}), "seed"),
+        (json!({"presence_penalty": 0.5}), "presence_penalty"),
+        (json!({"logit_bias": {"5": 1}}), "logit_bias"),
+        (json!({"verbosity": "low"}), "verbosity"),
+        (json!({"store": true}), "store"),
+        (json!({"metadata": {"a": "b"}}), "metadata"),
+        (json!({"prediction": {"type": "content", "content": "x"}}), "prediction"),
+        (json!({"prompt_cache_key": "k"}), "prompt_cache_key"),
+        (json!({"service_tier": "flex"}), "service_tier"),
+        (json!({"something_new": 1}), "something_new"),
+        (json!({"stop": ["x", "\n"]}), "stop"),
+    ];
+    for (more, path) in cases {
+        let (_, dropped) = sent(Family::Chat, &hello(more.clone()), &sonnet());
+        assert_eq!(dropped, [path], "{more}");
+        let refused = encode(Family::Chat, &hello(more.clone()), &sonnet(), Translate::Strict);
+        assert_eq!(refused, Err(Incompatible(path.to_owned())), "{more}");
+    }
+    let cases = [
+        (json!({"top_k": 4}), "top_k"),
+        (json!({"context_management": {"edits": []}}), "context_management"),
+        (json!({"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}), "cache_control"),
+    ];
+    for (more, path) in cases {
+        assert_eq!(sent(Family::Messages, &ask(more.clone()), &gpt()).1, [path], "{more}");
+    }
+}
+
+#[test]
+fn service_tiers_have_other_names() {
+    assert_eq!(chat_to_claude(hello(json!({"service_tier": "default"})))["service_tier"], "standard_only");
+    assert_eq!(claude_to_chat(ask(json!({"service_tier": "standard_only"})))["service_tier"], "default");
+}
+
+#[test]
+fn bedrock_and_vertex_wrap_the_same_body() {
+    let body = hello(json!({"stream": true, "max_tokens": 10}));
+    let (invoke, _) = sent(Family::Chat, &body, &to(Wire::Invoke, "bedrock", "anthropic.claude-sonnet-4-5"));
+    assert_eq!((invoke.get("model"), invoke.get("stream")), (None, None));
+    assert_eq!(invoke["anthropic_version"], "bedrock-2023-05-31");
+    let (vertex, _) = sent(Family::Chat, &body, &to(Wire::RawPredict, "vertex", "claude-sonnet-4-5"));
+    assert_eq!((vertex.get("model"), &vertex["stream"]), (None, &json!(true)));
+    assert_eq!(vertex["anthropic_version"], "vertex-2023-10-16");
+}
+
+#[test]
+fn long_names_of_tools_are_shortened_and_noted() {
+    let long = "mcp__server__".to_owned() + &"x".repeat(70);
+    let body = ask(
+        json!({"tools": [{"name": long, "input_schema": {"type": "object"}}], "tool_choice": {"type": "tool", "name": long}}),
+    );
+    let encoded = encode(Family::Messages, &body, &gpt(), Translate::Lenient).expect("the hop fits");
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let name = sent["tools"][0]["function"]["name"].as_str().unwrap();
+    assert!(name.len() <= 64);
+    assert_eq!(sent["tool_choice"]["function"]["name"], name);
+    assert_eq!(encoded.reply.renamed, [(name.to_owned(), long)]);
+}
+
+#[test]
+fn long_user_ids_are_hashed_for_openai() {
+    let user = "user_".to_owned() + &"x".repeat(100);
+    let body = claude_to_chat(ask(json!({"metadata": {"user_id": user}})));
+    assert_eq!(body["safety_identifier"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn gemini_3_gets_a_signature_for_foreign_calls() {
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "r"}]},
+    ], "tools": [{"name": "f", "input_schema": {"type": "object"}}]}));
+    let (body, _) = sent(Family::Messages, &body, &to(Wire::Chat, "google", "gemini-3-pro"));
+    let signature = &body["messages"][1]["tool_calls"][0]["extra_content"]["google"]["thought_signature"];
+    assert_eq!(signature, "skip_thought_signature_validator");
+}
+
+#[test]
+fn mistral_has_ids_of_nine() {
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_01", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_01", "content": "r"}]},
+    ]}));
+    let (body, _) = sent(Family::Messages, &body, &to(Wire::Chat, "mistral", "mistral-large"));
+    let id = body["messages"][1]["tool_calls"][0]["id"].as_str().unwrap();
+    assert!(id.len() == 9 && id.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");
+    assert_eq!(body["messages"][2]["tool_call_id"], id);
+}
+
+#[test]
+fn cache_breakpoints_cross_to_claude() {
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]},
+    ]});
+    assert_eq!(chat_to_claude(body)["messages"][0]["content"][0]["cache_control"], json!({"type": "ephemeral"}));
+}
+
+/// Every recorded request of a family goes to the other one, or says what it lacks.
+#[test]
+fn recorded_requests_cross() {
+    for (case, bytes) in recorded::files("request.json") {
+        let families = [("openai/", Family::Chat, sonnet()), ("anthropic/", Family::Messages, gpt())];
+        let Some((_, family, to)) = families.into_iter().find(|(prefix, ..)| case.starts_with(prefix)) else {
+            continue;
+        };
+        let encoded = dialect::translate_request(family, &bytes, &to, &Facts::default(), Translate::Lenient);
+        let hosted = ["code-execution", "web-search", "moderation"].iter().any(|word| case.contains(word));
+        assert_eq!(encoded.is_err(), hosted, "{case}: {:?}", encoded.err());
+    }
+}
+
+#[test]
+fn a_known_lack_of_schemas_takes_the_tool() {
+    let body = hello(
+        json!({"response_format": {"type": "json_schema", "json_schema": {"name": "o", "schema": {"type": "object"}}}}),
+    );
+    let facts = Facts { supports: Some(vec![Feature::Tools]), ..Facts::default() };
+    let encoded =
+        dialect::translate_request(Family::Chat, body.to_string().as_bytes(), &sonnet(), &facts, Translate::Lenient);
+    assert!(encoded.expect("the hop fits").reply.json_tool.is_some());
+}
