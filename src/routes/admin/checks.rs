@@ -54,7 +54,7 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
 async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
     let file = file::parse(name, bytes).map_err(|bad| Failure::findings(&bad))?;
     let mut library = library(asked);
-    library.gather(asked.env, &[], &file.chain).await.map_err(|down| store_down(&down.0))?;
+    library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
     library.world(|world| resolve::resolve(name, &file, world)).map_err(|bad| Failure::findings(&bad))?;
     Ok(Vec::new())
 }

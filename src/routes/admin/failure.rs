@@ -2,7 +2,8 @@
 
 use crate::domain::document::{BadDocument, Finding};
 use crate::domain::ledger::query::BadQuery;
-use crate::domain::refusal::{Refusal, openai_type};
+use crate::domain::error::openai_type;
+use crate::domain::refusal::Refusal;
 use crate::routes::reply::Reply;
 use serde_json::json;
 

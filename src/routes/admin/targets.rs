@@ -54,7 +54,7 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     }
     let providers: Vec<String> = uses.keys().map(|target| format!("{}/x", target.provider)).collect();
     let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
-    library.gather(asked.env, &providers, &[]).await.map_err(|down| store_down(&down.0))?;
+    library.gather_providers(asked.env, &providers).await.map_err(|down| store_down(&down.0))?;
     let lines: Vec<Value> = uses
         .iter()
         .map(|(target, used)| line(asked, &library, target, used, outcomes.get(&target.to_string())))
@@ -66,7 +66,7 @@ async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<BTreeMa
     let mut uses: BTreeMap<Target, Use> = BTreeMap::new();
     for (name, standing) in store::list(asked.env, "policy:").await? {
         let Ok(file) = file::parse(&name, standing.value.as_bytes()) else { continue };
-        library.gather(asked.env, &[], &file.chain).await.map_err(|down| store_down(&down.0))?;
+        library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
         let Ok(tree) = library.world(|world| resolve::resolve(&name, &file, world)) else { continue };
         for hop in tree.hops() {
             let used = uses.entry(hop.target.clone()).or_default();
