@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod asked;
+mod chain;
 mod dialect;
 mod dialect_needs;
 mod dialect_requests;

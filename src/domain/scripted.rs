@@ -1,0 +1,168 @@
+//! Outcomes written down: what simulations, drills and provider `sim` are told to meet.
+//!
+//! ```text
+//! ok                       an answer
+//! <status>[;retry-after=s] an error answer, classified as a real one
+//! <class>                  a failure of that class
+//! stall@n                  n pieces of content, then silence
+//! cut@n                    n pieces of content, then the end of the stream
+//! ```
+
+use std::fmt;
+
+use wildmatch::WildMatch;
+
+use crate::domain::classify::{Facts, classify};
+use crate::domain::outcome::{Class, Failure, Phase};
+use crate::domain::refusal::Refusal;
+use crate::domain::target::Target;
+use crate::domain::time::Instant;
+
+/// Pieces of content that a scripted stream may be asked for.
+pub const PIECES_MAX: u32 = 100_000;
+/// Pairs in one drill.
+const DRILL_MAX: usize = 32;
+/// The header that starts a drill.
+pub const DRILL_HEADER: &str = "x-understudy-drill";
+
+/// One outcome, written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scripted {
+    Ok,
+    Status {
+        status: u16,
+        retry_after: Option<String>,
+    },
+    Class(Class),
+    /// Silence after so many pieces of content.
+    Stall(u32),
+    /// The stream ends after so many pieces of content, without its terminal event.
+    Cut(u32),
+}
+
+/// A text that is no outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadOutcome(String);
+
+impl fmt::Display for BadOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} is no outcome: expected ok, a status from 200 to 599 (with ;retry-after=seconds), a class such as overloaded, stall@n or cut@n",
+            self.0
+        )
+    }
+}
+
+impl Scripted {
+    /// Reads one outcome.
+    ///
+    /// # Errors
+    /// [`BadOutcome`], which says what is expected.
+    pub fn parse(text: &str) -> Result<Scripted, BadOutcome> {
+        let bad = || BadOutcome(text.chars().take(64).collect());
+        let text = text.trim();
+        if text == "ok" {
+            return Ok(Scripted::Ok);
+        }
+        if let Some(class) = Class::parse(text) {
+            return Ok(Scripted::Class(class));
+        }
+        if let Some((kind, pieces)) = text.split_once('@') {
+            let pieces = pieces.parse().ok().filter(|pieces| *pieces <= PIECES_MAX).ok_or_else(bad)?;
+            return match kind {
+                "stall" => Ok(Scripted::Stall(pieces)),
+                "cut" => Ok(Scripted::Cut(pieces)),
+                _ => Err(bad()),
+            };
+        }
+        let (status, option) = text.split_once(';').map_or((text, None), |(status, option)| (status, Some(option)));
+        let status = status.trim().parse().ok().filter(|status| (200..=599).contains(status)).ok_or_else(bad)?;
+        let retry_after = match option.map(|option| option.trim().split_once('=')) {
+            None => None,
+            Some(Some(("retry-after", seconds))) if seconds.trim().parse::<f64>().is_ok_and(|s| s >= 0.0) => {
+                Some(seconds.trim().to_owned())
+            }
+            Some(_) => return Err(bad()),
+        };
+        Ok(Scripted::Status { status, retry_after })
+    }
+
+    /// The failure that a call of this target meets at once; `None` where an answer begins.
+    pub fn failure(&self, target: &Target, now: Instant) -> Option<Failure> {
+        match self {
+            Scripted::Ok | Scripted::Stall(_) | Scripted::Cut(_) | Scripted::Status { status: 200..=299, .. } => None,
+            Scripted::Status { status, retry_after } => {
+                let header = |name: &str| retry_after.clone().filter(|_| name == "retry-after");
+                let provider = target.provider.as_str();
+                Some(classify(&Facts { status: *status, header: &header, body: b"", provider, rules: &[], now }))
+            }
+            Scripted::Class(Class::Timeout) => {
+                Some(Failure { phase: Some(Phase::FirstToken), ..Failure::new(Class::Timeout, "scripted: timeout") })
+            }
+            Scripted::Class(class) => Some(Failure {
+                status: typical_status(*class),
+                ..Failure::new(*class, format!("scripted: {}", class.name()))
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Scripted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scripted::Ok => f.write_str("ok"),
+            Scripted::Status { status, retry_after: None } => write!(f, "{status}"),
+            Scripted::Status { status, retry_after: Some(seconds) } => write!(f, "{status};retry-after={seconds}"),
+            Scripted::Class(class) => f.write_str(class.name()),
+            Scripted::Stall(pieces) => write!(f, "stall@{pieces}"),
+            Scripted::Cut(pieces) => write!(f, "cut@{pieces}"),
+        }
+    }
+}
+
+/// The status with which a failure of that class usually comes.
+pub const fn typical_status(class: Class) -> Option<u16> {
+    match class {
+        Class::RateLimited | Class::QuotaExhausted => Some(429),
+        Class::Overloaded => Some(529),
+        Class::ServerError => Some(500),
+        Class::Malformed | Class::Interrupted => Some(200),
+        Class::Auth => Some(401),
+        Class::Forbidden => Some(403),
+        Class::NotFound => Some(404),
+        Class::ContextLength | Class::ContentPolicy | Class::Unsupported | Class::InvalidRequest => Some(400),
+        Class::Timeout | Class::Unreachable | Class::Cancelled => None,
+    }
+}
+
+/// A drill: which targets meet which outcome in place of their real call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drill(Vec<(WildMatch, Scripted)>);
+
+impl Drill {
+    /// Reads `anthropic/*=overloaded`, or several such pairs with commas between.
+    ///
+    /// # Errors
+    /// A 400 that names the header and the pair.
+    pub fn parse(text: &str) -> Result<Drill, Refusal> {
+        let pairs = text.split(',').map(|pair| {
+            let (glob, outcome) = pair.trim().split_once('=').ok_or_else(|| {
+                Refusal::value(DRILL_HEADER, format!("{:?} is not of the form target=outcome", pair.trim()))
+            })?;
+            let outcome = Scripted::parse(outcome).map_err(|bad| Refusal::value(DRILL_HEADER, bad))?;
+            Ok((WildMatch::new(glob.trim()), outcome))
+        });
+        let pairs = pairs.collect::<Result<Vec<_>, Refusal>>()?;
+        match pairs.len() <= DRILL_MAX {
+            true => Ok(Drill(pairs)),
+            false => Err(Refusal::value(DRILL_HEADER, format!("more than {DRILL_MAX} pairs"))),
+        }
+    }
+
+    /// What a target meets: the first pair that names it.
+    pub fn outcome_for(&self, target: &Target) -> Option<&Scripted> {
+        let name = target.to_string();
+        self.0.iter().find(|(glob, _)| glob.matches(&name)).map(|(_, outcome)| outcome)
+    }
+}
