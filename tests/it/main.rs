@@ -3,6 +3,7 @@
 // Helpers outside `#[test]` functions fail a test by panicking, as the functions themselves do.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod admin;
 mod asked;
 mod chain;
 mod dialect;
@@ -13,6 +14,7 @@ mod envelope;
 mod eventstream;
 mod google;
 mod keys;
+mod ledger;
 mod plan;
 mod policy;
 mod recorded;
@@ -21,3 +23,4 @@ mod responses;
 mod rules;
 mod sigv4;
 mod sse;
+mod stored;

@@ -9,7 +9,7 @@
 //!  "in": 900, "out": 310, "cached": 0,             tokens charged
 //!  "ms": [[31, 12]], "ttft": [[28, 4]],            of the requests
 //!  "ends": {"ok": 11, "timeout": 1},               final outcomes
-//!  "targets": {"openai/gpt-4o": {"n": 9, "ok": 8, "fb": 0, "ms": [[30, 8]],
+//!  "targets": {"openai/gpt-4o": {"n": 9, "ok": 8,
 //!     "skips": {"breaker_open": 2},
 //!     "classes": {"ok": {"n": 8, "cost": 700, "in": 800, "out": 300, "ms": [[30, 8]], "ttft": [[28, 3]]},
 //!                 "overloaded": {"n": 1, "ms": [[12, 1]]}}}}}

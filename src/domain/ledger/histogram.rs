@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// By how many percent a bucket's bound exceeds the one before it.
 pub const GROWTH_PERCENT: u64 = 8;
 
-const BUCKETS: usize = 180;
+const BUCKETS: usize = 190;
 
 const LOWER: [u64; BUCKETS] = bounds();
 

@@ -1,0 +1,71 @@
+//! The admin API's table of routes, and the document made of it.
+
+use std::collections::BTreeSet;
+use understudy::domain::admin::openapi::document;
+use understudy::domain::admin::query::{param, params, segment};
+use understudy::domain::admin::table::{Endpoint, Found, Kind, TABLE, find};
+
+#[track_caller]
+fn leads(method: &str, path: &str, endpoint: Endpoint, segments: &[&str]) {
+    let segments = segments.iter().map(|segment| str::to_owned(segment)).collect();
+    assert_eq!(find(method, path), Found::Endpoint(endpoint, segments), "{method} {path}");
+}
+
+#[test]
+fn routes_are_found() {
+    leads("GET", "/admin/policies", Endpoint::List(Kind::Policy), &[]);
+    leads("HEAD", "/admin/policies/", Endpoint::List(Kind::Policy), &[]);
+    leads("PUT", "/admin/policies/a%2eb", Endpoint::Put(Kind::Policy), &["a.b"]);
+    leads("POST", "/admin/policies/p/rollback", Endpoint::Rollback(Kind::Policy), &["p"]);
+    leads("GET", "/admin/rules/versions", Endpoint::Versions(Kind::Rules), &[]);
+    leads("GET", "/admin/requests/a%20b", Endpoint::Request, &["a b"]);
+    leads("PUT", "/admin/keys/00/own/openai", Endpoint::PutOwn, &["00", "openai"]);
+    assert_eq!(find("GET", "/admin"), Found::Nothing);
+    assert_eq!(find("GET", "/admin/policies/a/b/c"), Found::Nothing);
+    assert_eq!(find("GET", "/admin/policies/%ff"), Found::Nothing);
+    assert_eq!(find("POST", "/admin/policies"), Found::WrongMethod("GET".into()));
+    assert_eq!(find("POST", "/admin/policies/p"), Found::WrongMethod("GET, PUT, DELETE".into()));
+}
+
+#[test]
+fn every_row_leads_to_its_own_endpoint() {
+    for row in TABLE {
+        let path =
+            row.path.replace("{name}", "n").replace("{id}", "i").replace("{provider}", "p").replace("{version}", "v");
+        assert!(
+            matches!(find(row.method, &path), Found::Endpoint(found, _) if found == row.endpoint),
+            "{} {path}",
+            row.method
+        );
+    }
+}
+
+#[test]
+fn the_document_lists_exactly_the_routes() {
+    let document = document();
+    let paths = document["paths"].as_object().expect("an object");
+    let listed: BTreeSet<(String, String)> = paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            methods.as_object().expect("an object").keys().map(|method| (path.clone(), method.to_uppercase()))
+        })
+        .collect();
+    let table: BTreeSet<(String, String)> =
+        TABLE.iter().map(|row| (row.path.to_owned(), row.method.to_owned())).collect();
+    assert_eq!(listed, table);
+    let ids: BTreeSet<&str> = paths
+        .values()
+        .flat_map(|methods| methods.as_object().expect("an object").values())
+        .filter_map(|o| o["operationId"].as_str())
+        .collect();
+    assert_eq!(ids.len(), TABLE.len(), "operation ids differ");
+    assert_eq!(document["openapi"], "3.1.0");
+}
+
+#[test]
+fn queries_and_segments_are_decoded() {
+    let all = params("a=1&a=2&b=x%20y+z&c=");
+    assert_eq!((param(&all, "a"), param(&all, "b"), param(&all, "c")), (Some("2"), Some("x y z"), None));
+    assert_eq!(segment("a%2Fb").as_deref(), Some("a/b"));
+    assert_eq!((segment("%"), segment("%z1"), segment("%ff")), (None, None, None));
+}

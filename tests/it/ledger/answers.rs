@@ -1,0 +1,255 @@
+//! Queries, pages and analytics.
+
+use super::{EPOCH, any_requests, attempt, request};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use understudy::domain::ledger::analytics::Part;
+use understudy::domain::ledger::batch::shard_of;
+use understudy::domain::ledger::exposition::{Local, render};
+use understudy::domain::ledger::listing::{Page, detail_answer, list_answer};
+use understudy::domain::ledger::protocol::Status;
+use understudy::domain::ledger::query::{AnalyticsQuery, ListQuery, Retention, Source};
+use understudy::domain::ledger::rollup::{Dimension, Period, Rollup};
+use understudy::domain::ledger::row::{RequestRow, ledger_id_floor};
+use understudy::domain::ledger::stored::{trail, trail_needle};
+use understudy::domain::time::Instant;
+
+fn params(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| (str::to_owned(name), str::to_owned(value))).collect()
+}
+
+#[track_caller]
+fn listed(pairs: &[(&str, &str)]) -> ListQuery {
+    ListQuery::parse(&params(pairs)).expect("a good query")
+}
+
+#[track_caller]
+fn refused(pairs: &[(&str, &str)], param: &str) {
+    let bad = ListQuery::parse(&params(pairs)).expect_err("a bad query");
+    assert_eq!(bad.param, param, "{}", bad.message);
+}
+
+#[test]
+fn list_queries_are_read() {
+    assert_eq!(listed(&[]).limit, 50);
+    assert_eq!(listed(&[("policy", "policy/sonnet")]).policy.as_deref(), Some("sonnet"));
+    assert_eq!(listed(&[("policy", "rule/a/b")]).policy.as_deref(), Some("rule/a/b"));
+    assert_eq!(listed(&[("fallback", "true")]).fallback, Some(true));
+    assert_eq!(listed(&[("fallback", "0")]).fallback, Some(false));
+    assert_eq!(listed(&[("policy", ""), ("unknown", "x")]), listed(&[]));
+    let cursor = "0123456789abcdef0123456789abcdef";
+    assert_eq!(listed(&[("before", cursor)]).before.as_deref(), Some(cursor));
+    assert_eq!(listed(&[("before", "2026-11-21T08:00:00Z")]).before, Some(ledger_id_floor(Instant(EPOCH))));
+    refused(&[("limit", "0")], "limit");
+    refused(&[("limit", "501")], "limit");
+    refused(&[("fallback", "maybe")], "fallback");
+    refused(&[("before", "yesterday")], "before");
+    refused(&[("from", "yesterday")], "from");
+}
+
+#[test]
+fn target_and_class_look_at_one_attempt() {
+    let row = request(1, 0, vec![attempt("openai/a", "timeout", 5), attempt("anthropic/b", "ok", 9)]);
+    let admits = |pairs: &[(&str, &str)]| {
+        let query = listed(pairs);
+        let found = trail_needle(&query).is_none_or(|needle| trail(&row).contains(&needle));
+        assert_eq!(query.admits(&row), found, "{pairs:?}: the table finds what the filter admits");
+        found
+    };
+    assert!(admits(&[("target", "openai/a")]));
+    assert!(admits(&[("class", "timeout")]));
+    assert!(admits(&[("class", "ok")]));
+    assert!(admits(&[("target", "openai/a"), ("class", "timeout")]));
+    assert!(!admits(&[("target", "openai/a"), ("class", "ok")]));
+    assert!(!admits(&[("target", "openai/")]));
+    assert!(!admits(&[("target", "a")]));
+    assert!(!admits(&[("class", "time")]));
+}
+
+/// A shard's table: its rows newest first, of which it looks at `scan` for one page.
+fn page(rows: &[&RequestRow], query: &ListQuery, scan: usize) -> Page {
+    let mut older: Vec<&&RequestRow> = rows
+        .iter()
+        .filter(|row| query.before.as_deref().is_none_or(|before| row.ledger_id.as_str() < before))
+        .collect();
+    older.sort_by(|a, b| b.ledger_id.cmp(&a.ledger_id));
+    let horizon = older.get(scan - 1).map(|row| row.ledger_id.clone());
+    let found = older.into_iter().take(scan).filter(|row| query.admits(row));
+    let found = found.take(query.limit as usize + 1).map(|row| (*row).clone()).collect();
+    Page::of(found, query.limit as usize, horizon)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn pages_give_every_row_once_newest_first(rows in any_requests(60), shards in 1_u32..5, limit in 1_u32..9, scan in 1_usize..30, policy in prop::option::of(Just("sonnet".to_owned()))) {
+        let mut query = ListQuery { policy, limit, ..ListQuery::default() };
+        let (mut seen, mut turns) = (Vec::new(), 0);
+        loop {
+            let pages = (0..shards).map(|shard| {
+                let own: Vec<&RequestRow> = rows.iter().filter(|row| shard_of(&row.ledger_id, shards) == shard).collect();
+                page(&own, &query, scan)
+            });
+            let (page, next) = Page::merge(pages, limit as usize);
+            prop_assert!(page.len() <= limit as usize);
+            seen.extend(page);
+            turns += 1;
+            prop_assert!(turns < 200, "the cursor moves on");
+            match next {
+                None => break,
+                next => query.before = next,
+            }
+        }
+        let mut expected: Vec<RequestRow> = rows.iter().filter(|row| query.admits(row)).cloned().collect();
+        expected.sort_by(|a, b| b.ledger_id.cmp(&a.ledger_id));
+        prop_assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn parts_of_shards_merge_to_the_whole(rows in any_requests(60), shards in 1_u32..5) {
+        let query = analytics(&[]);
+        let whole = part(&query, rows.iter());
+        let mut merged = Part::default();
+        for shard in 0..shards {
+            merged.merge(&part(&query, rows.iter().filter(|row| shard_of(&row.ledger_id, shards) == shard)));
+        }
+        prop_assert_eq!(merged.answer(&query), whole.answer(&query));
+        let answer = whole.answer(&query);
+        let sum = |lines: &Value| lines.as_array().map_or(0, |lines| lines.iter().filter_map(|line| line["requests"].as_u64()).sum());
+        let counted = rows.iter().filter(|row| row.mark.is_empty()).count() as u64;
+        prop_assert_eq!(answer["totals"]["requests"].as_u64(), Some(counted));
+        prop_assert_eq!(sum(&answer["series"]), counted);
+        prop_assert_eq!(sum(&answer["policies"]), counted);
+    }
+
+    #[test]
+    fn rows_and_counters_say_the_same(rows in any_requests(40)) {
+        let query = analytics(&[]);
+        let mut from_rows = Part::default();
+        from_rows.add_rows(&query, &rows);
+        let mut from_cells = part(&query, rows.iter());
+        for (key, cell) in &Rollup::of(&rows).days {
+            from_cells.add_day(key.dimension, &key.value, cell);
+        }
+        prop_assert_eq!(from_rows.answer(&query), from_cells.answer(&query));
+    }
+}
+
+/// The whole range of [`any_requests`], by the hour.
+fn analytics(pairs: &[(&str, &str)]) -> AnalyticsQuery {
+    let now = Instant(EPOCH + 3 * 86_400_000);
+    let range = [("from", "2026-11-21T08:00:00Z"), ("bucket", "hour")];
+    AnalyticsQuery::parse(&params(&[&range, pairs].concat()), now, &Retention::default()).expect("a good query")
+}
+
+fn part<'a>(query: &AnalyticsQuery, rows: impl Iterator<Item = &'a RequestRow>) -> Part {
+    let mut part = Part::default();
+    let rollup = Rollup::of(rows);
+    for (key, cell) in rollup.cells.iter().filter(|(key, _)| key.period == Period::Hour) {
+        part.add_cell(query, key.at, &key.policy, cell);
+    }
+    part
+}
+
+#[test]
+fn analytics_answer_as_the_contract_says() {
+    let rows = [
+        request(1, 0, vec![attempt("openai/a", "timeout", 100), attempt("anthropic/b", "ok", 200)]),
+        request(2, 60_000, vec![attempt("openai/a", "ok", 50)]),
+        request(3, 3_600_000, vec![attempt("openai/a", "overloaded", 10)]),
+    ];
+    let query = analytics(&[]);
+    let answer = part(&query, rows.iter()).answer(&query);
+    let totals = &answer["totals"];
+    let said = |name: &str| totals[name].clone();
+    assert_eq!(
+        (said("requests"), said("succeeded"), said("fallbacks"), said("attempts")),
+        (json!(3), json!(2), json!(1), json!(4))
+    );
+    assert_eq!((said("cost_usd"), said("wasted_usd")), (json!(14e-6), json!(14e-6)));
+    assert_eq!(said("tokens"), json!({"input": 20, "output": 10, "cached": 0}));
+    assert_eq!(said("outcomes"), json!({"ok": 2, "overloaded": 1}));
+    let p50 = said("p50_ms").as_f64().expect("a number");
+    assert!((p50 - 50.0).abs() <= 2.5, "{p50}");
+    let first = &answer["targets"][0];
+    assert_eq!((&first["model"], &first["attempts"]), (&json!("openai/a"), &json!(3)));
+    assert_eq!(first["outcomes"], json!({"ok": 1, "overloaded": 1, "timeout": 1}));
+    let series = answer["series"].as_array().expect("a list");
+    assert_eq!(series.len(), 73, "every hour has its point");
+    assert_eq!((&series[0]["at"], &series[0]["requests"]), (&json!("2026-11-21T08:00:00.000Z"), &json!(2)));
+    assert_eq!(
+        (&series[1]["requests"], &series[2]["requests"], &series[2]["p50_ms"]),
+        (&json!(1), &json!(0), &Value::Null)
+    );
+    let target = analytics(&[("target", "anthropic/b")]);
+    let answer = part(&target, rows.iter()).answer(&target);
+    assert_eq!((&answer["totals"]["requests"], &answer["totals"]["attempts"]), (&json!(1), &json!(1)));
+    let policy = analytics(&[("policy", "other")]);
+    assert_eq!(part(&policy, rows.iter()).answer(&policy)["totals"]["requests"], json!(0));
+}
+
+#[test]
+fn analytics_queries_choose_the_cheapest_source() {
+    let now = Instant(EPOCH);
+    let parse = |pairs: &[(&str, &str)]| AnalyticsQuery::parse(&params(pairs), now, &Retention::default());
+    let source = |pairs: &[(&str, &str)]| parse(pairs).map(|query| (query.bucket, query.source)).expect("a good query");
+    let default = parse(&[]).expect("a good query");
+    assert_eq!((default.to, default.to.since(default.from).0), (now, 86_400_000));
+    assert_eq!(source(&[]), (Period::Hour, Source::Cells(Period::Hour)));
+    assert_eq!(source(&[("from", "1795244400000")]), (Period::Minute, Source::Cells(Period::Minute)));
+    assert_eq!(source(&[("from", "1795244400000"), ("bucket", "day")]), (Period::Day, Source::Cells(Period::Minute)));
+    assert_eq!(source(&[("from", "1792656000000")]), (Period::Day, Source::Cells(Period::Day)));
+    assert_eq!(source(&[("group", "g")]), (Period::Day, Source::Day(Dimension::Group, "g".into())));
+    assert_eq!(source(&[("group", "g"), ("bucket", "hour")]), (Period::Hour, Source::Rows));
+    assert_eq!(source(&[("group", "g"), ("policy", "p")]), (Period::Hour, Source::Rows));
+    let refused = |pairs: &[(&str, &str)]| parse(pairs).expect_err("a bad query").param;
+    assert_eq!(refused(&[("from", "never")]), "from");
+    assert_eq!(refused(&[("to", "never")]), "to");
+    assert_eq!(refused(&[("bucket", "week")]), "bucket");
+    assert_eq!(refused(&[("from", "1795248000001")]), "from");
+    assert_eq!(refused(&[("from", "0"), ("bucket", "minute")]), "bucket");
+}
+
+#[test]
+fn a_request_is_shown_with_its_attempts_and_skips() {
+    let older = request(1, 0, vec![attempt("openai/a", "ok", 5)]);
+    let mut newer = request(2, 9, vec![attempt("openai/a", "boundary", 0), attempt("anthropic/b", "ok", 200)]);
+    newer.id.clone_from(&older.id);
+    let answer = detail_answer(vec![older.clone(), newer.clone()]).expect("there are two");
+    assert_eq!((&answer["ledger_id"], &answer["at"]), (&json!(newer.ledger_id), &json!("2026-11-21T08:00:00.009Z")));
+    assert_eq!(answer["attempts"][0]["call"], json!(false));
+    assert_eq!(answer["attempts"][1]["tokens"]["input"], json!(10));
+    assert_eq!(answer["attempts"][1]["cost_usd"], json!(7e-6));
+    assert_eq!(answer["others"][0]["ledger_id"], json!(older.ledger_id));
+    assert_eq!(detail_answer(Vec::new()), None);
+    let list = list_answer(&[newer], Some("x".into()));
+    assert_eq!((&list["data"][0]["model"], &list["next"]), (&json!("anthropic/b"), &json!("x")));
+}
+
+#[test]
+fn metrics_are_prometheus_text() {
+    let rows = [request(1, 0, vec![attempt("openai/a\"", "timeout", 100), attempt("anthropic/b", "ok", 200)])];
+    let rollup = Rollup::of(&rows);
+    let policies =
+        rollup.cells.into_iter().filter(|(key, _)| key.period == Period::Ever).map(|(key, cell)| (key.policy, cell));
+    let shard = Status { counts: [("lost".to_owned(), 2)].into(), policies: policies.collect(), database_bytes: 4096 };
+    let control = Status { counts: [("refused:policy_not_found".to_owned(), 3)].into(), ..Status::default() };
+    let text = render(&[shard.clone(), shard], &control, Local::default());
+    for line in [
+        "understudy_requests_total{policy=\"sonnet\",outcome=\"ok\"} 2",
+        "understudy_attempts_total{policy=\"sonnet\",target=\"openai/a\\\"\",class=\"timeout\"} 2",
+        "understudy_fallbacks_total{policy=\"sonnet\"} 2",
+        "understudy_ledger_lost_total 4",
+        "understudy_refused_total{code=\"policy_not_found\"} 3",
+        "understudy_request_duration_seconds_bucket{policy=\"sonnet\",le=\"+Inf\"} 2",
+        "understudy_request_duration_seconds_bucket{policy=\"sonnet\",le=\"0.25\"} 0",
+        "understudy_request_duration_seconds_count{policy=\"sonnet\"} 2",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+    }
+    assert!(
+        text.lines()
+            .all(|line| line.starts_with('#') || line.rsplit_once(' ').is_some_and(|(_, n)| n.parse::<f64>().is_ok()))
+    );
+}

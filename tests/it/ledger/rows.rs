@@ -1,0 +1,85 @@
+//! Rows, their ids, and times.
+
+use super::{EPOCH, attempt, request};
+use understudy::domain::ledger::row::{Move, RequestRow, ledger_id, ledger_id_floor};
+use understudy::domain::ledger::when::{format_time, parse_time};
+use understudy::domain::time::Instant;
+
+#[test]
+fn ledger_ids_sort_by_arrival() {
+    let early = ledger_id(Instant(EPOCH), [0xff; 10]);
+    let late = ledger_id(Instant(EPOCH + 1), [0; 10]);
+    assert_eq!(early.len(), 32);
+    assert!(early < late);
+    assert!(ledger_id_floor(Instant(EPOCH)) <= early && early < ledger_id_floor(Instant(EPOCH + 1)));
+    assert_eq!(ledger_id(Instant(u64::MAX), [0; 10]).len(), 32);
+}
+
+#[track_caller]
+fn ordered(given: &str) {
+    let row = RequestRow { ledger_id: given.to_owned(), at: EPOCH, ..RequestRow::default() }.with_ordered_id();
+    assert_eq!(row.ledger_id.len(), 32, "{given}");
+    assert!(row.ledger_id.bytes().all(|b| b.is_ascii_hexdigit()), "{given}");
+    assert!(row.ledger_id >= ledger_id_floor(Instant(EPOCH)) && row.ledger_id < ledger_id_floor(Instant(EPOCH + 1)));
+    assert_eq!(row.clone().with_ordered_id(), row, "{given}: a second time changes nothing");
+}
+
+#[test]
+fn any_ledger_id_is_made_to_sort() {
+    ordered("");
+    ordered("0123456789abcdef0123456789abcdef");
+    ordered("not hex at all, and much longer than an id may ever be");
+    ordered(&ledger_id(Instant(EPOCH), [7; 10]));
+    let own = ledger_id(Instant(EPOCH), [7; 10]);
+    let row = RequestRow { ledger_id: own.clone(), at: EPOCH, ..RequestRow::default() };
+    assert_eq!(row.with_ordered_id().ledger_id, own);
+}
+
+#[test]
+fn only_successful_attempts_are_charged() {
+    let row = request(1, 0, vec![attempt("openai/a", "timeout", 5), attempt("anthropic/b", "ok", 9)]);
+    assert_eq!((row.cost_micro_usd(), row.wasted_micro_usd()), (7, 7));
+    assert_eq!((row.tokens().input, row.tokens().output), (10, 5));
+    assert_eq!(row.model(), Some("anthropic/b"));
+    let failed = request(2, 0, vec![attempt("openai/a", "timeout", 5)]);
+    assert_eq!((failed.cost_micro_usd(), failed.wasted_micro_usd(), failed.model()), (0, 7, None));
+}
+
+#[test]
+fn every_move_to_another_hop_is_one_line_of_the_log() {
+    let attempts = vec![
+        attempt("openai/a", "timeout", 5),
+        attempt("openai/a", "overloaded", 5),
+        attempt("anthropic/b", "boundary", 0),
+        attempt("bedrock/c", "ok", 5),
+    ];
+    let row = request(1, 0, attempts);
+    let expected = [
+        Move { from: "openai/a", to: "anthropic/b", status: Some(500), reason: "overloaded" },
+        Move { from: "anthropic/b", to: "bedrock/c", status: Some(500), reason: "boundary" },
+    ];
+    assert_eq!(row.moves(), expected);
+    assert_eq!(request(2, 0, vec![attempt("openai/a", "ok", 5)]).moves(), []);
+}
+
+#[track_caller]
+fn reads(text: &str, at: Option<u64>) {
+    assert_eq!(parse_time(text), at.map(Instant), "{text}");
+}
+
+#[test]
+fn times_are_read_as_rfc_3339_or_unix_ms() {
+    reads("1795248000000", Some(EPOCH));
+    reads("2026-11-21T08:00:00Z", Some(EPOCH));
+    reads("2026-11-21T08:00:00.250Z", Some(EPOCH + 250));
+    reads("2026-11-21T10:00:00+02:00", Some(EPOCH));
+    reads("2026-11-21T10:00:00 02:00", Some(EPOCH));
+    reads("0", Some(0));
+    reads("never", None);
+    reads("2026-11-21", None);
+    reads("-5", None);
+    reads("99999999999999999999", None);
+    reads("1969-12-31T23:59:59Z", None);
+    assert_eq!(format_time(Instant(EPOCH + 7)), "2026-11-21T08:00:00.007Z");
+    assert_eq!(format_time(Instant(u64::MAX)), "1970-01-01T00:00:00.000Z");
+}
