@@ -15,7 +15,7 @@ use super::vertex;
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Destination, Encoded, Wire, translate};
+use crate::domain::dialect::{Destination, Encoded, Wire, envelope, translate};
 use crate::domain::outcome::{Class, Failure, KeySlot};
 use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
 use crate::domain::provider::Auth;
@@ -53,8 +53,13 @@ pub fn translates(route: &Route, wire: Wire) -> bool {
     match (route, wire) {
         (Route::Chat, Wire::Chat) | (Route::Responses, Wire::Responses) | (Route::Messages, Wire::Messages) => false,
         (Route::Completions, Wire::Completions) | (_, Wire::Opaque) => false,
-        (_, _) => true,
+        (route, wire) => !wraps(route, wire),
     }
+}
+
+/// Whether a request stays in its family and only changes its envelope: Messages on Bedrock and Vertex.
+fn wraps(route: &Route, wire: Wire) -> bool {
+    *route == Route::Messages && matches!(wire, Wire::Invoke | Wire::RawPredict)
 }
 
 /// A call ready to be sent, and what came of translating it.
@@ -93,7 +98,7 @@ pub async fn prepare(job: &Job, call: &Call, hop: &Hop, ready: &Ready) -> Result
 fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, Stop> {
     let plain = |body| Ok(Encoded { body, dropped: Vec::new(), reply: Reply::default() });
     match &job.body {
-        Body::Json(envelope) if translates(&job.route, wire) => {
+        Body::Json(envelope) if translates(&job.route, wire) || wraps(&job.route, wire) => {
             let cleaned = envelope.cleaned(&job.bytes, &hop.params);
             let to = Destination {
                 wire,
@@ -101,8 +106,9 @@ fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, St
                 model: &ready.model_id,
                 max_output_tokens: ready.facts.max_output_tokens,
             };
-            translate::translate_request(job.route.family(), &cleaned, &to, &ready.facts, hop.translate)
-                .map_err(|feature| Stop::Incompatible(feature.0))
+            let encoded = translate::translate_request(job.route.family(), &cleaned, &to, &ready.facts, hop.translate)
+                .map_err(|feature| Stop::Incompatible(feature.0))?;
+            Ok(with_betas(job, wire, encoded))
         }
         Body::Json(envelope) => {
             let usage = asks_usage(job, wire).then(|| envelope.usage_param(&job.bytes)).flatten();
@@ -115,6 +121,16 @@ fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, St
             }
         }
         Body::Form(form) => plain(form.rewrite(&job.bytes, &ready.model_id, &hop.params)),
+    }
+}
+
+/// InvokeModel takes betas in the body alone.
+fn with_betas(job: &Job, wire: Wire, encoded: Encoded) -> Encoded {
+    match job.headers.get("anthropic-beta").ok().flatten() {
+        Some(betas) if wraps(&job.route, wire) && wire == Wire::Invoke => {
+            Encoded { body: envelope::with_betas(encoded.body, &betas), ..encoded }
+        }
+        Some(_) | None => encoded,
     }
 }
 

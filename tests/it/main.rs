@@ -6,6 +6,7 @@
 mod admin;
 mod asked;
 mod chain;
+mod converse;
 mod dialect;
 mod dialect_needs;
 mod dialect_requests;

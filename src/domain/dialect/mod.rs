@@ -17,6 +17,7 @@ pub mod capability;
 pub mod chat;
 pub mod continuity;
 pub mod conversation;
+pub mod converse;
 pub mod decoder;
 pub mod envelope;
 pub mod ids;

@@ -8,7 +8,7 @@ use crate::domain::dialect::conversation::Conversation;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed, Voice};
 use crate::domain::dialect::reply::{Reply, Restored};
 use crate::domain::dialect::{
-    Destination, Encoded, Event, Incompatible, Wire, chat, envelope, messages, opaque, responses,
+    Destination, Encoded, Event, Incompatible, Wire, chat, converse, envelope, messages, opaque, responses,
 };
 use crate::domain::outcome::Failure;
 use crate::domain::policy::Translate;
@@ -38,7 +38,8 @@ pub fn translate_request(
         Wire::Messages | Wire::Invoke | Wire::RawPredict => {
             messages::target::encode(&conversation, to, facts, translate)
         }
-        Wire::Converse | Wire::Completions | Wire::Opaque => Err(Incompatible("family".to_owned())),
+        Wire::Converse => converse::target::encode(&conversation, to, facts, translate),
+        Wire::Completions | Wire::Opaque => Err(Incompatible("family".to_owned())),
     }
 }
 
@@ -60,7 +61,8 @@ pub fn decoder(wire: Wire) -> Box<dyn Decode> {
         Wire::Chat | Wire::Completions => Box::new(chat::decode::Decoder::new()),
         Wire::Responses => Box::new(responses::decode::Decoder::new()),
         Wire::Messages | Wire::Invoke | Wire::RawPredict => Box::new(messages::decode::Decoder::new()),
-        Wire::Converse | Wire::Opaque => Box::new(opaque::Decoder),
+        Wire::Converse => Box::new(converse::decode::Decoder::new()),
+        Wire::Opaque => Box::new(opaque::Decoder),
     }
 }
 
@@ -89,7 +91,8 @@ pub fn read_answer(wire: Wire, body: &[u8]) -> Result<Vec<Event>, Malformed> {
         Wire::Messages | Wire::Invoke | Wire::RawPredict => {
             messages::decode::Decoder::new().answer(body, &mut events)?;
         }
-        Wire::Converse | Wire::Opaque => opaque::Decoder.answer(body, &mut events),
+        Wire::Converse => converse::decode::Decoder::new().answer(body, &mut events)?,
+        Wire::Opaque => opaque::Decoder.answer(body, &mut events),
     }
     Ok(events)
 }
