@@ -36,8 +36,13 @@ export async function deletePolicy(name: string): Promise<void> {
 }
 
 export async function versions(name: string, signal?: AbortSignal): Promise<Version[]> {
-  const entries = list(await get<List<Version & { policy?: unknown }>>(path("policies", name, "versions"), { signal }));
-  return entries.map((entry) => ({ ...entry, document: entry.document ?? entry.policy }));
+  return list(await get<List<Version>>(path("policies", name, "versions"), { signal }));
+}
+
+/** A version's document: the live one comes from the store, so that an edit by other hands is shown too. */
+export async function versionDocument(name: string, version: Version, signal?: AbortSignal): Promise<unknown> {
+  if (version.current) return (await policy(name, signal)).document;
+  return stored(name, await call("GET", path("policies", name, "versions", version.version), { signal })).document;
 }
 
 export async function rollback(name: string, version: string): Promise<Stored<PolicyDocument>> {

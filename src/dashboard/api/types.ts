@@ -9,7 +9,8 @@
  * | GET /admin/policies                     | {data: [{name, version, document, error?, updated_at?}]}                   |
  * | GET /admin/policies/{name}              | {name, version, document}            etag: "<version>"                    |
  * | PUT /admin/policies/{name}[?dry_run=1]  | {name, version, document, findings}  etag; 412 on if-match; 422 findings  |
- * | GET /admin/policies/{name}/versions     | {data: [{version, at, by, document?, current?}]}, newest first             |
+ * | GET /admin/policies/{name}/versions     | {data: [{version, at, by, action, current}]}, newest first                 |
+ * | GET .../versions/{version}              | as GET /admin/policies/{name}                                             |
  * | POST .../rollback {version}             | as PUT                                                                    |
  * | POST /admin/lint?prompt_tokens=         | {findings, worst_case: {calls, ms, cost_usd}}                             |
  * | POST .../simulate {script, policy?}     | {steps, result, calls, ms}                                                |
@@ -25,7 +26,8 @@
  * | GET /admin/analytics                    | {totals, targets, series, groups?, users?, keys?, workloads?, policies?}  |
  * | GET /admin/requests                     | {data: [RequestSummary], next}                                            |
  * | GET /admin/requests/{id}                | RequestDetail                                                             |
- * | GET /admin/live                         | event stream, each `data:` one RequestSummary                             |
+ * | GET /admin/live                         | event stream, each `data:` one RequestSummary; filters as /admin/requests |
+ * | GET /admin/audit                        | {data: [{at, by, action, name, before, after}], next}                     |
  */
 
 /** RFC 3339 with milliseconds. */
@@ -213,7 +215,8 @@ export interface Target {
   configured?: boolean;
   missing?: string | null;
   breaker?: { state: string; until?: Time | null; failures?: number } | string | null;
-  outcomes?: (string | { outcome: string; at?: Time; n?: number })[] | Record<string, number>;
+  /** Of the last 24 hours. */
+  outcomes?: Record<string, number>;
   policies?: string[];
 }
 
@@ -308,7 +311,6 @@ export interface Version {
   at?: Time;
   by?: string | null;
   action?: string;
-  document?: unknown;
   current?: boolean;
 }
 

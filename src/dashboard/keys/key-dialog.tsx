@@ -1,13 +1,18 @@
 // Creating and changing a gateway key. The key itself is shown once.
 import { useState } from "preact/hooks";
+import { ApiError } from "../api/client";
 import { policies } from "../api/read";
 import type { GatewayKey } from "../api/types";
 import { useResource } from "../lib/resource";
+import { at, within } from "../policy/draft";
 import { Button, Note, Problem, copyText } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
 import { Check, TextArea, TextField } from "../ui/field";
 
-export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | undefined; onSave: (fields: Partial<GatewayKey>) => Promise<void>; onClose: () => void }) {
+/** What the dialog sets; null takes a field away. */
+export type KeyFields = { [Field in keyof GatewayKey]?: GatewayKey[Field] | null };
+
+export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | undefined; onSave: (fields: KeyFields) => Promise<void>; onClose: () => void }) {
   const [name, setName] = useState(value?.name ?? "");
   const [group, setGroup] = useState(value?.group ?? "");
   const [user, setUser] = useState(value?.user ?? "");
@@ -26,27 +31,29 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
     setBusy(true);
     setError(undefined);
     try {
-      await onSave({ name: name.trim(), group: orNull(group), user: orNull(user), allow: lines(allow), deny: lines(deny), policy: orNull(policy), budget_usd_per_day: number(day), budget_usd_per_month: number(month), expires_at: orNull(expires), disabled });
+      await onSave({ name: name.trim(), group: orNull(group), user: orNull(user), ...(lines(allow).length || value ? { allow: lines(allow).length ? lines(allow) : null } : {}), deny: lines(deny), policy: orNull(policy), budget_usd_per_day: number(day), budget_usd_per_month: number(month), expires_at: orNull(expires), disabled });
       onClose();
     } catch (caught) {
       setError(caught as Error);
       setBusy(false);
     }
   };
+  const findings = error instanceof ApiError ? error.findings : [];
+  const said = (field: string) => [...at(findings, field), ...within(findings, field, []).filter((finding) => finding.path !== field)];
   return (
     <Dialog large title={value ? `Key ${value.name}` : "Create key"} onClose={onClose}>
       <div class="form-grid pair">
-        <TextField label="Name" autofocus={!value} placeholder="web" value={name} onValue={setName} hint="Which application uses it." />
-        <TextField label="Policy when a request names none" mono placeholder="sonnet" value={policy} options={(known.data ?? []).map((one) => one.name)} onValue={setPolicy} />
-        <TextField label="Group" placeholder="none" value={group} onValue={setGroup} hint="Wins over what a request claims." />
-        <TextField label="User" placeholder="none" value={user} onValue={setUser} />
-        <TextArea label="May ask for" mono rows={3} value={allow} onValue={setAllow} />
-        <TextArea label="Never, whatever a chain says" mono rows={3} value={deny} onValue={setDeny} />
-        <TextField label="Budget a day, USD" type="number" min={0} step="any" placeholder="no limit" value={day} onValue={setDay} />
-        <TextField label="Budget a month, USD" type="number" min={0} step="any" placeholder="no limit" value={month} onValue={setMonth} />
-        <TextField label="Expires" placeholder="never, or 2027-01-01T00:00:00Z" value={expires} onValue={setExpires} />
+        <TextField label="Name" autofocus={!value} placeholder="web" value={name} findings={said("name")} onValue={setName} hint="Which application uses it." />
+        <TextField label="Policy when a request names none" mono placeholder="sonnet" value={policy} options={(known.data ?? []).map((one) => one.name)} findings={said("policy")} onValue={setPolicy} />
+        <TextField label="Group" placeholder="none" value={group} findings={said("group")} onValue={setGroup} hint="Wins over what a request claims." />
+        <TextField label="User" placeholder="none" value={user} findings={said("user")} onValue={setUser} />
+        <TextArea label="May ask for" mono rows={3} value={allow} findings={said("allow")} onValue={setAllow} />
+        <TextArea label="Never, whatever a chain says" mono rows={3} value={deny} findings={said("deny")} onValue={setDeny} />
+        <TextField label="Budget a day, USD" type="number" min={0} step="any" placeholder="no limit" value={day} findings={said("budget_usd_per_day")} onValue={setDay} />
+        <TextField label="Budget a month, USD" type="number" min={0} step="any" placeholder="no limit" value={month} findings={said("budget_usd_per_month")} onValue={setMonth} />
+        <TextField label="Expires" placeholder="never, or 2027-01-01T00:00:00Z" value={expires} findings={said("expires_at")} onValue={setExpires} />
       </div>
-      <p class="small muted">One pattern a line: <code>policy/*</code>, <code>openai/gpt-4o*</code>.</p>
+      <p class="small muted">One pattern a line, such as <code>policy/*</code> or <code>openai/gpt-4o*</code>. With no pattern it may ask for anything.</p>
       {value && <Check label="Switched off: requests with this key are refused" checked={disabled} onValue={setDisabled} />}
       {error && <Problem error={error} />}
       <div class="dialog-foot">

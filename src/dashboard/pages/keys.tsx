@@ -5,7 +5,7 @@ import { keys, ownProviders } from "../api/read";
 import type { GatewayKey } from "../api/types";
 import { ago, fullTime, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
-import { KeyDialog, KeyOnce } from "../keys/key-dialog";
+import { KeyDialog, KeyOnce, type KeyFields } from "../keys/key-dialog";
 import { OwnKeys } from "../keys/own-keys";
 import { Usage } from "../keys/usage";
 import { Badge, Button, Card, Empty, IconButton, Loading, PageHead, Problem, toast } from "../ui/basics";
@@ -18,7 +18,7 @@ export function Keys() {
   const [made, setMade] = useState<{ name: string; key: string }>();
   const create = <Button kind="primary" icon="plus" onClick={() => edit("new")}>Create key</Button>;
 
-  const save = async (fields: Partial<GatewayKey>) => {
+  const save = async (fields: KeyFields) => {
     if (editing === "new") {
       const { data } = await call<{ key: string; name?: string }>("POST", path("keys"), { body: fields });
       setMade({ name: fields.name ?? "", key: data.key });
@@ -70,7 +70,7 @@ function KeyCard({ value, onEdit, onDelete, onChanged }: { value: GatewayKey; on
         </div>
       </div>
       <dl class="facts">
-        <div><dt>May ask for</dt><dd class="row tight">{chips(value.allow, "anything")}</dd></div>
+        <div><dt>May ask for</dt><dd class="row tight">{chips(value.allow, value.allow ? "nothing" : "anything")}</dd></div>
         {(value.deny?.length ?? 0) > 0 && <div><dt>Never</dt><dd class="row tight">{chips(value.deny, "")}</dd></div>}
         <div><dt>Policy when none is named</dt><dd>{value.policy || <span class="muted">none</span>}</dd></div>
         <div><dt>Budget</dt><dd>{budget(value)}</dd></div>

@@ -1,13 +1,13 @@
 // How it goes: what was asked, what was answered, and what the understudies saved.
 import { analytics, endings, policies } from "../api/read";
 import type { Analytics, Counts, TargetCounts } from "../api/types";
-import { SKIPS } from "../api/types";
-import { count, ms, percent, usd, words } from "../lib/format";
+import { count, ms, percent, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { href, route, setQuery } from "../lib/router";
 import { useState } from "preact/hooks";
 import { Card, Empty, Loading, PageHead, Problem, Segments, Stat } from "../ui/basics";
 import { Chart } from "../ui/chart";
+import { OutcomeBar } from "../ui/outcome-bar";
 import { RangePicker, currentRange, rangeQuery } from "../ui/range";
 
 export function Overview() {
@@ -166,29 +166,6 @@ function TargetTable({ targets }: { targets: TargetCounts[] }) {
           ))}
         </tbody>
       </table>
-    </div>
-  );
-}
-
-function outcomeTone(name: string, index: number): string {
-  if (name === "ok") return "good";
-  if (SKIPS.has(name)) return "idle";
-  return index % 2 ? "bad" : "warn";
-}
-
-/** Success in one colour, each failing class beside it, worst first. */
-export function OutcomeBar({ outcomes }: { outcomes: Record<string, number> }) {
-  const parts = Object.entries(outcomes).filter(([, n]) => n > 0).sort(([a, x], [b, y]) => (a === "ok" ? -1 : b === "ok" ? 1 : y - x));
-  const all = parts.reduce((sum, [, n]) => sum + n, 0);
-  const failures = parts.filter(([name]) => name !== "ok");
-  return (
-    <div class="outcomes">
-      <div class="bar" role="img" aria-label={parts.map(([name, n]) => `${words(name)} ${n}`).join(", ")}>
-        {parts.map(([name, n], index) => (
-          <span key={name} class={`swatch-fill ${outcomeTone(name, index)}`} style={{ width: `${(n / all) * 100}%` }} title={`${words(name)}: ${count(n)}`} />
-        ))}
-      </div>
-      {failures.length > 0 && <span class="small muted">{failures.slice(0, 3).map(([name, n]) => `${words(name)} ${count(n)}`).join(", ")}</span>}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { time, words } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { href } from "../lib/router";
 import { breakerOf } from "../policy/chain-picture";
+import { OutcomeBar } from "../ui/outcome-bar";
 import { ProviderDialog } from "../providers/provider-dialog";
 import { Badge, Button, Card, CopyButton, Empty, IconButton, Loading, PageHead, Problem, toast } from "../ui/basics";
 import { Confirm } from "../ui/dialog";
@@ -71,15 +72,15 @@ function TargetTable({ targets }: { targets: Target[] }) {
   return (
     <div class="table-wrap">
       <table class="table cards">
-        <thead><tr><th>Target</th><th>Key</th><th>Breaker</th><th>Last outcomes</th><th>Used by</th></tr></thead>
+        <thead><tr><th>Target</th><th>Key</th><th>Breaker</th><th>Outcomes of the day</th><th>Used by</th></tr></thead>
         <tbody>
           {targets.map((target) => (
             <tr key={target.model}>
               <td class="lead mono wrap"><a href={href("requests", { target: target.model })}>{target.model}</a></td>
               <td data-label="Key">{target.configured === false ? <Badge tone="bad" dot>{target.missing ? `${target.missing} missing` : "missing"}</Badge> : <Badge tone="good" dot>configured</Badge>}</td>
               <td data-label="Breaker"><Breaker target={target} /></td>
-              <td data-label="Last outcomes"><Outcomes target={target} /></td>
-              <td data-label="Used by" class="wrap">{(target.policies ?? []).map((name, n) => <>{n > 0 && ", "}<a key={name} href={href("policies", name)}>{name}</a></>)}</td>
+              <td data-label="Outcomes"><Outcomes target={target} /></td>
+              <td data-label="Used by" class="wrap"><span class="row tight">{(target.policies ?? []).map((name) => <a key={name} href={href("policies", name)}>{name}</a>)}</span></td>
             </tr>
           ))}
         </tbody>
@@ -96,11 +97,6 @@ function Breaker({ target }: { target: Target }) {
 }
 
 function Outcomes({ target }: { target: Target }) {
-  const list = Array.isArray(target.outcomes) ? target.outcomes.map((one) => (typeof one === "string" ? one : one.outcome)) : Object.entries(target.outcomes ?? {}).map(([name, n]) => `${name} ${n}`);
-  if (!list.length) return <span class="faint">none yet</span>;
-  return (
-    <span class="ticks" role="img" aria-label={`Last outcomes: ${list.map(words).join(", ")}`}>
-      {list.slice(-20).map((one, n) => <i key={n} class={one.startsWith("ok") ? "good" : "bad"} title={words(one)} />)}
-    </span>
-  );
+  const outcomes = target.outcomes ?? {};
+  return Object.keys(outcomes).length ? <OutcomeBar outcomes={outcomes} /> : <span class="faint">none yet</span>;
 }

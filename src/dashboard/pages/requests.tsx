@@ -13,7 +13,6 @@ import { useLive, type LiveState } from "../requests/use-live";
 
 const PAGE = 50;
 const KEPT = 300;
-const QUIET_MS = 800;
 
 export function Requests() {
   const filters = currentFilters();
@@ -21,7 +20,7 @@ export function Requests() {
   const open = route.value.query.get("id");
   const [live, setLive] = useState(true);
   const list = useRequestList(filters, key);
-  const state = useLive(live, list.onLive);
+  const state = useLive(live, filters, list.onLive);
   const names = useResource("policy names", (signal) => policies(signal));
   const known = useResource("known targets", (signal) => targets(signal));
 
@@ -77,19 +76,11 @@ function useRequestList(filters: Filters, key: string) {
     setNext(found.data?.next ?? null);
   }, [found.data]);
 
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const reload = found.reload;
   const onLive = useCallback((request: RequestSummary) => {
-    const fits = matches(current.current, request);
-    if (fits === "no") return;
-    if (fits === "maybe") {
-      clearTimeout(timer.current);
-      timer.current = setTimeout(reload, QUIET_MS);
-      return;
-    }
+    if (!matches(current.current, request)) return;
     setFresh((old) => new Set([...[...old].slice(-20), rowKey(request)]));
     setRows((old) => (old?.some((one) => rowKey(one) === rowKey(request)) ? old : [request, ...(old ?? [])].slice(0, KEPT)));
-  }, [reload]);
+  }, []);
 
   const more = async () => {
     if (!next) return;
@@ -103,7 +94,7 @@ function useRequestList(filters: Filters, key: string) {
     }
     setMoreBusy(false);
   };
-  return { rows, next, fresh, more, onLive, reload, error: found.error, loading: found.loading || moreBusy };
+  return { rows, next, fresh, more, onLive, reload: found.reload, error: found.error, loading: found.loading || moreBusy };
 }
 
 const rowKey = (request: RequestSummary) => request.ledger_id || request.id;

@@ -1,6 +1,6 @@
 // The last twenty versions: what changed, who changed it, and the way back.
 import { useState } from "preact/hooks";
-import { rollback, versions } from "../api/read";
+import { rollback, versionDocument, versions } from "../api/read";
 import type { PolicyDocument, Stored, Version } from "../api/types";
 import { ago, fullTime } from "../lib/format";
 import { useResource } from "../lib/resource";
@@ -20,7 +20,7 @@ export function Versions({ name, current, onRolledBack }: { name: string; curren
       <ol class="versions">
         {found.data.map((version, n) => (
           <li key={`${version.version}-${n}`}>
-            <VersionRow version={version} newest={n === 0} current={current} older={found.data?.[n + 1]} onAsk={() => ask(version)} />
+            <VersionRow name={name} version={version} older={found.data?.slice(n + 1).find((one) => one.version)} onAsk={() => ask(version)} />
           </li>
         ))}
       </ol>
@@ -42,25 +42,37 @@ export function Versions({ name, current, onRolledBack }: { name: string; curren
   );
 }
 
-function VersionRow({ version, newest, current, older, onAsk }: { version: Version; newest: boolean; current: Stored<PolicyDocument>; older: Version | undefined; onAsk: () => void }) {
+function VersionRow({ name, version, older, onAsk }: { name: string; version: Version; older: Version | undefined; onAsk: () => void }) {
   const [open, setOpen] = useState(false);
-  const isCurrent = newest && version.version === current.version;
-  const hasDocument = version.document !== undefined && version.document !== null;
-  const before = older?.document ? stringify(older.document) : "";
+  const deleted = !version.version;
   return (
     <div class="version">
       <div class="row">
-        <code class="strong">{version.version}</code>
-        {isCurrent && <Badge tone="good" dot>live</Badge>}
-        <span class="muted" title={fullTime(version.at)}>{ago(version.at)}{version.by ? ` by ${version.by}` : ""}</span>
-        <span class="push row tight">
-          {hasDocument && <Button small kind="ghost" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "Hide" : "What changed"}</Button>}
-          {!isCurrent && <Button small icon="history" onClick={onAsk}>Roll back</Button>}
-        </span>
+        {deleted ? <span class="muted">deleted</span> : <code class="strong">{version.version}</code>}
+        {version.current && <Badge tone="good" dot>live</Badge>}
+        {version.action === "rollback" && <Badge tone="accent">rollback</Badge>}
+        {version.action === "found" && <Badge title="It was written into KV by other hands">found in KV</Badge>}
+        <span class="muted" title={fullTime(version.at)}>{version.at ? ago(version.at) : ""}{version.by ? ` by ${version.by}` : ""}</span>
+        {!deleted && (
+          <span class="push row tight">
+            <Button small kind="ghost" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "Hide" : older ? "What changed" : "Show"}</Button>
+            {!version.current && <Button small icon="history" onClick={onAsk}>Roll back</Button>}
+          </span>
+        )}
       </div>
-      {open && <Difference before={before} after={stringify(version.document)} />}
+      {open && <Changes name={name} version={version} older={older} />}
     </div>
   );
+}
+
+function Changes({ name, version, older }: { name: string; version: Version; older: Version | undefined }) {
+  const found = useResource(`change ${name} ${older?.version} ${version.version}`, async (signal) => {
+    const [before, after] = await Promise.all([older ? versionDocument(name, older, signal) : undefined, versionDocument(name, version, signal)]);
+    return { before: before === undefined ? "" : stringify(before), after: stringify(after) };
+  });
+  if (found.error) return <Problem error={found.error} retry={found.reload} />;
+  if (!found.data) return <div class="skeleton block" role="status" aria-label="Loading" />;
+  return <Difference {...found.data} />;
 }
 
 function Difference({ before, after }: { before: string; after: string }) {

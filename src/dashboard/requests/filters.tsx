@@ -13,15 +13,14 @@ export function currentFilters(): Filters {
   return Object.fromEntries(NAMES.map((name) => [name, query.get(name) ?? ""]).filter(([, value]) => value));
 }
 
-/** Whether a request that just ended belongs in the view; `maybe` when its summary does not tell. */
-export function matches(filters: Filters, request: RequestSummary): "yes" | "no" | "maybe" {
-  if (filters.policy && request.policy !== filters.policy) return "no";
-  if (filters.user && request.user !== filters.user) return "no";
-  if (filters.fallback && String(request.fallback) !== filters.fallback) return "no";
-  if (!filters.class && !filters.target) return "yes";
-  if (!Array.isArray(request.attempts)) return "maybe";
+/** Whether a request that just ended belongs in the view, as far as its summary tells; the Worker filters as well. */
+export function matches(filters: Filters, request: RequestSummary): boolean {
+  if (filters.policy && request.policy !== filters.policy) return false;
+  if (filters.user && request.user !== filters.user) return false;
+  if (filters.fallback && String(request.fallback) !== filters.fallback) return false;
+  if (!Array.isArray(request.attempts)) return true;
   const hit = request.attempts.some((attempt) => (!filters.class || attempt.outcome === filters.class) && (!filters.target || attempt.model === filters.target));
-  return hit ? "yes" : "no";
+  return hit || (!filters.target && (!filters.class || request.outcome === filters.class));
 }
 
 const CLASS_OPTIONS = [["", "Any outcome"] as const, ["ok", "ok"] as const, ...[...CLASSES, ...SKIPS].map((name) => [name, words(name)] as const)];

@@ -9,7 +9,7 @@ export type LiveState = "off" | "connecting" | "live" | "lost";
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
 
-export function useLive(on: boolean, onRequest: (request: RequestSummary) => void): LiveState {
+export function useLive(on: boolean, filters: Record<string, string>, onRequest: (request: RequestSummary) => void): LiveState {
   const [state, setState] = useState<LiveState>("off");
   useEffect(() => {
     if (!on) {
@@ -17,18 +17,18 @@ export function useLive(on: boolean, onRequest: (request: RequestSummary) => voi
       return;
     }
     const controller = new AbortController();
-    follow(controller.signal, setState, onRequest);
+    follow(controller.signal, filters, setState, onRequest);
     return () => controller.abort();
-  }, [on, onRequest]);
+  }, [on, JSON.stringify(filters), onRequest]);
   return state;
 }
 
-async function follow(signal: AbortSignal, tell: (state: LiveState) => void, onRequest: (request: RequestSummary) => void): Promise<void> {
+async function follow(signal: AbortSignal, filters: Record<string, string>, tell: (state: LiveState) => void, onRequest: (request: RequestSummary) => void): Promise<void> {
   let wait = FIRST_WAIT_MS;
   tell("connecting");
   while (!signal.aborted) {
     try {
-      for await (const event of events(path("live"), {}, signal, () => tell("live"))) {
+      for await (const event of events(path("live"), filters, signal, () => tell("live"))) {
         const request = parse(event.data);
         if (!request) continue;
         wait = FIRST_WAIT_MS;

@@ -9,6 +9,7 @@ export function Dialog({ title, onClose, large, children }: { title: string; onC
   useEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
+    if (!dialog?.querySelector("[autofocus]")) dialog?.querySelector<HTMLElement>("h2")?.focus();
     return () => dialog?.close();
   }, []);
   return (
@@ -20,7 +21,7 @@ export function Dialog({ title, onClose, large, children }: { title: string; onC
       onMouseDown={(event) => event.target === ref.current && onClose()}
     >
       <div class="dialog-head">
-        <h2 id={id}>{title}</h2>
+        <h2 id={id} tabIndex={-1}>{title}</h2>
         <span class="push"><IconButton icon="close" label="Close" onClick={onClose} /></span>
       </div>
       <div class="dialog-body">{children}</div>

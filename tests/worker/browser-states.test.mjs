@@ -1,0 +1,151 @@
+// The dashboard in states a Worker is rarely in: nothing there, nothing working, hostile names, a phone's width.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { launch, openPage, saidAt, signIn, visit } from './dashboard/browser.mjs';
+import { startMock } from './dashboard/mock.mjs';
+
+const PAGES = ['overview', 'requests', 'policies', 'policies/~new', 'rules', 'rulesets', 'keys', 'groups', 'providers', 'audit'];
+const POLICY = ['', '/edit', '/simulate', '/explain', '/compare', '/versions'].map((tab) => `policies/sonnet${tab}`);
+
+const browser = await launch();
+after(() => browser.close());
+
+async function open(mode, hash, options) {
+  const mock = await startMock({ mode });
+  const page = await openPage(browser, mock.url, mock.token, options);
+  await signIn(page, mock.url, mock.token, hash);
+  return { mock, page, close: () => page.context().close().then(mock.close) };
+}
+
+const settled = (page) => page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton'));
+
+test('hostile names are text, wherever they are shown', async () => {
+  const { page, close } = await open('hostile', 'overview');
+  const name = `"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script>`;
+  for (const hash of [...PAGES, `policies/${encodeURIComponent(name)}`, `policies/${encodeURIComponent(name)}/edit`, `policies/${encodeURIComponent(name)}/versions`, 'requests?id=hostile-1', `rules?edit=${encodeURIComponent(name)}`]) {
+    await visit(page, hash);
+    await settled(page);
+    assert.equal(await page.evaluate(() => window.pwned), undefined, hash);
+    assert.equal(await page.locator('#app img, #app script').count(), 0, hash);
+  }
+  await visit(page, 'policies');
+  await page.getByText(name, { exact: true }).first().waitFor();
+  assert.deepEqual(page.complaints(), []);
+  await close();
+});
+
+test('the policy of the page blocks what is injected all the same', async () => {
+  const { page, close } = await open('full', 'overview');
+  await page.evaluate(() => {
+    const host = document.createElement('div');
+    host.innerHTML = `<img src="x" onerror="window.pwned=1"><b style="color: red">x</b>`;
+    document.body.append(host);
+    const script = document.createElement('script');
+    script.textContent = 'window.pwned = 1';
+    document.body.append(script);
+  });
+  await page.waitForTimeout(200);
+  assert.equal(await page.evaluate(() => window.pwned), undefined);
+  assert.ok(page.complaints().some((complaint) => complaint.includes('blocked')), 'the violation should be reported');
+  await close();
+});
+
+test('with nothing there, each page says what to do', async () => {
+  const { page, close } = await open('empty', 'overview');
+  for (const [hash, words] of [['overview', 'No requests in this range'], ['requests', 'No requests yet'], ['policies', 'No policies yet'], ['rules', 'No rules yet'], ['rulesets', 'No rulesets yet'], ['keys', 'No keys yet'], ['groups', 'Nobody yet'], ['providers', 'No targets in use']]) {
+    await visit(page, hash);
+    await page.getByText(words).waitFor();
+  }
+  assert.deepEqual(page.complaints(), []);
+  await close();
+});
+
+test('with nothing working, each page says so and offers to try again', async () => {
+  const { page, close } = await open('failing', 'overview');
+  for (const hash of PAGES.filter((hash) => hash !== 'policies/~new')) {
+    await visit(page, hash);
+    await page.locator('.problem[role=alert]').first().waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Try again' }).first().isVisible(), hash);
+  }
+  assert.deepEqual(page.complaints(), []);
+  await close();
+});
+
+test('on a phone no page is wider than the screen, and the menu opens and closes', async () => {
+  const { page, close } = await open('full', 'overview', { width: 390, height: 844, hasTouch: true });
+  for (const hash of [...PAGES, ...POLICY]) {
+    await visit(page, hash);
+    await settled(page);
+    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(content <= screen, `${hash}: ${content} px`);
+  }
+  await page.getByRole('button', { name: 'Open the menu' }).click();
+  await page.getByRole('link', { name: 'Keys' }).click();
+  await page.getByRole('heading', { name: 'Keys', level: 1 }).waitFor();
+  await page.getByRole('link', { name: 'Policies' }).waitFor({ state: 'hidden' });
+  assert.deepEqual(page.complaints(), []);
+  await close();
+});
+
+test('everything that can be pressed or filled in has a name', async () => {
+  const { page, close } = await open('full', 'overview');
+  for (const hash of [...PAGES, ...POLICY]) {
+    await visit(page, hash);
+    await settled(page);
+    const nameless = await page.evaluate(() => [...document.querySelectorAll('button, a[href], input, select, textarea')].filter((element) => !(element.getAttribute('aria-label') || element.textContent.trim() || [...(element.labels ?? [])].some((label) => label.textContent.trim()))).map((element) => element.outerHTML.slice(0, 120)));
+    assert.deepEqual(nameless, [], hash);
+  }
+  await close();
+});
+
+test('copy puts the policy’s reference on the clipboard', async () => {
+  const { page, close } = await open('full', 'policies');
+  await page.getByRole('button', { name: 'Copy policy/sonnet' }).click();
+  await page.getByText('Copied policy/sonnet').waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'policy/sonnet');
+  await close();
+});
+
+test('hops are dragged by their handle', async () => {
+  const { page, close } = await open('full', 'policies/sonnet/edit');
+  const handles = page.locator('.handle');
+  await handles.nth(2).waitFor();
+  const [from, to] = [await handles.nth(0).boundingBox(), await page.locator('.chain-row').nth(1).boundingBox()];
+  await page.mouse.move(from.x + 10, from.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(from.x + 10, to.y + to.height - 5, { steps: 8 });
+  await page.mouse.up();
+  assert.equal(await page.getByLabel('Model', { exact: true }).nth(1).inputValue(), 'anthropic/claude-sonnet-4-5');
+  const json = JSON.parse(await page.getByLabel('The policy as JSON').inputValue());
+  assert.equal(json.chain[1].model, 'anthropic/claude-sonnet-4-5');
+  assert.deepEqual(json.chain[1].timeouts, { first_token_ms: 8000 }, 'what the form hides is kept');
+  await close();
+});
+
+test('form and JSON stay in step, and a text that does not parse loses nothing', async () => {
+  const { page, close } = await open('full', 'policies/sonnet/edit');
+  const json = page.getByLabel('The policy as JSON');
+  const document = JSON.parse(await json.inputValue());
+  document.chain[0].retries = 12;
+  await json.fill(JSON.stringify(document, null, 2));
+  const retries = page.getByLabel('Retries', { exact: true }).first();
+  assert.equal(await retries.inputValue(), '12');
+  assert.match(await saidAt(retries), /12 is not in 0..=10/);
+  await page.locator('.json-gutter li.error').waitFor();
+  await json.fill('{"chain": [');
+  await page.locator('.json-editor ~ * .error, .editor-side .field-message.error').first().waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Save', exact: true }).isDisabled());
+  assert.equal(await page.getByLabel('Model', { exact: true }).count(), 3);
+  await close();
+});
+
+test('a scene of the simulator is drawn step by step', async () => {
+  const { page, close } = await open('full', 'policies/sonnet/simulate');
+  await page.getByRole('button', { name: 'First target overloaded' }).click();
+  await page.getByText('Served').waitFor();
+  const steps = await page.locator('.wf-row').allTextContents();
+  assert.match(steps[0], /anthropic.*overloaded/);
+  assert.match(steps[1], /waits 500 ms/);
+  assert.match(steps.at(-1), /bedrock.*answers/);
+  await close();
+});
