@@ -35,7 +35,7 @@ export async function signIn(page, origin, token, hash = 'overview') {
   await page.goto(`${origin}/#/${hash}`);
   await page.getByLabel('Admin token').fill(token);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('navigation', { name: 'Pages' }).waitFor({ state: 'attached' });
+  await page.locator('nav[aria-label=Pages]').waitFor({ state: 'attached' });
 }
 
 /** Goes to another page of the dashboard as its links do. */
