@@ -48,7 +48,7 @@ function Answer({ answer }: { answer: ComparedAnswer }) {
     <Card title={<span class="mono wrap">{answer.model}</span>} actions={<Badge tone={ok ? "good" : "bad"} dot>{ok ? "answered" : words(answer.outcome ?? "")}</Badge>}>
       <div class="stack">
         <p class="answer-text wrap">{textOf(answer) || answer.reason || "No answer."}</p>
-        <dl class="facts">
+        <dl class="facts three">
           <div><dt>Time</dt><dd class="num">{ms(answer.ms)}</dd></div>
           <div><dt>Tokens out</dt><dd class="num">{count(answer.tokens?.output)}</dd></div>
           <div><dt>Cost</dt><dd class="num">{usd(answer.cost_usd)}</dd></div>

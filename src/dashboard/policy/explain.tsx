@@ -22,7 +22,7 @@ export function Explain({ name }: { name: string }) {
         {error && <Problem error={error} />}
         {found ? <Hops found={found} /> : !error && <Card><Empty icon="info" title="Nothing explained yet">See for each hop whether it would be called, what would be dropped, and the request as it would go out. No call is made.</Empty></Card>}
       </div>
-      <Card title="Request"><SampleForm name={name} action="Explain" busy={busy} onRun={run} /></Card>
+      <Card title="Request" first><SampleForm name={name} action="Explain" busy={busy} onRun={run} /></Card>
     </div>
   );
 }
@@ -44,7 +44,7 @@ function HopCard({ hop, index }: { hop: ExplainedHop; index: number }) {
   return (
     <Card title={<span class="mono wrap">{index + 1}. {hop.model}</span>} actions={called ? <Badge tone="good" dot>would be called</Badge> : <Badge tone="warn" dot>skipped</Badge>}>
       <div class="stack tight">
-        {hop.reason && <p class={called ? "muted" : "warn"}>{hop.reason}</p>}
+        {hop.reason && <p class={`wrap ${called ? "muted" : "warn"}`}>{hop.reason}</p>}
         {(hop.dropped?.length ?? 0) > 0 && <p class="row tight"><span class="muted">Dropped:</span>{hop.dropped?.map((field) => <code key={field} class="chip">{field}</code>)}</p>}
         {hop.request !== undefined && hop.request !== null && (
           <details class="more">

@@ -49,7 +49,7 @@ export function SampleForm({ name, action, busy, onRun }: { name: string; action
   return (
     <div class="stack">
       <SelectField label="Route" value={route} options={ROUTES.map((one) => [one, `/v1/${one === "chat" ? "chat/completions" : one}`] as const)} onValue={choose} />
-      <TextArea label="Body" mono rows={8} value={text} onValue={setText} findings={error ? [{ severity: "error", path: "", message: error }] : []} />
+      <TextArea label="Body" mono rows={11} value={text} onValue={setText} findings={error ? [{ severity: "error", path: "", message: error }] : []} />
       <div><Button kind="primary" icon="play" disabled={busy} onClick={run}>{busy ? "Working…" : action}</Button></div>
     </div>
   );

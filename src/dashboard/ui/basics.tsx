@@ -18,9 +18,9 @@ export function PageHead({ title, note, crumb, children }: { title: ComponentChi
   );
 }
 
-export function Card({ title, note, actions, flush, children }: { title?: ComponentChildren; note?: ComponentChildren; actions?: ComponentChildren; flush?: boolean; children: ComponentChildren }) {
+export function Card({ title, note, actions, flush, first, children }: { first?: boolean; title?: ComponentChildren; note?: ComponentChildren; actions?: ComponentChildren; flush?: boolean; children: ComponentChildren }) {
   return (
-    <section class={flush ? "card flush" : "card"}>
+    <section class={["card", flush && "flush", first && "first-on-phone"].filter(Boolean).join(" ")}>
       {title && (
         <div class="card-head">
           <h2>{title}</h2>
@@ -83,7 +83,7 @@ export function Problem({ error, retry }: { error: Error; retry?: () => void }) 
       <Icon name="error" />
       <div class="stack tight">
         <strong>{title}</strong>
-        <span>{error.message}</span>
+        <span>{error.message.replace(/^./, (first) => first.toUpperCase())}</span>
       </div>
       {retry && <Button small icon="refresh" onClick={retry}>Try again</Button>}
     </div>

@@ -183,8 +183,8 @@ function keyRoute({ method, parts, body, state, reply, fail }) {
 
 async function readBody(request) {
   let text = "";
-  for await (const chunk of request) text += chunk;
   try {
+    for await (const chunk of request) text += chunk;
     return JSON.parse(text);
   } catch {
     return undefined;
