@@ -1,6 +1,6 @@
 // The page's entry: signed in or not, and which page the address names.
-import { render, type ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
+import { render, type ComponentChildren, type ComponentType } from "preact";
+import { useEffect, useErrorBoundary } from "preact/hooks";
 import { href, route } from "./lib/router";
 import { token } from "./lib/session";
 import "./lib/theme";
@@ -16,7 +16,7 @@ import { Rules } from "./pages/rules";
 import { Rulesets } from "./pages/rulesets";
 import { SignIn } from "./pages/sign-in";
 import { Shell } from "./shell";
-import { Button, Empty, Toasts } from "./ui/basics";
+import { Button, Empty, Problem, Toasts } from "./ui/basics";
 
 const PAGES: Record<string, ComponentType> = {
   overview: Overview,
@@ -48,9 +48,17 @@ function App() {
   const Page = PAGES[page] ?? Missing;
   return (
     <Shell>
-      <Page />
+      <Guarded key={page}>
+        <Page />
+      </Guarded>
     </Shell>
   );
+}
+
+/** A page that breaks says so; the others stay usable. */
+function Guarded({ children }: { children: ComponentChildren }) {
+  const [error, again] = useErrorBoundary();
+  return error ? <Problem error={error instanceof Error ? error : new Error(String(error))} retry={again} /> : <>{children}</>;
 }
 
 function Missing() {

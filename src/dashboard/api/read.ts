@@ -63,7 +63,14 @@ export async function rules(signal?: AbortSignal): Promise<Stored<RulesDocument>
     throw error;
   });
   const found = stored<Partial<RulesDocument> | null>("rules", read);
-  return { ...found, document: { ...found.document, rules: found.document?.rules ?? {}, rulesets: found.document?.rulesets ?? [] } };
+  return { ...found, document: whole(found.document) };
+}
+
+/** Fills in what may be left out, so that a document written by hand can be shown. */
+function whole(document: Partial<RulesDocument> | null): RulesDocument {
+  const rules = Object.entries(document?.rules ?? {}).map(([name, rule]) => [name, { ...rule, when: rule?.when ?? {}, then: rule?.then ?? {} }]);
+  const rulesets = (document?.rulesets ?? []).map((set) => ({ ...set, name: String(set?.name ?? ""), when: set?.when ?? {}, rules: set?.rules ?? [] }));
+  return { ...document, rules: Object.fromEntries(rules), rulesets };
 }
 
 export async function saveRules(document: RulesDocument, ifMatch: string): Promise<Stored<RulesDocument>> {

@@ -7,7 +7,18 @@ export interface Route {
 }
 
 const hash = signal(location.hash);
-addEventListener("hashchange", () => (hash.value = location.hash));
+
+/** A page with edits that are not saved says so here; leaving then asks first. */
+export const unsaved = signal<string | null>(null);
+
+addEventListener("hashchange", () => {
+  if (unsaved.value && !confirm(`${unsaved.value} Leave all the same?`)) {
+    history.replaceState(null, "", hash.value);
+    return;
+  }
+  unsaved.value = null;
+  hash.value = location.hash;
+});
 
 export const route = computed<Route>(() => {
   const [path = "", query = ""] = hash.value.replace(/^#\/?/, "").split(/\?(.*)/s);
@@ -29,9 +40,6 @@ export function href(...parts: (string | Record<string, string>)[]): string {
   const search = query ? new URLSearchParams(Object.entries(query).filter(([, value]) => value)).toString() : "";
   return "#/" + names.map(encodeURIComponent).join("/") + (search ? "?" + search : "");
 }
-
-/** A page with edits that are not saved names itself here; leaving then asks first. */
-export const unsaved = signal<string | null>(null);
 
 export function go(...parts: (string | Record<string, string>)[]): void {
   location.hash = href(...parts);

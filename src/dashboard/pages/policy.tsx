@@ -5,7 +5,7 @@ import type { PolicyDocument, Stored, Target } from "../api/types";
 import { count, percent, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { go, href, route } from "../lib/router";
-import { Badge, Button, Card, CopyButton, Empty, Loading, PageHead, Problem, Stat, Tabs } from "../ui/basics";
+import { Badge, Button, Card, CopyButton, Empty, Loading, Note, PageHead, Problem, Stat, Tabs } from "../ui/basics";
 import { Icon } from "../ui/icon";
 import { RangePicker, currentRange, rangeQuery } from "../ui/range";
 import { ChainPicture, type HopFigures } from "../policy/chain-picture";
@@ -70,11 +70,12 @@ export function PolicyPage({ name }: { name: string }) {
       </PageHead>
       {found.error && <Problem error={found.error} retry={found.reload} />}
       {!stored && found.loading && <Loading shape="page" />}
+      {stored?.error && <Note tone="warn">What is stored does not parse: {stored.error}. The last good copy keeps serving while there is one. Edit and save to mend it.</Note>}
       {stored && (
         <>
           <Tabs label="Views of this policy" current={tab} tabs={TABS.map(([id, text]) => ({ id, text, href: href("policies", name, id) }))} />
           {tab === "chain" && <Chain name={name} stored={stored} all={all.data ?? []} />}
-          {tab === "edit" && <PolicyEditor key={name + stored.version} name={name} version={stored.version} initial={stored.document} others={others} onSaved={found.set} />}
+          {tab === "edit" && <PolicyEditor key={name} name={name} version={stored.version} initial={stored.document ?? blank()} others={others} onSaved={found.set} />}
           {tab === "simulate" && <Simulate name={name} models={models} />}
           {tab === "explain" && <Explain name={name} />}
           {tab === "compare" && <Compare name={name} />}

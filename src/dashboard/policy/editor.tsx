@@ -24,8 +24,8 @@ interface Props {
 }
 
 export function PolicyEditor({ name, initial, version, suggestedName = "", others, onSaved }: Props) {
-  const draft = useDraft(initial);
   const [typedName, setTypedName] = useState(suggestedName);
+  const draft = useDraft(name || (NAME.test(typedName) ? typedName : ""), initial);
   const [base, setBase] = useState(version);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Error>();

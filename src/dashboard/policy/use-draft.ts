@@ -1,6 +1,6 @@
 // State of the editor: document and text in step, the linter asked shortly after each change.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { call } from "../api/client";
+import { ApiError, call } from "../api/client";
 import type { LintReport, PolicyDocument } from "../api/types";
 import { stringify } from "./draft";
 
@@ -23,7 +23,7 @@ export interface Draft {
 const QUIET: LintReport = { findings: [] };
 const PAUSE_MS = 250;
 
-export function useDraft(initial: PolicyDocument): Draft {
+export function useDraft(name: string, initial: PolicyDocument): Draft {
   const [document, keepDocument] = useState(initial);
   const [text, keepText] = useState(() => stringify(initial));
   const [saved, setSaved] = useState(() => stringify(initial));
@@ -38,12 +38,14 @@ export function useDraft(initial: PolicyDocument): Draft {
     setLinting(true);
     const timer = setTimeout(async () => {
       try {
-        const { data } = await call<LintReport>("POST", "/admin/lint", { body: document, signal: controller.signal });
+        const { data } = await call<LintReport>("POST", "/admin/lint", { body: document, query: { name }, signal: controller.signal });
         setReport({ ...data, findings: data.findings ?? [] });
         setLintError(undefined);
       } catch (error) {
         if (controller.signal.aborted) return;
-        setLintError(error as Error);
+        const findings = error instanceof ApiError ? error.findings : [];
+        if (findings.length) setReport({ findings });
+        setLintError(findings.length ? undefined : (error as Error));
       }
       setLinting(false);
     }, first.current ? 0 : PAUSE_MS);
@@ -52,7 +54,7 @@ export function useDraft(initial: PolicyDocument): Draft {
       clearTimeout(timer);
       controller.abort();
     };
-  }, [document]);
+  }, [document, name]);
 
   const setDocument = (next: PolicyDocument) => {
     keepDocument(next);

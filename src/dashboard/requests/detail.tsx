@@ -40,7 +40,7 @@ function Detail({ data }: { data: RequestDetail }) {
       </div>
       <dl class="facts request-facts">
         <Fact name="When">{fullTime(data.at)}</Fact>
-        <Fact name="Policy">{data.policy ? <a href={href("policies", data.policy)}>{data.policy}{data.version ? `@${data.version}` : ""}</a> : data.asked}</Fact>
+        <Fact name="Policy"><PolicyLink data={data} /></Fact>
         <Fact name="Answered by">{data.model ? <span class="mono">{data.model}</span> : "nobody"}</Fact>
         <Fact name="Took"><span class="num">{ms(data.ms)}</span>{data.ttft_ms !== null && data.ttft_ms !== undefined && <span class="muted">, first content {ms(data.ttft_ms)}</span>}</Fact>
         <Fact name="Attempts">{calls}{skips > 0 && <span class="muted">, {skips} skipped</span>}</Fact>
@@ -67,6 +67,15 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
       <dd>{children}</dd>
     </div>
   );
+}
+
+/** A request runs under a stored policy, a rule (`rule/<ruleset>/<rule>`), its own body (`request`), or the model alone. */
+function PolicyLink({ data }: { data: RequestDetail }) {
+  const name = data.policy;
+  if (!name) return <span class="mono">{data.asked ?? "–"}</span>;
+  if (name === "request") return <>the request’s own</>;
+  const shown = data.version ? `${name}@${data.version}` : name;
+  return <a href={name.startsWith("rule/") ? href("rules", { edit: name.split("/").slice(2).join("/") }) : href("policies", name)}>{shown}</a>;
 }
 
 /** Where each attempt begins: by its own clock, else where the one before it ended. */
