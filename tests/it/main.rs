@@ -13,6 +13,7 @@ mod dialect_requests;
 mod dialect_streams;
 mod envelope;
 mod eventstream;
+mod families;
 mod google;
 mod keys;
 mod ledger;

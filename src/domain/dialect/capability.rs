@@ -131,7 +131,8 @@ fn meets(feature: Feature, family: Family, candidate: Candidate<'_>) -> bool {
 }
 
 fn has_stand_in(family: Family, wire: Wire) -> bool {
-    family != Family::Messages && matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict | Wire::Converse)
+    let claude = matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict);
+    wire == Wire::Converse || (family != Family::Messages && claude)
 }
 
 impl Needs {

@@ -10,6 +10,7 @@ use super::{Setup, Way};
 use crate::domain::classify::classify_error_value;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed};
 use crate::domain::dialect::{self, Event, Wire};
+use crate::domain::error::stream_error;
 use crate::domain::eventstream::{Frame, Frames};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::policy::Commit;
@@ -205,20 +206,30 @@ impl Sink {
         let payload = String::from_utf8_lossy(&frame.payload);
         let exception = frame.text(":exception-type").or(frame.text(":error-code"));
         if let Some(name) = exception {
-            let mut error =
-                serde_json::from_str::<Value>(&payload).unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
-            if let Value::Object(fields) = &mut error {
-                fields.insert("__type".to_owned(), Value::from(name));
-                if let Some(message) = frame.text(":error-message") {
-                    fields.insert("message".to_owned(), Value::from(message));
-                }
-            }
-            self.seen.records += 1;
-            return self.event(Event::Error(classify_error_value(&error, Some(200))), out);
+            return self.exception(frame, name, &payload, out);
         }
         let inner = (self.wire == Wire::Invoke).then(|| unwrapped(&payload)).flatten();
         let data = inner.as_deref().unwrap_or(&payload);
         self.record(&sse::Event { name: frame.text(":event-type").unwrap_or_default(), data, raw: &[] }, out);
+    }
+
+    /// An exception frame. Where frames are only put into other frames, no encoder says it in the client's words.
+    fn exception(&mut self, frame: &Frame, name: &str, payload: &str, out: &mut Vec<u8>) {
+        let mut error =
+            serde_json::from_str::<Value>(payload).unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
+        if let Value::Object(fields) = &mut error {
+            fields.insert("__type".to_owned(), Value::from(name));
+            if let Some(message) = frame.text(":error-message") {
+                fields.insert("message".to_owned(), Value::from(message));
+            }
+        }
+        self.seen.records += 1;
+        let failure = classify_error_value(&error, Some(200));
+        if self.way == Way::Reframe && self.gate == Gate::Open && !self.silent {
+            stream_error(self.family, failure.class, "stream_error", &failure.reason, self.seen.sequence, out);
+            self.silent = true;
+        }
+        self.event(Event::Error(failure), out);
     }
 
     fn record(&mut self, record: &sse::Event<'_>, out: &mut Vec<u8>) {

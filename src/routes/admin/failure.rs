@@ -1,8 +1,8 @@
 //! How an admin request fails: a refusal in OpenAI's shape, with what the route adds to it.
 
 use crate::domain::document::{BadDocument, Finding};
-use crate::domain::ledger::query::BadQuery;
 use crate::domain::error::openai_type;
+use crate::domain::ledger::query::BadQuery;
 use crate::domain::refusal::Refusal;
 use crate::routes::reply::Reply;
 use serde_json::json;

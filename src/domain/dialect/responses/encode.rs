@@ -21,8 +21,9 @@ use crate::domain::dialect::responses::output::{Output, PartKind};
 use crate::domain::dialect::responses::shell::Shell;
 use crate::domain::dialect::sequence::Sequencer;
 use crate::domain::dialect::{Event, Finish};
+use crate::domain::error::stream_error;
 use crate::domain::outcome::Failure;
-use crate::domain::sse;
+use crate::domain::route::Family;
 use crate::domain::usage::Usage;
 
 /// Writes one answer.
@@ -77,7 +78,7 @@ impl Encode for Encoder {
     fn fail(&mut self, failure: &Failure, code: &'static str, out: &mut Vec<u8>) {
         if self.phase != Phase::Over {
             self.phase = Phase::Over;
-            error_event(self.output.sequence, code, &failure.reason, out);
+            stream_error(Family::Responses, failure.class, code, &failure.reason, self.output.sequence, out);
         }
     }
 
@@ -86,21 +87,6 @@ impl Encode for Encoder {
             self.end(out);
         }
     }
-}
-
-/// An error event in the shape that every official client raises on: flat for the wire's specification, nested for SDKs that
-/// look for a truthy `error`. `sequence` is the number that follows the last one sent.
-pub fn error_event(sequence: u64, code: &str, message: &str, out: &mut Vec<u8>) {
-    let error = json!({"type": "upstream_error", "code": code, "message": message, "param": null});
-    let data = json!({
-        "type": "error",
-        "code": code,
-        "message": message,
-        "param": null,
-        "sequence_number": sequence,
-        "error": error,
-    });
-    sse::write_json(out, "error", &data);
 }
 
 impl Encoder {

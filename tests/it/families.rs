@@ -1,0 +1,428 @@
+//! Responses clients at targets of other families, other clients at Responses targets, and Bedrock's frames on their way to
+//! any client: requests, answers and streams, from end to end.
+
+use crate::dialect::{chat_sdk, messages_sdk, voice};
+use crate::recorded;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use understudy::domain::catalogue::Facts;
+use understudy::domain::dialect::decoder::Voice;
+use understudy::domain::dialect::reply::Reply;
+use understudy::domain::dialect::{Destination, Incompatible, Wire, translate};
+use understudy::domain::eventstream::{self, Frame};
+use understudy::domain::outcome::{Class, Failure};
+use understudy::domain::policy::{Commit, RelayMode, StreamRules, Translate};
+use understudy::domain::relay::{Ending, Held, Intake, Setup, Tail};
+use understudy::domain::route::Family;
+
+// --- requests -----------------------------------------------------------------------------------------------------------
+
+fn translated(
+    family: Family,
+    body: &Value,
+    wire: Wire,
+    model: &'static str,
+) -> Result<(Value, Vec<String>), Incompatible> {
+    let provider = if wire == Wire::Messages { "anthropic" } else { "openai" };
+    let to = Destination { wire, provider, model, max_output_tokens: Some(64_000) };
+    let bytes = body.to_string().into_bytes();
+    let encoded = translate::translate_request(family, &bytes, &to, &Facts::default(), Translate::Lenient)?;
+    Ok((serde_json::from_slice(&encoded.body).expect("JSON"), encoded.dropped))
+}
+
+#[track_caller]
+fn becomes(family: Family, body: &Value, wire: Wire, model: &'static str, expected: Value, dropped: &[&str]) {
+    let (sent, list) = translated(family, body, wire, model).expect("it goes");
+    let (mut sent, mut expected) = (sent, expected);
+    sent.sort_all_objects();
+    expected.sort_all_objects();
+    assert_eq!(sent, expected);
+    assert_eq!(list, dropped);
+}
+
+/// One turn of tools, in the words of a Responses client.
+fn responses_tools() -> Value {
+    json!({
+        "model": "policy/x", "instructions": "Be brief.", "max_output_tokens": 500, "stream": true, "store": false,
+        "input": [
+            {"role": "user", "content": "Weather in Paris and Nice?"},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+            {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "weather", "arguments": "{\"at\":\"Paris\"}"},
+            {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "weather", "arguments": "{\"at\":\"Nice\"}"},
+            {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
+            {"type": "function_call_output", "call_id": "call_2", "output": "sun"},
+        ],
+        "tools": [{"type": "function", "name": "weather", "description": "d", "parameters": {"type": "object", "properties": {}}}],
+        "tool_choice": "required", "parallel_tool_calls": true,
+        "include": ["reasoning.encrypted_content"],
+    })
+}
+
+#[test]
+fn a_responses_client_at_a_chat_target() {
+    let call = |id: &str, at: &str| json!({"id": id, "type": "function", "function": {"name": "weather", "arguments": format!("{{\"at\":\"{at}\"}}")}});
+    let function = json!({"name": "weather", "description": "d", "parameters": {"type": "object", "properties": {}}});
+    let expected = json!({
+        "model": "gpt-4o", "max_completion_tokens": 500, "stream": true, "stream_options": {"include_usage": true},
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Weather in Paris and Nice?"},
+            {"role": "assistant", "content": null, "tool_calls": [call("call_1", "Paris"), call("call_2", "Nice")]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
+            {"role": "tool", "tool_call_id": "call_2", "content": "sun"},
+        ],
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": "required", "parallel_tool_calls": true,
+    });
+    let dropped = ["include", "input.reasoning"];
+    becomes(Family::Responses, &responses_tools(), Wire::Chat, "gpt-4o", expected, &dropped);
+}
+
+#[test]
+fn a_responses_client_at_a_messages_target() {
+    let call = |id: &str, at: &str| json!({"type": "tool_use", "id": id, "name": "weather", "input": {"at": at}});
+    let result = |id: &str, said: &str| json!({"type": "tool_result", "tool_use_id": id, "content": said});
+    let expected = json!({
+        "model": "claude-sonnet-4-5", "max_tokens": 500, "stream": true,
+        "system": [{"type": "text", "text": "Be brief."}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Weather in Paris and Nice?"}]},
+            {"role": "assistant", "content": [call("call_1", "Paris"), call("call_2", "Nice")]},
+            {"role": "user", "content": [result("call_1", "rain"), result("call_2", "sun")]},
+        ],
+        "tools": [{"name": "weather", "description": "d", "input_schema": {"type": "object", "properties": {}}}],
+        "tool_choice": {"type": "any"},
+    });
+    let dropped = ["include", "input.reasoning"];
+    becomes(Family::Responses, &responses_tools(), Wire::Messages, "claude-sonnet-4-5", expected, &dropped);
+}
+
+#[test]
+fn a_chat_client_at_a_responses_target() {
+    let body = json!({
+        "model": "policy/x", "max_tokens": 100, "temperature": 0.3, "seed": 7, "user": "u1", "stream": true,
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [
+                {"type": "text", "text": "What is this?"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}},
+            ]},
+            {"role": "assistant", "content": "Let me look.", "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": ""}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "a cat"},
+            {"role": "user", "content": "So?"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "look"}}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": true,
+            "schema": {"type": "object", "properties": {}, "required": [], "additionalProperties": false}}},
+    });
+    let expected = json!({
+        "model": "gpt-4o", "max_output_tokens": 100, "temperature": 0.3, "stream": true, "store": false,
+        "safety_identifier": "u1", "instructions": "Be brief.",
+        "input": [
+            {"type": "message", "role": "user", "content": [
+                {"type": "input_text", "text": "What is this?"},
+                {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"},
+            ]},
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Let me look."}]},
+            {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "call_1", "output": "a cat"},
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "So?"}]},
+        ],
+        "tools": [{"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}, "strict": false}],
+        "text": {"format": {"type": "json_schema", "name": "n", "strict": true,
+            "schema": {"type": "object", "properties": {}, "required": [], "additionalProperties": false}}},
+    });
+    becomes(Family::Chat, &body, Wire::Responses, "gpt-4o", expected, &["seed"]);
+}
+
+#[test]
+fn a_messages_client_at_a_responses_target() {
+    let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}});
+    let body = json!({
+        "model": "policy/x", "max_tokens": 2048, "top_k": 5, "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+        "messages": [
+            {"role": "user", "content": "Look."},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "hm", "signature": "s"},
+                {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"a": 1}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "toolu_1", "is_error": true, "content": [{"type": "text", "text": "dark"}, image]},
+                {"type": "text", "text": "So?"}]},
+        ],
+        "tools": [{"name": "look", "input_schema": {"type": "object", "properties": {}}}],
+        "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
+    });
+    let (sent, dropped) = translated(Family::Messages, &body, Wire::Responses, "gpt-5").expect("it goes");
+    assert_eq!(sent["instructions"], "Be brief.");
+    assert_eq!(sent["reasoning"], json!({"effort": "low"}));
+    assert_eq!((&sent["tool_choice"], &sent["parallel_tool_calls"]), (&json!("auto"), &json!(false)));
+    assert_eq!(
+        sent["input"],
+        json!([
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Look."}]},
+            {"type": "function_call", "call_id": "toolu_1", "name": "look", "arguments": "{\"a\":1}"},
+            {"type": "function_call_output", "call_id": "toolu_1", "output": [
+                {"type": "input_text", "text": "Error:"},
+                {"type": "input_text", "text": "dark"},
+                {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"},
+            ]},
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "So?"}]},
+        ])
+    );
+    assert!(dropped.contains(&"top_k".to_owned()) && dropped.contains(&"cache_control".to_owned()), "{dropped:?}");
+}
+
+#[test]
+fn stateful_and_hosted_requests_skip_targets_of_other_families() {
+    for (more, feature) in [
+        (json!({"previous_response_id": "resp_1"}), "previous_response_id"),
+        (json!({"conversation": "conv_1"}), "conversation"),
+        (json!({"background": true}), "background"),
+        (json!({"tools": [{"type": "web_search"}]}), "web_search"),
+        (json!({"top_logprobs": 3}), "logprobs"),
+    ] {
+        let mut body = json!({"model": "m", "input": "hi"});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        for (wire, model) in [(Wire::Chat, "gpt-4o"), (Wire::Messages, "claude-sonnet-4-5"), (Wire::Converse, "nova")] {
+            let refused = translated(Family::Responses, &body, wire, model).map(|_| ());
+            assert_eq!(refused, Err(Incompatible(feature.to_owned())), "{wire:?}");
+        }
+    }
+}
+
+// --- answers ------------------------------------------------------------------------------------------------------------
+
+#[track_caller]
+fn answered(family: Family, wire: Wire, body: &[u8]) -> Value {
+    let events = translate::read_answer(wire, body).expect("an answer");
+    let bytes = translate::write_answer(family, events, &voice(), Reply::default()).expect("no error in it");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+#[test]
+fn a_recorded_responses_answer_reaches_every_client() {
+    let Some(body) = recorded::bytes("azure/tool-call", "response.json") else { return };
+    let origin: Value = serde_json::from_slice(&body).expect("JSON");
+    let call = origin["output"].as_array().expect("items").iter().find(|item| item["type"] == "function_call");
+    let call = call.expect("a call");
+    let chat = answered(Family::Chat, Wire::Responses, &body);
+    let function = &chat["choices"][0]["message"]["tool_calls"][0];
+    assert_eq!((&function["id"], &function["function"]["arguments"]), (&call["call_id"], &call["arguments"]));
+    assert_eq!(chat["choices"][0]["finish_reason"], "tool_calls");
+    assert_eq!(chat["usage"]["total_tokens"], origin["usage"]["total_tokens"]);
+    let messages = answered(Family::Messages, Wire::Responses, &body);
+    let block = messages["content"].as_array().expect("blocks").last().expect("a block");
+    assert_eq!((&block["type"], &block["id"], &block["name"]), (&json!("tool_use"), &call["call_id"], &call["name"]));
+    assert_eq!(messages["stop_reason"], "tool_use");
+}
+
+#[test]
+fn recorded_answers_of_other_families_reach_a_responses_client() {
+    if let Some(body) = recorded::bytes("anthropic/parallel-tools-1", "response.json") {
+        let response = answered(Family::Responses, Wire::Messages, &body);
+        let types: Vec<&Value> =
+            response["output"].as_array().expect("items").iter().map(|item| &item["type"]).collect();
+        assert_eq!(types, ["message", "function_call", "function_call", "function_call", "function_call"]);
+        assert_eq!(response["status"], "completed");
+    }
+    if let Some(body) = recorded::bytes("deepseek/text", "response.json") {
+        let response = answered(Family::Responses, Wire::Chat, &body);
+        assert_eq!(response["status"], "incomplete");
+        assert_eq!(response["incomplete_details"]["reason"], "max_output_tokens");
+        assert!(response["usage"]["output_tokens"].as_u64().is_some_and(|tokens| tokens > 0));
+    }
+    if let Some(body) = recorded::bytes("anthropic/refusal", "response.json") {
+        let response = answered(Family::Responses, Wire::Messages, &body);
+        assert_eq!(
+            (&response["status"], &response["output"][0]["content"][0]["type"]),
+            (&json!("completed"), &json!("refusal"))
+        );
+    }
+}
+
+// --- streams ------------------------------------------------------------------------------------------------------------
+
+/// What a client gets of a stream: the bytes, and how it ended. `Err` when another target could still be tried.
+fn relayed(family: Family, wire: Wire, bytes: &[u8], piece: usize) -> Result<(String, Tail), Failure> {
+    let same = wire.family() == Some(family);
+    let setup = Setup {
+        wire,
+        family,
+        rules: StreamRules { commit: Commit::FirstContent, ..StreamRules::default() },
+        mode: RelayMode::Pipe,
+        hide_usage: false,
+        voice: (!same).then(|| Voice { reply: Reply::default(), ..voice() }),
+    };
+    let mut intake = Intake::new(setup);
+    let mut chunks = bytes.chunks(piece);
+    let mut held = Held::Hold;
+    while held == Held::Hold {
+        held = match chunks.next() {
+            Some(chunk) => intake.push(chunk),
+            None => intake.end(),
+        };
+    }
+    if let Held::Failed(failure) = held {
+        return Err(failure);
+    }
+    let (mut out, mut relay) = intake.commit();
+    for chunk in chunks {
+        relay.push(chunk, &mut out);
+    }
+    let tail = relay.end(Ending::Clean);
+    out.extend_from_slice(&tail.append);
+    Ok((String::from_utf8(out).expect("UTF-8"), tail))
+}
+
+fn frame(kind: &str, name: &str, payload: &Value) -> Vec<u8> {
+    let text = |name: &str, value: &str| (name.to_owned(), eventstream::Value::Text(value.to_owned()));
+    let message_type = if kind == ":event-type" { "event" } else { "exception" };
+    let headers =
+        vec![text(kind, name), text(":content-type", "application/json"), text(":message-type", message_type)];
+    eventstream::encode(&Frame { headers, payload: payload.to_string().into_bytes() })
+}
+
+/// A recorded Anthropic stream as InvokeModel frames it.
+fn framed(sse: &str) -> Vec<Vec<u8>> {
+    let data = sse.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.map(|data| frame(":event-type", "chunk", &json!({"bytes": STANDARD.encode(data), "p": "abcd"}))).collect()
+}
+
+fn throttled() -> Vec<u8> {
+    frame(":exception-type", "throttlingException", &json!({"message": "Too many requests, please wait"}))
+}
+
+#[test]
+fn invoke_model_frames_reach_a_messages_client_as_anthropics_own_events_at_any_split() {
+    let Some(sse) = recorded::text("anthropic/sdk-tool-use-stream", "response.sse") else { return };
+    let bytes = framed(&sse).concat();
+    let (whole, tail) = relayed(Family::Messages, Wire::Invoke, &bytes, bytes.len()).expect("it commits");
+    assert!(tail.finished && tail.outcome.is_none());
+    for line in sse.lines().filter(|line| line.starts_with("data: ")) {
+        assert!(whole.contains(line), "{line}");
+    }
+    for piece in [1, 5, 64, 1000] {
+        assert_eq!(relayed(Family::Messages, Wire::Invoke, &bytes, piece).expect("it commits").0, whole);
+    }
+    let origin = messages_sdk(&sse);
+    assert_eq!(messages_sdk(&whole), origin);
+    let (chat, _) = relayed(Family::Chat, Wire::Invoke, &bytes, 100).expect("it commits");
+    let calls = &chat_sdk(&chat)["choices"][0]["message"]["tool_calls"];
+    assert_eq!(calls.as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn converse_frames_reach_every_client() {
+    let Some(bytes) = recorded::bytes("bedrock/iter-stream-1", "response.bin") else { return };
+    let (chat, tail) = relayed(Family::Chat, Wire::Converse, &bytes, 33).expect("it commits");
+    assert!(tail.finished && chat.ends_with("data: [DONE]\n\n"));
+    let chat = chat_sdk(&chat);
+    assert_eq!(chat["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"], r#"{"city":"Paris"}"#);
+    assert_eq!((&chat["usage"]["prompt_tokens"], &chat["usage"]["completion_tokens"]), (&json!(471), &json!(91)));
+    let (messages, _) = relayed(Family::Messages, Wire::Converse, &bytes, 33).expect("it commits");
+    assert_eq!(messages_sdk(&messages)["stop_reason"], "tool_use");
+    let (responses, _) = relayed(Family::Responses, Wire::Converse, &bytes, 33).expect("it commits");
+    assert!(responses.contains("event: response.completed") && !responses.contains("[DONE]"));
+}
+
+#[test]
+fn a_bedrock_exception_as_first_frame_leaves_room_for_another_target() {
+    for wire in [Wire::Invoke, Wire::Converse] {
+        for family in [Family::Chat, Family::Responses, Family::Messages] {
+            let failure = relayed(family, wire, &throttled(), 16).expect_err("it fails before commit");
+            assert_eq!(failure.class, Class::RateLimited, "{wire:?} {family:?}");
+        }
+    }
+    for (name, class) in [
+        ("internalServerException", Class::ServerError),
+        ("modelStreamErrorException", Class::ServerError),
+        ("modelTimeoutException", Class::Timeout),
+        ("serviceUnavailableException", Class::Overloaded),
+        ("validationException", Class::InvalidRequest),
+    ] {
+        let frame = frame(":exception-type", name, &json!({"message": "m"}));
+        let failure = relayed(Family::Chat, Wire::Converse, &frame, 16).expect_err("it fails before commit");
+        assert_eq!(failure.class, class, "{name}");
+    }
+}
+
+#[test]
+fn a_bedrock_exception_after_the_commit_is_an_error_event_in_the_clients_words_and_no_end() {
+    let delta = frame(":event-type", "contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": {"text": "Hel"}}));
+    let bytes = [delta, throttled()].concat();
+    let (chat, tail) = relayed(Family::Chat, Wire::Converse, &bytes, 16).expect("it commits");
+    assert_eq!(tail.outcome.map(|failure| failure.class), Some(Class::RateLimited));
+    assert!(chat.contains("\"error\":{") && !chat.contains("[DONE]"), "{chat}");
+    let (responses, _) = relayed(Family::Responses, Wire::Converse, &bytes, 16).expect("it commits");
+    assert!(responses.contains("event: error\n") && !responses.contains("response.completed"), "{responses}");
+
+    let Some(sse) = recorded::text("anthropic/sdk-tool-use-stream", "response.sse") else { return };
+    let frames = framed(&sse);
+    let cut = [frames[..5].concat(), throttled()].concat();
+    let (messages, tail) = relayed(Family::Messages, Wire::Invoke, &cut, 16).expect("it commits");
+    assert_eq!(tail.outcome.map(|failure| failure.class), Some(Class::RateLimited));
+    assert!(messages.contains("event: error\n") && !messages.contains("message_stop"), "{messages}");
+}
+
+#[test]
+fn frames_that_are_damaged_or_cut_off_are_malformed_or_interrupted() {
+    let Some(bytes) = recorded::bytes("bedrock/iter-stream-1", "response.bin") else { return };
+    let mut damaged = bytes.clone();
+    damaged[40] ^= 1;
+    let failure = relayed(Family::Chat, Wire::Converse, &damaged, 64).expect_err("it fails before commit");
+    assert_eq!(failure.class, Class::Malformed);
+    let failure = relayed(Family::Chat, Wire::Converse, &bytes[..100], 64).expect_err("it fails before commit");
+    assert!(matches!(failure.class, Class::Interrupted | Class::Malformed), "{failure:?}");
+    let (chat, tail) = relayed(Family::Chat, Wire::Converse, &bytes[..2_000], 64).expect("it commits");
+    assert_eq!(tail.outcome.map(|failure| failure.class), Some(Class::Interrupted));
+    assert!(chat.contains("stream_interrupted") && !chat.contains("[DONE]"), "{chat}");
+}
+
+#[test]
+fn streams_of_other_families_reach_a_responses_client() {
+    for (case, wire) in [
+        ("anthropic/text-stream", Wire::Messages),
+        ("anthropic/sdk-tool-use-stream", Wire::Messages),
+        ("openai/tool-call-stream-1", Wire::Chat),
+        ("xai/tool-call-stream", Wire::Chat),
+        ("deepseek/reasoning-stream", Wire::Chat),
+    ] {
+        let Some(bytes) = recorded::bytes(case, "response.sse") else { return };
+        let (stream, tail) = relayed(Family::Responses, wire, &bytes, 50).expect("it commits");
+        assert!(tail.finished, "{case}");
+        let last = stream.lines().rfind(|line| line.starts_with("data: ")).expect("a last event");
+        let last: Value = serde_json::from_str(&last[6..]).expect("JSON");
+        assert_eq!(last["type"], "response.completed", "{case}");
+        // What streamed is what the client would have got without a stream.
+        let events = crate::dialect::events_of(wire, [bytes.as_slice()]);
+        let whole = translate::write_answer(Family::Responses, events, &voice(), Reply::default()).expect("an answer");
+        let whole: Value = serde_json::from_slice(&whole).expect("JSON");
+        assert_eq!(last["response"], whole, "{case}");
+        assert!(whole["output"].as_array().is_some_and(|items| !items.is_empty()), "{case}");
+    }
+}
+
+#[test]
+fn responses_streams_reach_chat_and_messages_clients() {
+    for case in
+        ["openai-responses/stream-1", "openai-responses/reasoning-encrypted-stream-4", "lmstudio/tool-call-stream"]
+    {
+        let Some(bytes) = recorded::bytes(case, "response.sse") else { return };
+        let (chat, tail) = relayed(Family::Chat, Wire::Responses, &bytes, 77).expect("it commits");
+        assert!(tail.finished && chat.ends_with("data: [DONE]\n\n"), "{case}");
+        let (messages, _) = relayed(Family::Messages, Wire::Responses, &bytes, 77).expect("it commits");
+        let (chat, messages) = (chat_sdk(&chat), messages_sdk(&messages));
+        let calls = chat["choices"][0]["message"]["tool_calls"].as_array().map_or(0, Vec::len);
+        let uses = messages["content"].as_array().expect("blocks").iter().filter(|block| block["type"] == "tool_use");
+        assert_eq!(calls, uses.count(), "{case}");
+        assert_eq!(messages["stop_reason"], if calls > 0 { "tool_use" } else { "end_turn" }, "{case}");
+    }
+    let Some(bytes) = recorded::bytes("openai-responses/error-quota-stream", "response.sse") else { return };
+    for family in [Family::Chat, Family::Messages, Family::Responses] {
+        let failure = relayed(family, Wire::Responses, &bytes, 64).expect_err("it fails before commit");
+        assert_eq!(failure.class, Class::QuotaExhausted, "{family:?}");
+    }
+}
