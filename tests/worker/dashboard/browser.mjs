@@ -17,7 +17,7 @@ export async function launch() {
 export async function openPage(browser, origin, token, { width = 1440, height = 900, ...more } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, permissions: ['clipboard-read', 'clipboard-write'], ...more });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
   page.on('console', (message) => message.type() === 'error' && !/status of (401|404|412|422|503)/.test(message.text()) && complaints.push(`console: ${message.text()}`));
