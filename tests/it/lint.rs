@@ -1,0 +1,268 @@
+//! Lint: what it finds, and that its worst case is the worst that the chain can be brought to.
+
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use understudy::domain::catalogue::Catalogue;
+use understudy::domain::chain::{Chain, Leave, Prospect, Step};
+use understudy::domain::document::{Finding, Severity};
+use understudy::domain::outcome::{Class, Failure, Outcome};
+use understudy::domain::policy::lint::{self, Context, Report};
+use understudy::domain::policy::resolve::{self, Lookup, World};
+use understudy::domain::policy::tree::Draw;
+use understudy::domain::policy::{Plan, PlanName, boundary, file};
+use understudy::domain::provider::{Provider, table};
+use understudy::domain::time::{Instant, Span};
+
+const STORED: [(&str, &str); 3] = [
+    ("cheap", r#"{"chain": ["openai/gpt-4o-mini (2 retries)"]}"#),
+    ("back", r#"{"chain": ["policy/candidate"]}"#),
+    ("broken", r#"{"chain": []}"#),
+];
+
+fn stored(name: &str) -> Lookup {
+    match STORED.iter().find(|(known, _)| *known == name) {
+        None => Lookup::Missing,
+        Some((_, json)) => match file::parse(name, json.as_bytes()) {
+            Ok(file) => Lookup::Found(Rc::new(file)),
+            Err(bad) => Lookup::Bad(bad.to_string()),
+        },
+    }
+}
+
+fn report(json: &str, prompt_tokens: u64) -> Report {
+    let catalogue = Catalogue::default();
+    let context = Context {
+        world: World { default_provider: "openai", provider: &table::is_built_in, policy: &stored },
+        provider: &Provider::built_in,
+        has_secret: &|name| matches!(name, "OPENAI_API_KEY" | "ANTHROPIC_API_KEY"),
+        catalogue: &catalogue,
+        today: "2026-11-21",
+        prompt_tokens,
+    };
+    lint::lint("candidate", json.as_bytes(), context)
+}
+
+#[track_caller]
+fn finds(json: &str, severity: Severity, path: &str, words: &str) {
+    let report = report(json, 1000);
+    let found =
+        |finding: &&Finding| finding.severity == severity && finding.path == path && finding.message.contains(words);
+    assert!(report.findings.iter().any(|finding| found(&finding)), "{words}: {:#?}", report.findings);
+}
+
+#[test]
+fn what_cannot_run_is_an_error() {
+    let cases = [
+        (
+            r#"{"chain": ["openai/gpt-4o", {"model": "openai/o3", "retries": 11}]}"#,
+            "chain[1].retries",
+            "11 is not in 0..=10",
+        ),
+        (r#"{"chain": ["policy/back"]}"#, "chain[0].model", "cycle candidate -> back -> candidate"),
+        (r#"{"chain": ["policy/nowhere"]}"#, "chain[0].model", "does not exist"),
+        (r#"{"chain": ["policy/broken"]}"#, "chain[0].model", "does not parse"),
+        (r#"{"chain": ["opennai/gpt-4o"]}"#, "chain[0].model", "neither built in nor configured"),
+    ];
+    for (json, path, words) in cases {
+        finds(json, Severity::Error, path, words);
+        let report = report(json, 1000);
+        assert!(!report.is_fit());
+        assert_eq!(report.worst_case, None);
+    }
+}
+
+#[test]
+fn what_is_unwise_is_said() {
+    use Severity::{Info, Warning};
+    let cases = [
+        (r#"{"chain": ["openai/brand-new"]}"#, Info, "chain[0].model", "not in the catalogue"),
+        (r#"{"chain": ["groq/llama-3.3-70b"]}"#, Warning, "chain[0]", "secret GROQ_API_KEY is not set"),
+        (r#"{"chain": ["anthropic/claude-3-7-sonnet"]}"#, Warning, "chain[0].model", "was retired on 2026-02-19"),
+        (
+            r#"{"chain": ["openai/gpt-4o", "openai/gpt-4"]}"#,
+            Warning,
+            "chain[1]",
+            "weaker than openai/gpt-4o in context (8192 tokens, the first hop has 128000), vision, json_schema",
+        ),
+        (r#"{"chain": ["openai/gpt-4o", {"model": "openai/gpt-4", "degraded": true}]}"#, Info, "chain[1]", "weaker"),
+        (r#"{"chain": ["openai/gpt-4o", "openai/o3"]}"#, Warning, "chain[1]", "both at openai"),
+        (
+            r#"{"chain": ["bedrock/claude-sonnet-4-5@eu-west-1", "bedrock/claude-haiku-4-5@eu-west-1"]}"#,
+            Warning,
+            "chain[1]",
+            "both at bedrock@eu-west-1",
+        ),
+        (
+            r#"{"chain": ["openai/gpt-4o"], "on": {"preset": "strict"}}"#,
+            Warning,
+            "chain[0]",
+            "rate_limited is retry_only",
+        ),
+        (
+            r#"{"chain": ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"], "keep": ["family"]}"#,
+            Warning,
+            "chain[1]",
+            "would cross family",
+        ),
+        (
+            r#"{"chain": ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]}"#,
+            Info,
+            "chain[1]",
+            "crosses family, provider, billing",
+        ),
+        (
+            r#"{"chain": ["openai/gpt-4o", "policy/cheap"], "consent": "never"}"#,
+            Warning,
+            "chain[1]",
+            "policy/cheap: openai/gpt-4o-mini is never reached: consent is never",
+        ),
+        (
+            r#"{"type": "load_balance", "chain": [{"model": "openai/gpt-4o", "weight": 0}]}"#,
+            Warning,
+            "chain",
+            "every weight is 0",
+        ),
+        (r#"{"chain": [{"model": "openai/gpt-4o", "weight": 7}]}"#, Info, "chain[0].weight", "7 has no effect"),
+        (r#"{"chain": ["openai/gpt-4o"], "deadline_ms": 1000}"#, Info, "timeouts.attempt_ms", "never runs out"),
+    ];
+    for (json, severity, path, words) in cases {
+        finds(json, severity, path, words);
+        assert!(report(json, 1000).is_fit());
+    }
+    let all_stop = r#"{"chain": ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"], "on": {"preset": "strict", "rate_limited": "stop",
+        "overloaded": "stop", "server_error": "stop", "timeout": "stop", "unreachable": "stop", "malformed": "stop", "interrupted": "stop"}}"#;
+    finds(all_stop, Severity::Warning, "chain[1]", "not reached by any failure of openai/gpt-4o");
+}
+
+#[test]
+fn the_regional_pair_of_the_contract_is_kept_together_by_family() {
+    let json =
+        r#"{"chain": ["anthropic/claude-sonnet-4-5", "bedrock/claude-sonnet-4-5@eu-central-1"], "keep": ["family"]}"#;
+    let said = report(json, 1000).findings;
+    assert!(said.iter().all(|finding| !finding.message.contains("never reached")), "{said:#?}");
+}
+
+#[track_caller]
+fn worst(json: &str) -> (u64, u64) {
+    let worst = report(json, 1000).worst_case.expect("it runs");
+    (worst.calls, worst.ms)
+}
+
+#[test]
+fn the_worst_case_counts_tries_keys_waits_and_clocks() {
+    assert_eq!(worst(r#"{"chain": ["openai/gpt-4o"]}"#), (1, 180_000));
+    assert_eq!(worst(r#"{"chain": ["openai/gpt-4o", "openai/o3"]}"#), (2, 360_000));
+    // Two calls of a second each, and the longest wait that an upstream may ask for between them.
+    assert_eq!(worst(r#"{"chain": ["openai/gpt-4o (1 retry)"], "timeouts": {"attempt_ms": 1000}}"#), (2, 12_000));
+    let short = r#"{"chain": ["openai/gpt-4o (2 retries)"], "timeouts": {"attempt_ms": 1000}, "backoff": {"retry_after_max_ms": 1}}"#;
+    assert_eq!(worst(short), (3, 3 * 1000 + 550 + 1100), "waits with their jitter");
+    let keys = r#"{"chain": [{"model": "openai/gpt-4o", "retries": 2, "key": "managed_then_own"}]}"#;
+    assert_eq!(worst(keys).0, 6, "the second key has the tries anew");
+    assert_eq!(worst(r#"{"chain": ["openai/gpt-4o (3 retries)"], "on": {"preset": "strict", "overloaded": "next", "server_error": "next", "unreachable": "next", "rate_limited": "next"}}"#).0, 1);
+    assert_eq!(worst(r#"{"chain": ["openai/gpt-4o", "policy/cheap"]}"#).0, 4);
+    assert_eq!(worst(r#"{"chain": ["openai/gpt-4o", "policy/cheap"], "consent": "never"}"#).0, 1);
+    let many = format!(
+        r#"{{"chain": [{}], "timeouts": {{"attempt_ms": 1}}}}"#,
+        vec![r#""openai/gpt-4o (10 retries)""#; 16].join(",")
+    );
+    // 64 attempts are five hops and nine tries of a sixth: 58 waits of ten seconds, and a millisecond per call.
+    assert_eq!(worst(&many), (64, 580_064));
+    // 500 ms less jitter is 450 ms: no retry fits, and none is waited for.
+    assert_eq!(
+        worst(r#"{"chain": ["openai/gpt-4o (9 retries)"], "deadline_ms": 400, "timeouts": {"attempt_ms": 100}}"#),
+        (1, 100)
+    );
+    assert_eq!(
+        worst(r#"{"chain": ["openai/gpt-4o (9 retries)"], "deadline_ms": 500, "timeouts": {"attempt_ms": 100}}"#),
+        (2, 500)
+    );
+}
+
+#[test]
+fn the_worst_case_is_priced() {
+    let cost = |json: &str, tokens: u64| report(json, tokens).worst_case.expect("it runs").cost_usd;
+    // A thousand tokens at $2.50 and all of 16,384 at $10 per million.
+    assert!((cost(r#"{"chain": ["openai/gpt-4o"]}"#, 1000) - 0.16634).abs() < 1e-9);
+    assert!((cost(r#"{"chain": ["openai/gpt-4o (1 retry)"]}"#, 1000) - 0.33268).abs() < 1e-9);
+    assert_eq!(cost(r#"{"chain": ["openai/unheard-of"]}"#, 1000), 0.0);
+    assert!(cost(r#"{"chain": ["openai/gpt-4o"]}"#, 100_000) > cost(r#"{"chain": ["openai/gpt-4o"]}"#, 1000));
+}
+
+/// Plays a request against a plan with an upstream that does as the script says, and counts.
+fn play(plan: &Plan, script: &[(usize, u64, Option<u64>)]) -> (u64, u64) {
+    let prospects =
+        plan.hops.iter().map(|hop| Prospect { slots: boundary::slots(hop.key).to_vec(), ..Prospect::default() });
+    let start = Instant(1_000_000);
+    let mut now = start;
+    let mut chain = Chain::new(Arc::new(plan.clone()), prospects.collect(), Leave::default(), 7, now);
+    let mut outcomes = script.iter().cycle();
+    loop {
+        match chain.next(now) {
+            Step::Call(call) => {
+                let (class, ms, retry_after) = *outcomes.next().expect("a cycle");
+                let class = Class::ALL[class % 15];
+                now = now + Span(ms).min(call.clocks.attempt);
+                let failure = Failure { retry_after: retry_after.map(Span), ..Failure::new(class, "scripted") };
+                chain.on_outcome(call.id, Outcome::Failed(failure), now);
+            }
+            Step::Wait { until } => now = until,
+            Step::Pending => panic!("nothing is in flight"),
+            Step::Done(_) => return (u64::from(chain.calls()), now.since(start).0),
+        }
+    }
+}
+
+fn hop() -> impl Strategy<Value = serde_json::Value> {
+    (0u32..=10, 0usize..4, 1u64..2000).prop_map(|(retries, key, attempt)| {
+        let keys = ["managed", "own", "managed_then_own", "own_then_managed"];
+        serde_json::json!({"model": "openai/gpt-4o", "retries": retries, "key": keys[key], "timeouts": {"attempt_ms": attempt}})
+    })
+}
+
+fn policy() -> impl Strategy<Value = serde_json::Value> {
+    let on = proptest::collection::vec(0usize..4, 15);
+    let times = (1u64..3000, 1.0f64..4.0, 1u64..5000, 0.0f64..0.5, 1u64..5000, 1u64..60_000);
+    (proptest::collection::vec(hop(), 1..5), on, times).prop_map(|(chain, on, times)| {
+        let (initial, multiplier, max, jitter, retry_after_max, deadline) = times;
+        let verdicts = ["retry", "retry_only", "next", "stop"];
+        let on: HashMap<&str, &str> = on.iter().enumerate().map(|(i, v)| (Class::ALL[i].name(), verdicts[*v])).collect();
+        serde_json::json!({"chain": chain, "on": on, "deadline_ms": deadline, "breaker": null, "backoff": {"initial_ms": initial,
+            "multiplier": multiplier, "max_ms": max, "jitter": jitter, "retry_after_max_ms": retry_after_max}})
+    })
+}
+
+fn plan(json: &str) -> Plan {
+    let file = file::parse("p", json.as_bytes()).expect("a policy");
+    let world = World { default_provider: "openai", provider: &table::is_built_in, policy: &stored };
+    let tree = resolve::resolve("p", &file, world).expect("a tree");
+    tree.plan(PlanName::Request, Draw::Seed(0))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_script_beats_the_worst_case(
+        policy in policy(),
+        script in proptest::collection::vec((0usize..15, 0u64..2500, proptest::option::of(0u64..6000)), 1..20),
+    ) {
+        let json = policy.to_string();
+        let (calls, ms) = worst(&json);
+        let (made, took) = play(&plan(&json), &script);
+        prop_assert!(made <= calls, "{made} calls, worst {calls}: {json}");
+        prop_assert!(took <= ms, "{took} ms, worst {ms}: {json}");
+    }
+
+    #[test]
+    fn where_time_is_no_object_a_script_reaches_the_worst_case(
+        retries in proptest::collection::vec(0u32..=6, 1..6),
+    ) {
+        // Everything is retried: an upstream that always fails slowly and asks for the longest wait is the worst there is.
+        let chain: Vec<_> = retries.iter().map(|n| serde_json::json!({"model": "openai/gpt-4o", "retries": n})).collect();
+        let json = serde_json::json!({"chain": chain, "deadline_ms": 3_600_000, "breaker": null, "timeouts": {"attempt_ms": 100}}).to_string();
+        let server_error = Class::ServerError as usize;
+        prop_assert_eq!(play(&plan(&json), &[(server_error, 5000, Some(10_000))]), worst(&json));
+    }
+}

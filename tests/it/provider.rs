@@ -1,0 +1,388 @@
+//! Providers: the built-in table, documents that add or override one, and the addresses that are refused.
+
+use understudy::domain::dialect::Wire;
+use understudy::domain::outcome::Class;
+use understudy::domain::provider::{Auth, Provider, document, table};
+use understudy::domain::route::Route;
+
+fn vars(name: &str) -> Option<String> {
+    let value = match name {
+        "AZURE_RESOURCE_NAME" => "acme",
+        "AZURE_RESOURCE_NAME_SWEDENCENTRAL" => "acme-se",
+        "VERTEX_PROJECT" => "proj-1",
+        "CLOUDFLARE_ACCOUNT_ID" => "abc123",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+#[track_caller]
+fn url(provider: &str, route: Route, model: &str, region: Option<&str>, stream: bool) -> String {
+    let provider = Provider::built_in(provider).expect("built in");
+    let wire = provider.wire(&route, model).expect("a wire");
+    provider.url(&route, wire, model, region, stream, vars).expect("a URL")
+}
+
+#[test]
+fn every_provider_of_the_contract_is_built_in() {
+    let names = "openai anthropic bedrock azure google vertex deepseek nebius deepinfra groq mistral together fireworks \
+                 xai openrouter perplexity cerebras openpipe cloudflare sim";
+    for name in names.split_whitespace() {
+        let provider = Provider::built_in(name).unwrap_or_else(|| panic!("{name} is missing"));
+        let wire = provider.wire(&Route::Chat, "some-model").unwrap_or_else(|| panic!("{name} answers no chat"));
+        let url = provider.url(&Route::Chat, wire, "m", None, false, vars).expect("a URL");
+        assert!(url.starts_with("https://") && !url.contains('{'), "{name}: {url}");
+        if name == "sim" {
+            assert!(provider.secrets(None).is_empty());
+        } else {
+            let own = format!("{}_API_KEY", name.to_uppercase());
+            assert!(provider.secrets(None).iter().any(|together| together == &[own.clone()]), "{name} reads {own}");
+        }
+    }
+    assert_eq!(names.split_whitespace().count(), table::ROWS.len());
+}
+
+#[test]
+fn calls_go_where_each_provider_expects_them() {
+    let cases = [
+        ("openai", Route::Chat, "gpt-4o", None, "https://api.openai.com/v1/chat/completions"),
+        ("openai", Route::Responses, "gpt-4o", None, "https://api.openai.com/v1/responses"),
+        ("openai", Route::Messages, "gpt-4o", None, "https://api.openai.com/v1/chat/completions"),
+        ("openai", Route::Embeddings, "e", None, "https://api.openai.com/v1/embeddings"),
+        (
+            "openai",
+            Route::Multipart("/audio/transcriptions"),
+            "whisper-1",
+            None,
+            "https://api.openai.com/v1/audio/transcriptions",
+        ),
+        ("anthropic", Route::Chat, "claude-sonnet-4-5", None, "https://api.anthropic.com/v1/messages"),
+        (
+            "anthropic",
+            Route::CountTokens,
+            "claude-sonnet-4-5",
+            None,
+            "https://api.anthropic.com/v1/messages/count_tokens",
+        ),
+        (
+            "bedrock",
+            Route::Chat,
+            "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            Some("eu-central-1"),
+            "https://bedrock-runtime.eu-central-1.amazonaws.com/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke",
+        ),
+        (
+            "bedrock",
+            Route::Chat,
+            "amazon.nova-pro-v1:0",
+            None,
+            "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-pro-v1%3A0/converse",
+        ),
+        (
+            "bedrock",
+            Route::Chat,
+            "x",
+            Some("global"),
+            "https://bedrock-runtime.us-east-1.amazonaws.com/model/x/converse",
+        ),
+        ("azure", Route::Responses, "gpt-4o", None, "https://acme.openai.azure.com/openai/v1/responses"),
+        (
+            "azure",
+            Route::Chat,
+            "gpt-4o",
+            Some("swedencentral"),
+            "https://acme-se.openai.azure.com/openai/v1/chat/completions",
+        ),
+        ("azure", Route::Chat, "claude-sonnet-4-5", None, "https://acme.services.ai.azure.com/anthropic/v1/messages"),
+        (
+            "google",
+            Route::Chat,
+            "gemini-2.5-pro",
+            None,
+            "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+        ),
+        (
+            "vertex",
+            Route::Messages,
+            "claude-sonnet-4-5@20250929",
+            Some("europe-west1"),
+            "https://europe-west1-aiplatform.googleapis.com/v1/projects/proj-1/locations/europe-west1/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict",
+        ),
+        (
+            "vertex",
+            Route::Chat,
+            "google/gemini-2.5-pro",
+            None,
+            "https://aiplatform.googleapis.com/v1/projects/proj-1/locations/global/endpoints/openapi/chat/completions",
+        ),
+        ("deepseek", Route::Chat, "deepseek-chat", None, "https://api.deepseek.com/chat/completions"),
+        ("deepseek", Route::Messages, "deepseek-chat", None, "https://api.deepseek.com/anthropic/v1/messages"),
+        (
+            "cloudflare",
+            Route::Chat,
+            "@cf/x",
+            None,
+            "https://api.cloudflare.com/client/v4/accounts/abc123/ai/v1/chat/completions",
+        ),
+        ("deepinfra", Route::Responses, "m", None, "https://api.deepinfra.com/v1/openai/chat/completions"),
+    ];
+    for (provider, route, model, region, expected) in cases {
+        assert_eq!(url(provider, route, model, region, false), expected);
+    }
+    assert!(url("bedrock", Route::Chat, "claude", None, true).ends_with("/invoke-with-response-stream"));
+    assert!(url("bedrock", Route::Chat, "nova", None, true).ends_with("/converse-stream"));
+    assert!(url("vertex", Route::Chat, "claude", None, true).ends_with(":streamRawPredict"));
+}
+
+#[test]
+fn what_a_provider_lacks_has_no_wire() {
+    let none = [
+        ("anthropic", Route::Embeddings),
+        ("anthropic", Route::Completions),
+        ("openai", Route::CountTokens),
+        ("bedrock", Route::Embeddings),
+        ("perplexity", Route::ImagesGenerations),
+    ];
+    for (name, route) in none {
+        let provider = Provider::built_in(name).expect("built in");
+        assert_eq!(provider.wire(&route, "claude-x"), None, "{name} {route:?}");
+    }
+}
+
+#[test]
+fn a_missing_variable_or_secret_is_named() {
+    let azure = Provider::built_in("azure").expect("built in");
+    let missing = azure.url(&Route::Chat, Wire::Chat, "m", Some("westus"), false, vars).expect_err("no such resource");
+    assert_eq!(missing.0, "AZURE_RESOURCE_NAME_WESTUS");
+    let bedrock = Provider::built_in("bedrock").expect("built in");
+    assert_eq!(bedrock.missing_secret(None, |_| false).as_deref(), Some("AWS_ACCESS_KEY_ID"));
+    assert_eq!(
+        bedrock.missing_secret(None, |name| name == "AWS_ACCESS_KEY_ID").as_deref(),
+        Some("AWS_SECRET_ACCESS_KEY")
+    );
+    assert_eq!(bedrock.missing_secret(None, |name| name == "BEDROCK_API_KEY"), None);
+    assert_eq!(azure.missing_secret(Some("westus"), |_| false).as_deref(), Some("AZURE_API_KEY"));
+    assert_eq!(azure.missing_secret(Some("westus"), |name| name == "AZURE_WESTUS_API_KEY"), None);
+    let sim = Provider::built_in("sim").expect("built in");
+    assert_eq!(sim.missing_secret(None, |_| false), None);
+}
+
+#[track_caller]
+fn parse(name: &str, json: &str) -> Provider {
+    document::parse(name, json.as_bytes(), Some("gateway.example.com")).unwrap_or_else(|bad| panic!("{bad}"))
+}
+
+#[track_caller]
+fn errors(name: &str, json: &str) -> Vec<String> {
+    let bad = document::parse(name, json.as_bytes(), Some("gateway.example.com")).expect_err("this document is fine");
+    bad.findings.iter().map(|finding| format!("{}: {}", finding.path, finding.message)).collect()
+}
+
+#[test]
+fn the_contracts_document_means_what_it_says() {
+    let provider = parse(
+        "example",
+        r#"{"base_url": "https://llm.example.com/v1", "dialect": "openai", "auth": {"header": "authorization", "scheme": "Bearer", "secret": "EXAMPLE_API_KEY"},
+            "headers": {"x-team": "a"}, "routes": ["chat", "embeddings"], "errors": [{"status": 400, "contains": "capacity", "class": "overloaded"}]}"#,
+    );
+    assert_eq!(provider.wire(&Route::Chat, "m"), Some(Wire::Chat));
+    assert_eq!(provider.wire(&Route::Responses, "m"), Some(Wire::Chat), "not among its routes: translated");
+    assert_eq!(provider.wire(&Route::Completions, "m"), None);
+    let url = provider.url(&Route::Embeddings, Wire::Opaque, "m", None, false, vars);
+    assert_eq!(url.as_deref(), Ok("https://llm.example.com/v1/embeddings"));
+    assert_eq!(provider.auth(Wire::Chat), Auth::Header { name: "authorization".into(), scheme: Some("Bearer".into()) });
+    assert_eq!(provider.secrets(None), [["EXAMPLE_API_KEY"]]);
+    assert_eq!(provider.headers, [("x-team".to_owned(), "a".to_owned())]);
+    assert_eq!(provider.errors[0].class, Class::Overloaded);
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let plain = parse("local", r#"{"base_url": "http://127.0.0.1:9000/v1/"}"#);
+    assert_eq!(plain.auth(Wire::Chat), Auth::None);
+    assert!(plain.secrets(None).is_empty());
+    assert_eq!(plain.wire(&Route::Responses, "m"), Some(Wire::Responses));
+    assert_eq!(plain.wire(&Route::Messages, "m"), Some(Wire::Chat));
+    let url = plain.url(&Route::Chat, Wire::Chat, "m", None, false, vars);
+    assert_eq!(url.as_deref(), Ok("http://127.0.0.1:9000/v1/chat/completions"));
+
+    let claude = parse(
+        "claude-box",
+        r#"{"base_url": "https://c.example.com/v1", "dialect": "anthropic", "auth": {"header": "x-api-key", "secret": "BOX_API_KEY"}}"#,
+    );
+    assert_eq!(claude.wire(&Route::Chat, "m"), Some(Wire::Messages));
+    assert_eq!(claude.wire(&Route::Embeddings, "m"), None);
+    assert_eq!(claude.auth(Wire::Messages), Auth::Header { name: "x-api-key".into(), scheme: None });
+}
+
+#[test]
+fn a_built_in_provider_keeps_what_a_document_does_not_say() {
+    let noted = parse("anthropic", r#"{"headers": {"x-team": "a"}}"#);
+    assert_eq!(noted.secrets(None), [["ANTHROPIC_API_KEY"]]);
+    assert_eq!(noted.wire(&Route::Chat, "m"), Some(Wire::Messages));
+    let moved = parse("anthropic", r#"{"base_url": "http://localhost:9000/v1"}"#);
+    assert_eq!(moved.wire(&Route::Chat, "m"), Some(Wire::Messages));
+    assert_eq!(moved.auth(Wire::Messages), Auth::None, "its key does not leave its own host");
+    assert!(moved.secrets(None).is_empty());
+    let bedrock = parse("bedrock", r#"{"base_url": "http://localhost:9000"}"#);
+    let wire = bedrock.wire(&Route::Chat, "anthropic.claude-x").expect("a wire");
+    let url = bedrock.url(&Route::Chat, wire, "anthropic.claude-x", Some("eu-west-1"), false, vars);
+    assert_eq!(url.as_deref(), Ok("http://localhost:9000/model/anthropic.claude-x/invoke"));
+}
+
+#[test]
+fn openpipe_gets_its_prefix_at_home_alone() {
+    let home = Provider::built_in("openpipe").expect("built in");
+    assert_eq!(home.wire_model("my-ft-model"), "openpipe:my-ft-model");
+    assert_eq!(home.wire_model("openai:gpt-4o"), "openai:gpt-4o");
+    let moved = parse("openpipe", r#"{"base_url": "http://localhost:9000/v1"}"#);
+    assert_eq!(moved.wire_model("my-ft-model"), "my-ft-model");
+}
+
+#[test]
+fn a_built_in_secret_goes_to_its_own_host_only() {
+    let said = errors("evil", r#"{"base_url": "https://evil.example.com/v1", "auth": {"secret": "OPENAI_API_KEY"}}"#);
+    assert_eq!(
+        said,
+        [r#"auth.secret: "OPENAI_API_KEY" goes to openai's own host only; expected a secret of this provider's own"#]
+    );
+    for (name, json) in [
+        ("openai", r#"{"base_url": "https://api.openai.com.evil.example/v1", "auth": {"secret": "OPENAI_API_KEY"}}"#),
+        ("openai", r#"{"base_url": "http://localhost:1/v1", "auth": {"secret": "OPENAI_API_KEY"}}"#),
+        ("anthropic", r#"{"auth": {"secret": "OPENAI_API_KEY"}}"#),
+        ("a", r#"{"base_url": "https://other.openai.azure.com/openai/v1", "auth": {"secret": "AZURE_API_KEY"}}"#),
+        ("a", r#"{"base_url": "https://x.example.com", "auth": {"secret": "AZURE_WESTUS_API_KEY"}}"#),
+        (
+            "a",
+            r#"{"base_url": "https://bedrock-runtime.evil.example/.amazonaws.com", "auth": {"secret": "BEDROCK_API_KEY"}}"#,
+        ),
+    ] {
+        assert!(errors(name, json)[0].starts_with("auth.secret: "), "{name} {json}");
+    }
+    parse("openai-eu", r#"{"base_url": "https://api.openai.com/v1", "auth": {"secret": "OPENAI_API_KEY"}}"#);
+    parse(
+        "bedrock-eu",
+        r#"{"base_url": "https://bedrock-runtime.eu-west-1.amazonaws.com", "auth": {"secret": "BEDROCK_API_KEY"}}"#,
+    );
+}
+
+#[test]
+fn bad_documents_say_everything_that_is_wrong() {
+    assert_eq!(errors("x", "{}"), ["base_url: is missing; expected a URL (https://host/path)"]);
+    let said = errors(
+        "x",
+        r#"{"base_url": "https://x.example.com", "dialect": "grpc", "auth": {"secret": "lower_api_key", "header": "Cookie"},
+            "headers": {"Authorization": "a", "Host": "b", "cookie": "c", "Transfer-Encoding": "d", "x-ok": "e", "X-OK": "f"},
+            "routes": ["chat", "video"], "errors": [{"class": "overloaded"}, {"status": 99, "class": "bad"}], "url": 1}"#,
+    );
+    let expected = [
+        "dialect: \"grpc\" is not one of openai, anthropic",
+        "auth.secret: \"lower_api_key\" is not the name of a secret ([A-Z][A-Z0-9_]*_API_KEY)",
+        "auth.header: \"Cookie\" is not the name of a header that may carry a key",
+        "routes[1]: \"video\" is not one of chat, responses,",
+        "errors[0]: an error rule without a signal is not allowed; expected status, contains, or both",
+        "errors[1].status: 99 is not in 100..=599",
+        "errors[1].class: \"bad\" is not one of rate_limited,",
+        "url: \"url\" is not a field of a provider;",
+        "headers.Authorization: \"Authorization\" may not be set;",
+        "headers.Host: \"Host\" may not be set;",
+        "headers.cookie: \"cookie\" may not be set;",
+        "headers.Transfer-Encoding: \"Transfer-Encoding\" may not be set;",
+        "headers.X-OK: \"x-ok\" is given twice",
+    ];
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for (said, expected) in said.iter().zip(expected) {
+        assert!(said.starts_with(expected), "{said}\n{expected}");
+    }
+    assert!(errors("policy", r#"{"base_url": "https://x.example.com"}"#)[0].contains("is not a provider name"));
+    assert!(
+        errors("x", r#"{"base_url": "https://x.example.com", "headers": {"x-a": "b\nc"}}"#)[0]
+            .starts_with("headers.x-a: ")
+    );
+}
+
+#[test]
+fn addresses_that_lead_inside_are_refused_in_any_spelling() {
+    let refused = [
+        "http://example.com/v1",
+        "ftp://example.com",
+        "https://user:pass@example.com/v1",
+        "https://user@example.com",
+        "https://10.0.0.1/v1",
+        "https://192.168.1.1",
+        "https://172.16.0.1",
+        "https://172.31.255.255",
+        "https://169.254.169.254/latest",
+        "https://100.64.0.1",
+        "https://0.0.0.0",
+        "https://0/",
+        "https://167772161/",
+        "https://0x0a000001/",
+        "https://0xa.0.0.1/",
+        "https://012.0.0.1/",
+        "https://10.1/",
+        "https://[fe80::1]/",
+        "https://[fc00::1]/",
+        "https://[fd12:3456::1]/",
+        "https://[::]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[::ffff:a00:1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2002:a00:1::]/",
+        "https://[::10.0.0.1]/",
+        "https://metadata.google.internal/",
+        "https://printer.local/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://127.1/",
+        "http://017700000001/",
+        "http://[0:0:0:0:0:0:0:1]/",
+        "http://localhost./",
+        "http://foo.localhost/",
+        "https://ⓔxample.local/",
+        "https://①⓪.0.0.1/",
+        "https://gateway.example.com/v1",
+        "https://gateway.example.com:443/v1",
+        "https://GATEWAY.example.com./v1",
+        "https://example.com/v1?x=1",
+        "https://example.com/v1#f",
+        "https://exa mple.com/",
+        "https:\\\\example.com",
+        "//example.com",
+        "example.com",
+        "",
+        "https://",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+    ];
+    for url in refused {
+        let json = serde_json::json!({"base_url": url}).to_string();
+        let said = errors("x", &json);
+        assert!(said.iter().all(|line| line.starts_with("base_url: ")), "{url}: {said:?}");
+        assert!(!said.concat().contains("pass@"), "{said:?}");
+    }
+    for url in [
+        "https://example.com",
+        "https://example.com:8443/a/b/",
+        "https://8.8.8.8/v1",
+        "https://[2606:4700::1111]/v1",
+        "http://localhost:9000",
+        "http://LOCALHOST:9000/v1",
+        "http://127.0.0.1:9000/v1",
+        "http://127.8.9.10/v1",
+        "http://[::1]:9000/v1",
+        "https://localhost/v1",
+    ] {
+        parse("x", &serde_json::json!({"base_url": url}).to_string());
+    }
+}
+
+#[test]
+fn this_workers_own_address_is_its_host_and_port() {
+    let at = |url: &str| document::parse("x", format!(r#"{{"base_url": "{url}"}}"#).as_bytes(), Some("127.0.0.1:8787"));
+    assert!(at("http://127.0.0.1:8787/v1").is_err());
+    assert!(at("http://localhost:8787/v1").is_err());
+    assert!(at("http://[::1]:8787/v1").is_err());
+    assert!(at("http://127.0.0.1:9000/v1").is_ok());
+}
