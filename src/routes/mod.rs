@@ -48,7 +48,7 @@ pub async fn handle(request: web_sys::Request, env: Env, context: Context) -> wo
     }
     match path {
         "/healthz" => Ok(only_get(&method, health)),
-        _ if path.starts_with("/schema/") => Ok(not_found(path)),
+        _ if path.starts_with("/schema/") => Ok(schema(&method, path)),
         _ => assets(request, &env, path).await,
     }
 }
@@ -56,6 +56,17 @@ pub async fn handle(request: web_sys::Request, env: Env, context: Context) -> wo
 fn health() -> web_sys::Response {
     let body = serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
     Reply::json(200, &body).into_response()
+}
+
+/// A document's JSON Schema. Editors fetch it from anywhere, so any origin may read it.
+fn schema(method: &str, path: &str) -> web_sys::Response {
+    let name = path.strip_prefix("/schema/").and_then(|file| file.strip_suffix(".json")).unwrap_or_default();
+    let Some(text) = crate::domain::schema::text(name) else { return not_found(path) };
+    only_get(method, || {
+        Reply::bytes(200, "application/schema+json", text.as_bytes().to_vec())
+            .header("access-control-allow-origin", "*")
+            .into_response()
+    })
 }
 
 /// The dashboard's files. What they do not have is an unknown route.

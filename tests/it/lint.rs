@@ -11,7 +11,7 @@ use understudy::domain::outcome::{Class, Failure, Outcome};
 use understudy::domain::policy::lint::{self, Context, Report};
 use understudy::domain::policy::resolve::{self, Lookup, World};
 use understudy::domain::policy::tree::Draw;
-use understudy::domain::policy::{Plan, PlanName, boundary, file};
+use understudy::domain::policy::{Plan, PlanName, file};
 use understudy::domain::provider::{Provider, table};
 use understudy::domain::time::{Instant, Span};
 
@@ -110,7 +110,7 @@ fn what_is_unwise_is_said() {
             r#"{"chain": ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]}"#,
             Info,
             "chain[1]",
-            "crosses family, provider, billing",
+            "crosses family, provider, region, billing",
         ),
         (
             r#"{"chain": ["openai/gpt-4o", "policy/cheap"], "consent": "never"}"#,
@@ -192,8 +192,7 @@ fn the_worst_case_is_priced() {
 
 /// Plays a request against a plan with an upstream that does as the script says, and counts.
 fn play(plan: &Plan, script: &[(usize, u64, Option<u64>)]) -> (u64, u64) {
-    let prospects =
-        plan.hops.iter().map(|hop| Prospect { slots: boundary::slots(hop.key).to_vec(), ..Prospect::default() });
+    let prospects = plan.hops.iter().map(|hop| Prospect { slots: hop.key.slots().to_vec(), ..Prospect::default() });
     let start = Instant(1_000_000);
     let mut now = start;
     let mut chain = Chain::new(Arc::new(plan.clone()), prospects.collect(), Leave::default(), 7, now);

@@ -9,8 +9,8 @@
 //! | `billing` | another provider, or a key slot that the first hop does not use, could pay |
 
 use crate::domain::dialect::Wire;
-use crate::domain::outcome::{KeySlot, Skip};
-use crate::domain::policy::{Boundary, Hop, KeyChoice};
+use crate::domain::outcome::Skip;
+use crate::domain::policy::{Boundary, Hop};
 
 /// What is known of the ground a hop stands on, from its provider and the catalogue.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,8 @@ fn crossed(first: (&Hop, &Ground<'_>), hop: (&Hop, &Ground<'_>)) -> Option<Skip>
     Some(Skip::Boundary(boundary.name().to_owned()))
 }
 
-fn crosses(boundary: Boundary, first: (&Hop, &Ground<'_>), hop: (&Hop, &Ground<'_>)) -> bool {
+/// Whether going from `first` to `hop` crosses a boundary.
+pub fn crosses(boundary: Boundary, first: (&Hop, &Ground<'_>), hop: (&Hop, &Ground<'_>)) -> bool {
     match boundary {
         Boundary::Family => first.1.wire.map(family) != hop.1.wire.map(family),
         Boundary::Provider => !same_provider(first.0, hop.0),
@@ -49,8 +50,8 @@ fn crosses(boundary: Boundary, first: (&Hop, &Ground<'_>), hop: (&Hop, &Ground<'
         },
         Boundary::Labels => !first.1.labels.iter().all(|label| hop.1.labels.contains(label)),
         Boundary::Billing => {
-            let paying = slots(first.0.key);
-            !same_provider(first.0, hop.0) || !slots(hop.0.key).iter().all(|slot| paying.contains(slot))
+            let paying = first.0.key.slots();
+            !same_provider(first.0, hop.0) || !hop.0.key.slots().iter().all(|slot| paying.contains(slot))
         }
     }
 }
@@ -81,12 +82,4 @@ fn same_provider(first: &Hop, hop: &Hop) -> bool {
 /// The same region, or one within it.
 fn inside(outer: &str, region: &str) -> bool {
     region.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-}
-
-const fn slots(choice: KeyChoice) -> &'static [KeySlot] {
-    match choice {
-        KeyChoice::Managed => &[KeySlot::Managed],
-        KeyChoice::Own => &[KeySlot::Own],
-        KeyChoice::ManagedThenOwn | KeyChoice::OwnThenManaged => &[KeySlot::Managed, KeySlot::Own],
-    }
 }

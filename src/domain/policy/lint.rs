@@ -4,10 +4,12 @@ use super::file::{self, PolicyFile, PolicyType};
 use super::resolve::{self, World};
 use super::tree::{Branch, Node, Tree};
 use super::worst::{self, WorstCase};
-use super::{Consent, Degraded, Hop, Verdict, boundary};
+use super::{Boundary, Consent, Degraded, Hop, Verdict};
 use crate::domain::catalogue::{Catalogue, Facts, Feature};
+use crate::domain::dialect::Wire;
 use crate::domain::document::{Finding, Findings, Severity};
 use crate::domain::outcome::{Class, KeySlot};
+use crate::domain::plan::boundaries::{self, Ground};
 use crate::domain::provider::Provider;
 use crate::domain::route::Route;
 use crate::domain::target::Target;
@@ -78,8 +80,7 @@ pub fn worst_case(tree: &Tree, context: Context<'_>) -> WorstCase {
 /// Without the hops that `keep` rules out whatever the request.
 fn within_boundaries<'a>(hops: &[(&'a Hop, u64)], context: Context<'_>) -> Vec<(&'a Hop, u64)> {
     let Some((first, _)) = hops.first() else { return Vec::new() };
-    let home = side(first, context);
-    let stays = |hop: &Hop| !hop.keep.iter().any(|keep| boundary::crosses(*keep, &home, &side(hop, context)));
+    let stays = |hop: &Hop| !crossed(first, hop, context).iter().any(|boundary| hop.keep.contains(boundary));
     hops.iter().enumerate().filter(|(i, (hop, _))| *i == 0 || stays(hop)).map(|(_, hop)| *hop).collect()
 }
 
@@ -127,18 +128,31 @@ fn orders(branch: &Branch) -> Vec<Vec<&Hop>> {
     orders
 }
 
-/// A hop as the boundaries see it.
-fn side(hop: &Hop, context: Context<'_>) -> boundary::Side {
-    let wire =
-        (context.provider)(&hop.target.provider).and_then(|provider| provider.wire(&Route::Chat, &hop.target.model));
-    let facts = context.catalogue.facts(&hop.target);
-    boundary::Side {
-        family: wire.map_or("chat", boundary::family),
-        provider: hop.target.provider.clone(),
-        region: facts.region,
-        labels: facts.labels,
-        slots: boundary::slots(hop.key).to_vec(),
+/// What the boundaries ask of a hop.
+struct Land {
+    wire: Option<Wire>,
+    facts: Facts,
+}
+
+impl Land {
+    fn of(hop: &Hop, context: Context<'_>) -> Land {
+        let provider = (context.provider)(&hop.target.provider);
+        Land {
+            wire: provider.and_then(|provider| provider.wire(&Route::Chat, &hop.target.model)),
+            facts: context.catalogue.facts(&hop.target),
+        }
     }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { wire: self.wire, region: self.facts.region.as_deref(), labels: &self.facts.labels }
+    }
+}
+
+/// Every boundary that going from one hop to another crosses, for a request on the chat route.
+fn crossed(first: &Hop, hop: &Hop, context: Context<'_>) -> Vec<Boundary> {
+    let (home, away) = (Land::of(first, context), Land::of(hop, context));
+    let crosses = |boundary: &Boundary| boundaries::crosses(*boundary, (first, &home.ground()), (hop, &away.ground()));
+    Boundary::ALL.into_iter().filter(crosses).collect()
 }
 
 /// A hop with its place in the document.
@@ -203,7 +217,7 @@ impl Linter<'_> {
 
     fn keys(&mut self, placed: &Placed<'_>) {
         let Placed { hop, path, inside } = placed;
-        let slots = boundary::slots(hop.key);
+        let slots = hop.key.slots();
         if !slots.contains(&KeySlot::Managed) {
             return;
         }
@@ -277,7 +291,7 @@ impl Linter<'_> {
 
     fn boundaries(&mut self, first: &Placed<'_>, placed: &Placed<'_>) {
         let Placed { hop, path, inside } = placed;
-        let crossed = boundary::crossed(&side(first.hop, self.context), &side(hop, self.context));
+        let crossed = crossed(first.hop, hop, self.context);
         let names = |kept: bool| -> Vec<&str> {
             crossed
                 .iter()

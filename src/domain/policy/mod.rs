@@ -3,7 +3,6 @@
 //! `file.rs` is the document as written (serde, unknown fields denied), `resolve.rs` turns it into these types with every
 //! default filled in, `lint.rs` says what is legal and yet unwise. A value of a type here always holds its range.
 
-pub mod boundary;
 pub mod fields;
 pub mod file;
 pub mod hop_text;
@@ -13,7 +12,7 @@ pub mod resolve;
 pub mod tree;
 pub mod worst;
 
-use crate::domain::outcome::Class;
+use crate::domain::outcome::{Class, KeySlot};
 use crate::domain::target::Target;
 use crate::domain::time::Span;
 
@@ -207,6 +206,10 @@ pub enum Boundary {
 }
 
 impl Boundary {
+    /// Every boundary, in the order of the contract.
+    pub const ALL: [Boundary; 5] =
+        [Boundary::Family, Boundary::Provider, Boundary::Region, Boundary::Labels, Boundary::Billing];
+
     /// The name used in policies and skip reasons.
     pub const fn name(self) -> &'static str {
         match self {
@@ -258,6 +261,18 @@ pub enum KeyChoice {
     Own,
     ManagedThenOwn,
     OwnThenManaged,
+}
+
+impl KeyChoice {
+    /// The slots, in the order in which they are tried.
+    pub const fn slots(self) -> &'static [KeySlot] {
+        match self {
+            KeyChoice::Managed => &[KeySlot::Managed],
+            KeyChoice::Own => &[KeySlot::Own],
+            KeyChoice::ManagedThenOwn => &[KeySlot::Managed, KeySlot::Own],
+            KeyChoice::OwnThenManaged => &[KeySlot::Own, KeySlot::Managed],
+        }
+    }
 }
 
 /// What a degraded hop tells the user.

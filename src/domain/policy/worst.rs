@@ -7,7 +7,7 @@
 //! Hops are gone through in order, and the best that can be reached is kept by number of calls made: for each, the least
 //! waiting that reached it (waits decide what fits before the deadline) and what it is worth.
 
-use super::{Hop, Verdict, boundary};
+use super::{Hop, Verdict};
 use crate::domain::backoff;
 use crate::domain::chain::ATTEMPTS_MAX;
 use crate::domain::outcome::Class;
@@ -72,7 +72,7 @@ struct Sequence {
 fn sequences(hops: &[(&Hop, CallCost)]) -> Vec<Sequence> {
     let mut sequences = Vec::new();
     for (hop, cost) in hops {
-        for key in 0..boundary::slots(hop.key).len() {
+        for key in 0..hop.key.slots().len() {
             sequences.push(Sequence { calls: calls(hop, *cost), optional: key > 0 });
         }
         if !can_leave(hop) {
