@@ -8,7 +8,6 @@ mod asked;
 mod chain;
 mod converse;
 mod catalogue;
-mod chain;
 mod cookbook;
 mod dialect;
 mod dialect_needs;
