@@ -3,7 +3,7 @@
 //
 //   node src/dashboard/build.mjs [outdir]        default outdir: dist/
 import { build } from "esbuild";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -72,6 +72,7 @@ export async function buildDashboard(outdir = resolve(here, "../../dist")) {
   await writeFile(join(outdir, "index.html"), page);
   await writeFile(join(outdir, "favicon.svg"), await readFile(join(here, "favicon.svg")));
   await writeFile(join(outdir, "_headers"), headers);
+  await writeFile(join(outdir, "licenses.txt"), await licenses(Object.keys(result.metafile.inputs)));
 
   return Promise.all(
     outputs.map(async ([path, output]) => ({
@@ -80,6 +81,20 @@ export async function buildDashboard(outdir = resolve(here, "../../dist")) {
       gzip: gzipSync(await readFile(path), { level: 9 }).length,
     })),
   );
+}
+
+/** The licences of the libraries that went into the bundle, as they ask to be passed on. */
+async function licenses(inputs) {
+  const packages = new Map();
+  for (const input of inputs) {
+    const [, folder, name] = input.match(/^(.*node_modules\/((?:@[^/]+\/)?[^/]+))\//) ?? [];
+    if (name) packages.set(name, folder);
+  }
+  const texts = [...packages].sort().map(async ([name, folder]) => {
+    const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    return `${name}\n\n${file ? (await readFile(join(folder, file), "utf8")).trim() : "no licence file"}\n`;
+  });
+  return (await Promise.all(texts)).join("\n\n");
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

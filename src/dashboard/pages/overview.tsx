@@ -59,7 +59,7 @@ function Figures({ data }: { data: Analytics }) {
         <Stat label="Answers saved" value={<span class="accent">{count(rescued)}</span>} note="failed first, answered after all" />
         <Stat label="Fallback rate" value={percent(totals.fallbacks, totals.requests)} note={totals.degraded === undefined ? undefined : `${count(totals.degraded)} degraded`} />
         <Stat label="Spend" value={usd(totals.cost_usd)} note={`${usd(totals.wasted_usd)} on failed attempts`} />
-        <Stat label="Latency, median" value={ms(totals.p50_ms)} note={totals.ttft_p50_ms === undefined ? `p99 ${ms(totals.p99_ms)}` : `first content ${ms(totals.ttft_p50_ms)}`} />
+        <Stat label="Latency, median" value={ms(totals.p50_ms)} note={totals.ttft_p50_ms == null ? `p99 ${ms(totals.p99_ms)}` : `first content ${ms(totals.ttft_p50_ms)}`} />
       </dl>
       <Outcomes data={data} />
       <div class="grid two">

@@ -18,7 +18,7 @@ interface Props {
   times: number[];
   series: Series[];
   format: (value: number | null | undefined) => string;
-  /** Areas on top of each other, first series at the bottom; else lines. */
+  /** Bars on top of each other, first series at the bottom; else lines. */
   stacked?: boolean;
   height?: number;
 }
@@ -66,7 +66,7 @@ export function Chart({ label, times, series, format, stacked = false, height = 
   );
 }
 
-/** For a stack each line is the sum of its own and all below; drawn from the tallest down. */
+/** For a stack each bar is the sum of its own and all below; drawn from the tallest down. */
 function aligned(times: number[], series: Series[], stacked: boolean): uPlot.AlignedData {
   if (!stacked) return [times, ...series.map((one) => one.values)];
   const sums: number[][] = [];
@@ -90,10 +90,10 @@ function optionsFor({ series, stacked, format, width, height, color, onCursor }:
   return {
     width,
     height,
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-    scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.08 : 1] } },
+    scales: { x: { range: (plot, min, max) => widened(plot.data[0], min, max, stacked) }, y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.08 : 1] } },
     axes: [
       { ...axis, grid: { show: false }, size: 28, gap: 6, space: 64, values: (_plot, ticks) => ticks.map(moment) },
       { ...axis, size: 56, gap: 4, space: 40, values: (_plot, ticks) => ticks.map((tick) => format(tick).replace(/\.0+(?=\D|$)/, "")) },
@@ -103,14 +103,24 @@ function optionsFor({ series, stacked, format, width, height, color, onCursor }:
       ...drawn.map((one) => ({
         label: one.label,
         stroke: color(stacked ? `fill-${one.tone}` : one.tone),
-        width: stacked ? 1 : 1.8,
+        width: stacked ? 0 : 1.8,
+        paths: stacked ? uPlot.paths.bars?.({ size: [0.76, 46] }) : undefined,
         fill: stacked ? color(`fill-${one.tone}`) : undefined,
-        points: { show: false },
+        points: { show: !stacked && one.values.filter((value) => value !== null).length <= FEW, size: 5, fill: color(one.tone) },
         spanGaps: true,
       })),
     ],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },
   };
+}
+
+/** Up to so many points a line shows each of them: a lone one would not be seen. */
+const FEW = 12;
+
+/** Half a bucket more on either side, so that the first and the last bar are whole. */
+function widened(times: ArrayLike<number> | undefined, min: number, max: number, stacked: boolean): [number, number] {
+  const half = times && times.length > 1 ? ((times[1] ?? 0) - (times[0] ?? 0)) / 2 : 1800;
+  return stacked || min === max ? [min - half, max + half] : [min, max];
 }
 
 /** Midnight is told as its day, every other moment as its time. */
