@@ -122,6 +122,17 @@ test('hops are dragged by their handle', async () => {
   await close();
 });
 
+test('hops are moved by the arrow keys, and the focus goes with them', async () => {
+  const { page, close } = await open('full', 'policies/sonnet/edit');
+  await page.locator('.handle').first().focus();
+  await page.keyboard.press('ArrowDown');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label')?.startsWith('Hop 2 of 3, anthropic/claude'));
+  await page.keyboard.press('ArrowDown');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label')?.startsWith('Hop 3 of 3, anthropic/claude'));
+  await page.getByText('anthropic/claude-sonnet-4-5 is now number 3 of 3').waitFor({ state: 'attached' });
+  await close();
+});
+
 test('form and JSON stay in step, and a text that does not parse loses nothing', async () => {
   const { page, close } = await open('full', 'policies/sonnet/edit');
   const json = page.getByLabel('The policy as JSON');

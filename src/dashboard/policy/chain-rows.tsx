@@ -94,6 +94,7 @@ export function ChainRows({ hops, findings, models, balanced = false, path = "ch
                 if (!step) return;
                 event.preventDefault();
                 move(n, n + step);
+                requestAnimationFrame(() => list.current?.children[n + step]?.querySelector<HTMLElement>(".handle")?.focus());
               }}
             >
               <Icon name="grip" />
