@@ -13,6 +13,7 @@ mod dialect;
 mod dialect_needs;
 mod dialect_requests;
 mod dialect_streams;
+mod docs;
 mod envelope;
 mod eventstream;
 mod families;

@@ -44,11 +44,6 @@ pub struct Shell {
     shows_reasoning: bool,
 }
 
-/// Whether a response id was made here, and so is stored nowhere.
-pub fn is_ours(id: &str) -> bool {
-    id.starts_with(OURS)
-}
-
 impl Shell {
     /// The shell of an answer of which nothing was heard yet.
     pub fn new(voice: &Voice) -> Shell {
