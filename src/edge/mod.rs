@@ -20,5 +20,6 @@ pub mod recorder;
 pub mod relay;
 pub mod serve;
 pub mod store;
+pub mod trial;
 pub mod upstream;
 pub mod vertex;

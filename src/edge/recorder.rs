@@ -12,6 +12,7 @@
 use super::documents;
 use super::glue::{now, random, sleep};
 use super::ledger_do::ask;
+use super::store;
 use super::{bindings::settings, breakers};
 use crate::domain::ledger::batch::{BATCH_WAIT, LEASE, Outbox, Taken};
 use crate::domain::ledger::control::{Spent, Synced, day_of, spent as sum_of_days};
@@ -22,7 +23,7 @@ use crate::domain::time::{Instant, Span};
 use futures::future::{join, join_all};
 use serde_json::json;
 use std::cell::RefCell;
-use worker::{Env, console_log, console_warn};
+use worker::{Env, console_warn};
 
 /// How long a timer's holder may be late before another request takes its place.
 const TIMER_GRACE: Span = Span(1_000);
@@ -76,15 +77,8 @@ pub fn new_ledger_id() -> String {
     ledger_id(now(), random().unwrap_or_default())
 }
 
-/// Queues a row and logs its moves between hops. No I/O; to be followed by [`settle`] in the same request's `wait_until`.
+/// Queues a row. No I/O; to be followed by [`settle`] in the same request's `wait_until`.
 pub fn record(env: &Env, row: RequestRow) {
-    for step in row.moves() {
-        console_log!(
-            "{}",
-            json!({"event": "fallback", "request_id": row.id, "workload": row.workload, "policy": row.policy,
-                "primary": step.from, "fallback": step.to, "status": step.status, "reason": step.reason})
-        );
-    }
     let row = row.with_ordered_id();
     with(env, |recorder| {
         recorder.desk.charge(&row);
@@ -167,8 +161,9 @@ async fn tell(env: &Env) {
 
 fn hear(answer: &Synced) {
     breakers::merge(&answer.circuits);
-    for edition in &answer.editions {
-        documents::adopt(&edition.name, edition.value.as_deref().map(str::as_bytes));
+    // What this isolate published itself it has adopted then, and KV may have shown it and something newer since.
+    for edition in answer.editions.iter().filter(|edition| !store::is_own(edition.seq)) {
+        documents::adopt_of(&edition.name, edition.value.as_deref().map(str::as_bytes), Instant(edition.at));
     }
 }
 

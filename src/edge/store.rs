@@ -2,18 +2,22 @@
 //!
 //! A write goes to `control` first, which alone can compare and set; then to KV; then this isolate adopts it, and the others
 //! hear of it with their next flush. A write that KV refuses is taken back.
+//!
+//! A publication outweighs what KV shows until KV has shown it, here, or 60 s have passed: from then on KV may hold an edit
+//! by other hands, and is believed.
 
 use super::bindings::POLICIES;
 use super::documents::{adopt, version_of};
 use super::glue::{now, sleep};
 use super::keys::store_down;
 use super::ledger_do::ask;
-use crate::domain::ledger::control::{Action, Condition, Edition, SETTLES, Shown, Write};
+use crate::domain::ledger::control::{Action, Condition, Edition, Shown, Write, outweighs};
 use crate::domain::ledger::protocol::{Answer, Ask, CONTROL};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Instant, Span};
 use futures::future::join;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use worker::Env;
 use worker::kv::KvStore;
 
@@ -41,6 +45,52 @@ pub struct Publication {
     pub condition: Condition,
     pub by: String,
     pub action: Action,
+}
+
+/// What this isolate knows of publications.
+#[derive(Default)]
+struct Known {
+    /// Made here, the last [`OWN`] of them.
+    own: BTreeSet<u64>,
+    /// By key, the last one that KV has shown here.
+    shown: BTreeMap<String, u64>,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Known> = RefCell::default();
+}
+
+/// Publications that an isolate remembers having made or seen.
+const OWN: usize = 1_000;
+
+/// Was that publication made by this isolate?
+pub fn is_own(seq: u64) -> bool {
+    KNOWN.with_borrow(|known| known.own.contains(&seq))
+}
+
+fn remember_own(seq: u64) {
+    KNOWN.with_borrow_mut(|known| {
+        known.own.insert(seq);
+        if known.own.len() > OWN {
+            known.own.pop_first();
+        }
+    });
+}
+
+/// Notes that KV shows a publication.
+fn remember_shown(last: &Edition, shown: Option<&Shown>) {
+    if last.version.as_deref() == shown.map(|shown| shown.version.as_str()) {
+        KNOWN.with_borrow_mut(|known| {
+            if known.shown.len() >= OWN {
+                known.shown.clear();
+            }
+            known.shown.insert(last.name.clone(), last.seq);
+        });
+    }
+}
+
+fn seq_shown(key: &str) -> u64 {
+    KNOWN.with_borrow(|known| known.shown.get(key).copied().unwrap_or(0))
 }
 
 fn kv(env: &Env) -> Result<KvStore, Refusal> {
@@ -78,10 +128,14 @@ pub async fn read(env: &Env, key: &str) -> Result<Option<Standing>, Refusal> {
         Answer::Editions(editions) => editions.into_iter().next(),
         _ => None,
     };
-    match last.filter(|last| now().since(Instant(last.at)) < SETTLES) {
-        Some(last) => Ok(standing(last)),
-        None => Ok(shown?.map(|shown| Standing { version: shown.version, value: shown.value, published: None })),
+    let shown = shown?;
+    if let Some(last) = last {
+        remember_shown(&last, shown.as_ref());
+        if outweighs(&last, seq_shown(&last.name), now()) {
+            return Ok(standing(last));
+        }
     }
+    Ok(shown.map(|shown| Standing { version: shown.version, value: shown.value, published: None }))
 }
 
 fn standing(edition: Edition) -> Option<Standing> {
@@ -97,7 +151,7 @@ pub async fn list(env: &Env, prefix: &str) -> Result<BTreeMap<String, Standing>,
     let (stored, recent) = join(stored(env, prefix), ask_control(env, &Ask::Recent)).await;
     let mut all = stored?;
     if let Answer::Editions(editions) = recent? {
-        for edition in editions {
+        for edition in editions.into_iter().filter(|last| outweighs(last, seq_shown(&last.name), now())) {
             let Some(name) = edition.name.strip_prefix(prefix).map(str::to_owned) else { continue };
             match standing(edition) {
                 Some(standing) => all.insert(name, standing),
@@ -149,7 +203,8 @@ pub async fn publish(env: &Env, publication: Publication) -> Result<Edition, Ref
     let Publication { key, value, condition, by, action } = publication;
     let version = value.as_ref().map(|value| version_of(value.as_bytes()).to_string());
     let store = shown(env, &key).await?;
-    let write = Write { name: key.clone(), value: value.clone(), version, store, condition, by, action };
+    let seq_shown = seq_shown(&key);
+    let write = Write { name: key.clone(), value: value.clone(), version, store, seq_shown, condition, by, action };
     let edition = match ask_control(env, &Ask::Write(write)).await? {
         Answer::Written { edition } => edition,
         Answer::Conflict { stored } => return Err(conflict(&key, stored)),
@@ -160,7 +215,11 @@ pub async fn publish(env: &Env, publication: Publication) -> Result<Edition, Ref
         let _ = ask_control(env, &Ask::Undo { name: key, seq: edition.seq }).await;
         return Err(refusal);
     }
+    remember_own(edition.seq);
     adopt(&key, value.as_deref().map(str::as_bytes));
+    if let Ok(shown) = shown(env, &key).await {
+        remember_shown(&edition, shown.as_ref());
+    }
     Ok(edition)
 }
 

@@ -94,6 +94,31 @@ pub async fn prepare(job: &Job, call: &Call, hop: &Hop, ready: &Ready) -> Result
     Ok(Prepared { send, dropped: encoded.dropped, reply: encoded.reply })
 }
 
+/// A call as it would go out, but for its key: to be looked at, never sent.
+pub struct Preview {
+    pub url: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+    pub dropped: Vec<String>,
+}
+
+/// Builds the call of a hop without its key.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn preview(job: &Job, hop: &Hop, ready: &Ready) -> Result<Preview, Stop> {
+    let Some(wire) = ready.wire else { return Err(Stop::Incompatible(job.route.name().to_owned())) };
+    let encoded = encode(job, hop, ready, wire)?;
+    let vars = |name: &str| text(&job.env, name);
+    let url = ready
+        .provider
+        .url(&job.route, wire, &ready.model_id, hop.target.region.as_deref(), job.stream, vars)
+        .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
+    let headers = glue::forwarded(&job.headers, false);
+    dress(&headers, job, ready, wire);
+    Ok(Preview { url, headers, body: encoded.body, dropped: encoded.dropped })
+}
+
 /// The body for this hop, always from the client's original one.
 fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, Stop> {
     let plain = |body| Ok(Encoded { body, dropped: Vec::new(), reply: Reply::default() });

@@ -72,6 +72,9 @@ pub struct Write {
     pub version: Option<String>,
     /// What the store shows at this moment.
     pub store: Option<Shown>,
+    /// The last publication that the store has shown to the writer; 0 = none. A later one outweighs `store` for a while.
+    #[serde(default)]
+    pub seq_shown: u64,
     pub condition: Condition,
     pub by: String,
     pub action: Action,
@@ -123,19 +126,25 @@ impl Condition {
     }
 }
 
-/// Which version is stored: the last publication while the store may not show it yet, then what the store shows.
-pub fn stored<'a>(last: Option<&'a Edition>, shown: Option<&'a str>, now: Instant) -> Option<&'a str> {
+/// Which version is stored: the last publication while the store may not show it yet, then what the store shows. `seq_shown`
+/// is the last publication that the store has shown to whoever asks.
+pub fn stored<'a>(last: Option<&'a Edition>, shown: Option<&'a str>, seq_shown: u64, now: Instant) -> Option<&'a str> {
     match last {
-        Some(last) if now.since(Instant(last.at)) < SETTLES => last.version.as_deref(),
+        Some(last) if outweighs(last, seq_shown, now) => last.version.as_deref(),
         _ => shown,
     }
 }
 
+/// Does a publication outweigh what the store shows?
+pub fn outweighs(last: &Edition, seq_shown: u64, now: Instant) -> bool {
+    last.seq > seq_shown && now.since(Instant(last.at)) < SETTLES
+}
+
 /// Did someone write the store beside us, so that what it shows deserves a place among the versions?
-pub fn found_in_store(last: Option<&Edition>, shown: Option<&str>, now: Instant) -> bool {
+pub fn found_in_store(last: Option<&Edition>, shown: Option<&str>, seq_shown: u64, now: Instant) -> bool {
     let Some(shown) = shown else { return false };
     match last {
-        Some(last) if now.since(Instant(last.at)) < SETTLES => false,
+        Some(last) if outweighs(last, seq_shown, now) => false,
         Some(last) => last.version.as_deref() != Some(shown),
         None => true,
     }

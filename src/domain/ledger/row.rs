@@ -113,14 +113,6 @@ impl RequestRow {
         self.attempts.iter().filter(|a| a.succeeded()).fold(Tokens::default(), |sum, a| sum.plus(a.tokens))
     }
 
-    /// Every move to another hop, by failure or skip, in order.
-    pub fn moves(&self) -> Vec<Move<'_>> {
-        let steps = self.attempts.iter().zip(self.attempts.iter().skip(1)).filter(|(from, to)| from.model != to.model);
-        steps
-            .map(|(from, to)| Move { from: &from.model, to: &to.model, status: from.status, reason: &from.outcome })
-            .collect()
-    }
-
     /// Makes the ledger id sort by arrival, whatever its maker put there.
     pub fn with_ordered_id(mut self) -> RequestRow {
         let floor = ledger_id_floor(Instant(self.at));
@@ -132,19 +124,6 @@ impl RequestRow {
         }
         self
     }
-}
-
-/// A move to another hop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Move<'a> {
-    /// The target that was left.
-    pub from: &'a str,
-    /// The one that came next, called or skipped.
-    pub to: &'a str,
-    /// Of the attempt at the target that was left.
-    pub status: Option<u16>,
-    /// Its class, or the reason of its skip.
-    pub reason: &'a str,
 }
 
 /// The outcome of an attempt or request that succeeded; any other is a class or a skip's reason.

@@ -23,11 +23,11 @@ const USAGE_KEPT: Span = Span(731 * 86_400_000);
 pub fn publish(db: &Db, mut wanted: Write, now: Instant) -> Result<Answer> {
     let last = last_edition(db, &wanted.name)?;
     let shown = wanted.store.as_ref().map(|shown| shown.version.as_str());
-    let before = stored(last.as_ref(), shown, now).map(str::to_owned);
+    let before = stored(last.as_ref(), shown, wanted.seq_shown, now).map(str::to_owned);
     if !wanted.condition.holds(before.as_deref()) {
         return Ok(Answer::Conflict { stored: before });
     }
-    if found_in_store(last.as_ref(), shown, now)
+    if found_in_store(last.as_ref(), shown, wanted.seq_shown, now)
         && let Some(shown) = wanted.store.take()
     {
         let found = Write {
@@ -37,6 +37,7 @@ pub fn publish(db: &Db, mut wanted: Write, now: Instant) -> Result<Answer> {
             by: "store".into(),
             action: Action::Found,
             store: None,
+            seq_shown: wanted.seq_shown,
             condition: wanted.condition.clone(),
         };
         insert(db, &found, now)?;

@@ -1,16 +1,15 @@
 //! What is said of a candidate document before it is stored.
 
-use super::{Asked, Failure};
+use super::{Asked, Failure, candidates};
 use crate::domain::admin::table::Kind;
 use crate::domain::catalogue;
 use crate::domain::document::{BadDocument, Finding};
-use crate::domain::policy::{file, resolve};
+use crate::domain::policy::lint::PROMPT_TOKENS;
 use crate::domain::provider::{document, table};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::target::{is_policy_name, is_provider_name};
 use crate::edge::bindings::settings;
-use crate::edge::keys::store_down;
 use crate::edge::library::Library;
 use crate::edge::store;
 use std::collections::BTreeSet;
@@ -52,11 +51,18 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
 }
 
 async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
-    let file = file::parse(name, bytes).map_err(|bad| Failure::findings(&bad))?;
-    let mut library = library(asked);
-    library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
-    library.world(|world| resolve::resolve(name, &file, world)).map_err(|bad| Failure::findings(&bad))?;
-    Ok(Vec::new())
+    let report = candidates::report(asked, name, bytes, PROMPT_TOKENS).await?;
+    match report.is_fit() {
+        true => Ok(report.findings),
+        false => {
+            let bad = BadDocument {
+                kind: crate::domain::document::Kind::Policy,
+                name: name.to_owned(),
+                findings: report.findings,
+            };
+            Err(Failure::findings(&bad))
+        }
+    }
 }
 
 /// An empty library.

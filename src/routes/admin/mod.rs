@@ -1,6 +1,7 @@
 //! `/admin`: everything an operator reads and changes. The routes are in `domain/admin/table.rs`.
 
 mod analytics;
+mod candidates;
 mod checks;
 mod documents;
 mod failure;
@@ -9,6 +10,7 @@ mod live;
 mod metrics;
 mod requests;
 mod targets;
+mod trials;
 
 use super::reply::Reply;
 use crate::domain::admin::table::{Endpoint, Found, find};
@@ -104,7 +106,10 @@ async fn dispatch(endpoint: Endpoint, asked: Asked<'_>) -> Result<web_sys::Respo
         Endpoint::Version(kind) => documents::version(&asked, kind).await?,
         Endpoint::Rollback(kind) => documents::rollback(&asked, kind).await?,
         Endpoint::Audit => documents::audit(&asked).await?,
-        Endpoint::Lint | Endpoint::Simulate | Endpoint::Explain | Endpoint::Compare => return Err(later()),
+        Endpoint::Lint => candidates::lint_answer(&asked).await?,
+        Endpoint::Simulate => candidates::simulation(&asked).await?,
+        Endpoint::Explain => trials::explain(&asked).await?,
+        Endpoint::Compare => trials::compare(&asked).await?,
         Endpoint::Keys => keys::list(&asked).await?,
         Endpoint::CreateKey => keys::create(&asked).await?,
         Endpoint::ReadKey => keys::read(&asked).await?,
@@ -122,8 +127,4 @@ async fn dispatch(endpoint: Endpoint, asked: Asked<'_>) -> Result<web_sys::Respo
         Endpoint::OpenApi => Reply::json(200, &openapi::document()),
     };
     Ok(reply.header("cache-control", "no-store").into_response())
-}
-
-fn later() -> Failure {
-    Refusal::new(501, "not_implemented", "this is not built yet").into()
 }

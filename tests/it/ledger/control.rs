@@ -42,14 +42,17 @@ fn edition(version: Option<&str>, at: u64) -> Edition {
 fn a_publication_stands_until_the_store_has_settled() {
     let (now, later) = (Instant(EPOCH + 5), Instant(EPOCH) + SETTLES);
     let last = edition(Some("aaaaaaaa"), EPOCH);
-    assert_eq!(stored(Some(&last), Some("bbbbbbbb"), now), Some("aaaaaaaa"));
-    assert_eq!(stored(Some(&last), Some("bbbbbbbb"), later), Some("bbbbbbbb"));
-    assert_eq!(stored(Some(&edition(None, EPOCH)), Some("bbbbbbbb"), now), None);
-    assert_eq!(stored(None, Some("bbbbbbbb"), now), Some("bbbbbbbb"));
-    assert!(!found_in_store(Some(&last), Some("bbbbbbbb"), now));
-    assert!(found_in_store(Some(&last), Some("bbbbbbbb"), later));
-    assert!(!found_in_store(Some(&last), Some("aaaaaaaa"), later));
-    assert!(found_in_store(None, Some("bbbbbbbb"), now) && !found_in_store(None, None, now));
+    let other = Some("bbbbbbbb");
+    assert_eq!(stored(Some(&last), other, 0, now), Some("aaaaaaaa"));
+    assert_eq!(stored(Some(&last), other, 1, now), other, "the store has shown the publication: this came after it");
+    assert_eq!(stored(Some(&last), other, 0, later), other);
+    assert_eq!(stored(Some(&edition(None, EPOCH)), other, 0, now), None);
+    assert_eq!(stored(None, other, 0, now), other);
+    assert!(!found_in_store(Some(&last), other, 0, now));
+    assert!(found_in_store(Some(&last), other, 1, now));
+    assert!(found_in_store(Some(&last), other, 0, later));
+    assert!(!found_in_store(Some(&last), Some("aaaaaaaa"), 0, later));
+    assert!(found_in_store(None, other, 0, now) && !found_in_store(None, None, 0, now));
 }
 
 fn charged(key: &str, after: u64, outcome: &str) -> RequestRow {

@@ -1,7 +1,7 @@
 //! Rows, their ids, and times.
 
 use super::{EPOCH, attempt, request};
-use understudy::domain::ledger::row::{Move, RequestRow, ledger_id, ledger_id_floor};
+use understudy::domain::ledger::row::{RequestRow, ledger_id, ledger_id_floor};
 use understudy::domain::ledger::when::{format_time, parse_time};
 use understudy::domain::time::Instant;
 
@@ -43,23 +43,6 @@ fn only_successful_attempts_are_charged() {
     assert_eq!(row.model(), Some("anthropic/b"));
     let failed = request(2, 0, vec![attempt("openai/a", "timeout", 5)]);
     assert_eq!((failed.cost_micro_usd(), failed.wasted_micro_usd(), failed.model()), (0, 7, None));
-}
-
-#[test]
-fn every_move_to_another_hop_is_one_line_of_the_log() {
-    let attempts = vec![
-        attempt("openai/a", "timeout", 5),
-        attempt("openai/a", "overloaded", 5),
-        attempt("anthropic/b", "boundary", 0),
-        attempt("bedrock/c", "ok", 5),
-    ];
-    let row = request(1, 0, attempts);
-    let expected = [
-        Move { from: "openai/a", to: "anthropic/b", status: Some(500), reason: "overloaded" },
-        Move { from: "anthropic/b", to: "bedrock/c", status: Some(500), reason: "boundary" },
-    ];
-    assert_eq!(row.moves(), expected);
-    assert_eq!(request(2, 0, vec![attempt("openai/a", "ok", 5)]).moves(), []);
 }
 
 #[track_caller]

@@ -1,0 +1,275 @@
+//! A policy tried without a client: what it would do with a request (explain), and what each of its hops answers (compare).
+
+use super::attempt::{self, Attempted, Body as Answered, Content, Marks, Stop};
+use super::bindings::settings;
+use super::glue::now;
+use super::job::{Job, Ready};
+use super::plan::{self, Inquiry};
+use super::recorder;
+use super::upstream::{self, Preview};
+use crate::domain::chain::{Call, Clocks};
+use crate::domain::ledger::row::{AttemptRow, Billed, OK, RequestRow, Tokens};
+use crate::domain::outcome::{KeySlot, Skip};
+use crate::domain::policy::Hop;
+use crate::domain::redact::redact;
+use crate::domain::refusal::Refusal;
+use crate::domain::request::{Asked, Body, Endpoints, Headers, Limits};
+use crate::domain::route::Route;
+use crate::domain::time::Instant;
+use serde_json::{Map, Value};
+use std::rc::Rc;
+use std::sync::Arc;
+use wasm_bindgen::JsValue;
+use worker::Env;
+
+/// Output tokens that a comparison lets each hop make.
+const COMPARE_TOKENS: u64 = 256;
+/// The marks of rows that stay out of the counters.
+const MARK: &str = "compare";
+
+/// What is tried.
+pub struct Question<'a> {
+    pub env: &'a Env,
+    pub policy: &'a str,
+    pub route: Route,
+    /// The client's body; its model becomes the policy.
+    pub body: Map<String, Value>,
+    /// The client's headers, for rules.
+    pub headers: Headers,
+    pub own_host: &'a str,
+    pub sim: bool,
+}
+
+/// A request ready to be looked at or sent to any hop.
+pub struct Trial {
+    job: Rc<Job>,
+    judged: Vec<Option<Skip>>,
+}
+
+/// What a hop answered.
+pub struct Compared {
+    pub row: AttemptRow,
+    pub body: Option<Value>,
+}
+
+impl Trial {
+    /// Makes the plan that such a request would run under.
+    ///
+    /// # Errors
+    /// Whatever a client would be refused with.
+    pub async fn make(question: Question<'_>) -> Result<Trial, Refusal> {
+        let Question { env, policy, route, mut body, headers, own_host, sim } = question;
+        body.insert("model".into(), format!("policy/{policy}").into());
+        let bytes = Value::Object(body).to_string().into_bytes();
+        let body = Body::parse(&route, Some("application/json"), &bytes)?;
+        let limits = Limits { endpoints: Endpoints::Off, own_host: Some(own_host) };
+        let asked = Asked::read(&body, &bytes, &headers, limits)?;
+        let settings = settings(env);
+        let inquiry = Inquiry {
+            env,
+            route: &route,
+            asked: &asked,
+            headers: &headers,
+            caller: None,
+            default_provider: &settings.default_provider,
+            own_host,
+            sim,
+        };
+        let made = plan::make(&inquiry).await?;
+        let job = Job {
+            env: env.clone(),
+            stream: body.stream(),
+            route,
+            plan: Arc::new(made.plan),
+            ready: made.ready,
+            bytes,
+            body,
+            headers: headers_of_json(),
+            signal: None,
+            request_id: recorder::new_ledger_id(),
+            ledger_id: recorder::new_ledger_id(),
+            started: now(),
+            identity: made.identity,
+            key: None,
+            colo: None,
+            mark: MARK.to_owned(),
+        };
+        Ok(Trial { job: Rc::new(job), judged: made.judged })
+    }
+
+    /// `<ruleset>/<rule>` of the rule that applies.
+    pub fn rule(&self) -> Option<&str> {
+        self.job.plan.rule.as_deref()
+    }
+
+    /// The hops, in the order in which they would be tried.
+    pub fn hops(&self) -> impl Iterator<Item = (usize, &Hop)> {
+        self.job.plan.hops.iter().enumerate()
+    }
+
+    /// The key slot that a hop's first call would use, or why it would be passed over.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn slot(&self, index: usize) -> Result<KeySlot, Skip> {
+        if let Some(skip) = self.judged.get(index).cloned().flatten() {
+            return Err(skip);
+        }
+        let Some((hop, ready)) = self.at(index) else { return Err(Skip::Deadline) };
+        if let Some(missing) = &ready.missing {
+            return Err(missing.clone());
+        }
+        let slot = ready.credentials.first().map_or(KeySlot::Managed, |credential| credential.slot);
+        let admits = |rules| super::breakers::handle(&hop.target, slot).admits(rules, now());
+        match hop.breaker.as_ref().is_none_or(admits) {
+            true => Ok(slot),
+            false => Err(Skip::BreakerOpen),
+        }
+    }
+
+    /// The request as it would go out to a hop, but for its key.
+    ///
+    /// # Errors
+    /// Why it cannot be carried there.
+    pub fn preview(&self, index: usize) -> Result<Preview, Skip> {
+        let Some((hop, ready)) = self.at(index) else { return Err(Skip::Deadline) };
+        upstream::preview(&self.job, hop, ready).map_err(|stop| match stop {
+            Stop::Incompatible(feature) => Skip::Incompatible(feature),
+            Stop::Failed(failure) => Skip::Incompatible(failure.reason),
+        })
+    }
+
+    fn at(&self, index: usize) -> Option<(&Hop, &Ready)> {
+        self.job.plan.hops.get(index).zip(self.job.ready.get(index))
+    }
+
+    /// Sends the request to one hop, once, and measures the answer.
+    pub async fn compare(&self, index: usize, slot: KeySlot) -> Compared {
+        let Some((hop, ready)) = self.at(index) else { return Compared { row: AttemptRow::default(), body: None } };
+        let deadline = self.job.plan.deadline;
+        let clocks = Clocks {
+            headers: hop.timeouts.headers.min(deadline),
+            first_token: hop.timeouts.first_token.min(deadline),
+            idle: hop.timeouts.idle.min(deadline),
+            attempt: hop.timeouts.attempt.min(deadline),
+            deadline,
+        };
+        let began = now();
+        let call = Call { id: index as u32, hop: index, slot, clocks, hedge_at: None };
+        let attempted = attempt::attempt(&self.job, &call, Content::default()).await;
+        let row = AttemptRow {
+            seq: index as u32,
+            at: began.0,
+            call: true,
+            model: hop.target.to_string(),
+            key: slot.name().to_owned(),
+            ms: now().since(began).0,
+            ..AttemptRow::default()
+        };
+        self.judge(row, attempted, ready)
+    }
+
+    fn judge(&self, row: AttemptRow, attempted: Attempted, ready: &Ready) -> Compared {
+        match attempted {
+            Attempted::Served(served) => {
+                let row =
+                    AttemptRow { outcome: OK.to_owned(), status: Some(served.status), billed: Billed::Yes, ..row };
+                let row = measured(row, &served.marks, ready);
+                Compared { row, body: whole(&served.body) }
+            }
+            Attempted::Failed(failure, marks) => {
+                let row = AttemptRow {
+                    outcome: failure.class.name().to_owned(),
+                    status: failure.status,
+                    phase: failure.phase.map(|phase| phase.name().to_owned()),
+                    code: failure.code.clone(),
+                    reason: redact(&failure.reason, &self.job.secrets()).chars().take(200).collect(),
+                    billed: Billed::Maybe,
+                    ..row
+                };
+                Compared { row: measured(row, &marks, ready), body: None }
+            }
+            Attempted::Incompatible(feature) => Compared { row: passed_over(row, "incompatible", feature), body: None },
+        }
+    }
+
+    /// The row of a hop that is not called.
+    pub fn skipped(&self, index: usize, skip: &Skip) -> AttemptRow {
+        let model = self.at(index).map(|(hop, _)| hop.target.to_string()).unwrap_or_default();
+        let row = AttemptRow { seq: index as u32, at: now().0, model, ..AttemptRow::default() };
+        passed_over(row, skip.name(), skip.detail().unwrap_or_default().to_owned())
+    }
+
+    /// Records a comparison, outside the counters.
+    pub fn record(&self, attempts: Vec<AttemptRow>) {
+        let job = &self.job;
+        let outcome = attempts.iter().find(|attempt| attempt.succeeded()).or(attempts.first());
+        recorder::record(
+            &job.env,
+            RequestRow {
+                ledger_id: job.ledger_id.clone(),
+                id: job.request_id.clone(),
+                at: job.started.0,
+                policy: job.plan.name.label(),
+                workload: job.plan.workload.clone(),
+                route: job.route.name().to_owned(),
+                asked: format!("policy/{}", job.plan.name.label()),
+                outcome: outcome.map_or_else(|| "skipped".to_owned(), |attempt| attempt.outcome.clone()),
+                status: 200,
+                ms: now().since(Instant(job.started.0)).0,
+                mark: job.mark.clone(),
+                attempts,
+                ..RequestRow::default()
+            },
+        );
+    }
+}
+
+fn passed_over(row: AttemptRow, outcome: &str, reason: String) -> AttemptRow {
+    AttemptRow { call: false, key: String::new(), outcome: outcome.to_owned(), reason, ..row }
+}
+
+fn measured(row: AttemptRow, marks: &Marks, ready: &Ready) -> AttemptRow {
+    let headers_ms = marks.headers.map(|(at, _)| at.since(Instant(row.at)).0);
+    let Some(usage) = marks.usage else { return AttemptRow { headers_ms, ttft_ms: marks.ttft_ms, ..row } };
+    AttemptRow {
+        headers_ms,
+        ttft_ms: marks.ttft_ms,
+        tokens: Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated: false },
+        cost_micro_usd: ready.facts.cost_micro_usd(&usage).unwrap_or(0),
+        ..row
+    }
+}
+
+fn whole(body: &Answered) -> Option<Value> {
+    match body {
+        Answered::Whole(bytes) => serde_json::from_slice(&bytes_of(bytes)).ok(),
+        Answered::Stream { .. } | Answered::Opaque(_) => None,
+    }
+}
+
+fn bytes_of(body: &JsValue) -> Vec<u8> {
+    js_sys::Uint8Array::new(body).to_vec()
+}
+
+fn headers_of_json() -> web_sys::Headers {
+    let headers = web_sys::Headers::new().unwrap_or_else(|_| web_sys::Headers::from(JsValue::NULL));
+    let _ = headers.set("content-type", "application/json");
+    headers
+}
+
+/// Caps the output of a comparison and asks for one whole answer, in the field that the route has for it.
+pub fn capped(route: &Route, mut body: Map<String, Value>) -> Map<String, Value> {
+    body.shift_remove("stream");
+    body.shift_remove("stream_options");
+    let field = match route {
+        Route::Responses => "max_output_tokens",
+        Route::Chat if body.contains_key("max_completion_tokens") => "max_completion_tokens",
+        _ => "max_tokens",
+    };
+    let wanted = body.get(field).and_then(Value::as_u64).unwrap_or(COMPARE_TOKENS);
+    if matches!(route, Route::Chat | Route::Responses | Route::Messages | Route::Completions) {
+        body.insert(field.to_owned(), wanted.min(COMPARE_TOKENS).into());
+    }
+    body
+}

@@ -1,0 +1,158 @@
+//! Explain and compare: `{"route": "chat", "body": {...}}`, and `headers` for rules that look at them.
+
+use super::{Asked, Failure, checks};
+use crate::domain::ledger::analytics::usd;
+use crate::domain::ledger::row::AttemptRow;
+use crate::domain::outcome::Skip;
+use crate::domain::refusal::Refusal;
+use crate::domain::request::Headers;
+use crate::domain::route::Route;
+use crate::edge::bindings::settings;
+use crate::edge::recorder;
+use crate::edge::trial::{Compared, Question, Trial, capped};
+use crate::edge::upstream::Preview;
+use crate::routes::is_loopback;
+use crate::routes::reply::Reply;
+use serde_json::{Map, Value, json};
+use wasm_bindgen::JsCast;
+
+/// The routes that can be tried.
+const ROUTES: [Route; 5] = [Route::Chat, Route::Responses, Route::Messages, Route::Embeddings, Route::Completions];
+/// What stands where a key would.
+const REDACTED: &str = "[redacted]";
+
+/// What a body asks to be tried.
+struct Payload {
+    route: Route,
+    body: Map<String, Value>,
+    headers: Headers,
+}
+
+fn payload(asked: &Asked<'_>) -> Result<Payload, Failure> {
+    let given = asked.json()?;
+    let name = given.get("route").and_then(Value::as_str).unwrap_or("chat");
+    let name = name.strip_prefix("/v1").unwrap_or(name);
+    let route = ROUTES.into_iter().find(|route| route.name() == name || route.path() == name).ok_or_else(|| {
+        let known: Vec<&str> = ROUTES.iter().map(Route::name).collect();
+        Refusal::value("route", format!("{name:?} is not one of {}", known.join(", ")))
+    })?;
+    let Some(Value::Object(body)) = given.get("body") else {
+        return Err(Refusal::value("body", "expected the request's JSON object").into());
+    };
+    let pairs = given.get("headers").and_then(Value::as_object).into_iter().flatten();
+    let headers = pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
+    Ok(Payload { route, body: body.clone(), headers })
+}
+
+async fn trial(asked: &Asked<'_>, payload: Payload) -> Result<Trial, Failure> {
+    let authority = asked.header("host").unwrap_or_default();
+    let host = checks::own_host(asked).unwrap_or_default();
+    let question = Question {
+        env: asked.env,
+        policy: asked.segment(0),
+        route: payload.route,
+        body: payload.body,
+        headers: payload.headers,
+        own_host: &authority,
+        sim: settings(asked.env).sim_on && is_loopback(&host),
+    };
+    Ok(Trial::make(question).await?)
+}
+
+/// Per hop whether it would be called or skipped and why, what would be dropped, and the request as it would go out.
+pub async fn explain(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let trial = trial(asked, payload(asked)?).await?;
+    let hops: Vec<Value> = trial
+        .hops()
+        .map(|(index, hop)| {
+            let (slot, preview) = (trial.slot(index), trial.preview(index));
+            // What the wire cannot carry is judged before keys and breakers.
+            let skip = match (&slot, &preview) {
+                (Err(skip @ (Skip::Boundary(_) | Skip::Incompatible(_))), _) => Some(skip),
+                (_, Err(skip)) | (Err(skip), _) => Some(skip),
+                (Ok(_), Ok(_)) => None,
+            };
+            let preview = preview.as_ref().ok();
+            json!({
+                "model": hop.target.to_string(),
+                "call": skip.is_none(),
+                "reason": skip.map(reason),
+                "key": slot.as_ref().ok().map(|slot| slot.name()),
+                "dropped": preview.map_or(&[][..], |preview| &preview.dropped),
+                "request": preview.map(request),
+            })
+        })
+        .collect();
+    Ok(Reply::json(200, &json!({"policy": asked.segment(0), "rule": trial.rule(), "hops": hops})))
+}
+
+fn reason(skip: &Skip) -> String {
+    match skip.detail() {
+        Some(detail) => format!("{}:{detail}", skip.name()),
+        None => skip.name().to_owned(),
+    }
+}
+
+fn request(preview: &Preview) -> Value {
+    let mut headers = Map::new();
+    let flat = crate::edge::glue::flat(&preview.headers);
+    for pair in 0..flat.length() / 2 {
+        let text = |i: u32| flat.get(i).dyn_into::<js_sys::JsString>().map(String::from).unwrap_or_default();
+        headers.insert(text(2 * pair), text(2 * pair + 1).into());
+    }
+    headers.insert("authorization".into(), REDACTED.into());
+    let body = serde_json::from_slice::<Value>(&preview.body)
+        .unwrap_or_else(|_| String::from_utf8_lossy(&preview.body).into_owned().into());
+    json!({"method": "POST", "url": preview.url, "headers": headers, "body": body})
+}
+
+/// The same request to every hop, with capped tokens, one after another; answers side by side.
+pub async fn compare(asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let payload = payload(asked)?;
+    let body = capped(&payload.route, payload.body);
+    let trial = trial(asked, Payload { body, ..payload }).await?;
+    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    for (index, _) in trial.hops() {
+        let compared = match trial.slot(index) {
+            Ok(slot) => trial.compare(index, slot).await,
+            Err(skip) => Compared { row: trial.skipped(index, &skip), body: None },
+        };
+        lines.push(line(&compared));
+        rows.push(compared.row);
+    }
+    trial.record(rows);
+    recorder::flush(asked.env).await;
+    Ok(Reply::json(200, &json!({"data": lines})))
+}
+
+fn line(compared: &Compared) -> Value {
+    let AttemptRow { model, call, outcome, status, reason, ms, ttft_ms, tokens, cost_micro_usd, .. } = &compared.row;
+    json!({
+        "model": model,
+        "call": call,
+        "outcome": outcome,
+        "status": status,
+        "reason": reason,
+        "text": compared.body.as_ref().and_then(text),
+        "answer": compared.body,
+        "tokens": {"input": tokens.input, "output": tokens.output, "cached": tokens.cached},
+        "ms": ms,
+        "ttft_ms": ttft_ms,
+        "cost_usd": usd(*cost_micro_usd),
+    })
+}
+
+/// The text of an answer in any family's shape.
+fn text(answer: &Value) -> Option<String> {
+    if let Some(text) = answer.pointer("/choices/0/message/content").or(answer.pointer("/choices/0/text")) {
+        return text.as_str().map(str::to_owned);
+    }
+    let parts = |list: &Value| -> String {
+        list.as_array().into_iter().flatten().filter_map(|part| part["text"].as_str()).collect()
+    };
+    if let Some(content) = answer.get("content") {
+        return Some(parts(content));
+    }
+    let output = answer.get("output")?.as_array()?;
+    Some(output.iter().map(|item| parts(&item["content"])).collect())
+}
