@@ -11,6 +11,7 @@ mod catalogue;
 mod cookbook;
 mod dialect;
 mod dialect_needs;
+mod dialect_properties;
 mod dialect_requests;
 mod dialect_streams;
 mod docs;

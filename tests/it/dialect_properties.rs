@@ -1,0 +1,260 @@
+//! What holds for every conversation: what is sent is in the order that strict wires ask for, and ids keep their pairs.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use understudy::domain::catalogue::Facts;
+use understudy::domain::dialect::ids::{IdRule, made, rewritten};
+use understudy::domain::dialect::reply::Reply;
+use understudy::domain::dialect::{self, Destination, Event, Finish, Wire};
+use understudy::domain::policy::Translate;
+use understudy::domain::route::Family;
+
+use crate::dialect::{chat_sdk, messages_sdk, stream_of, voice};
+
+/// One message, before ids are given out.
+#[derive(Clone, Debug)]
+enum Said {
+    System(String),
+    User(String),
+    /// Text and the arguments of its calls.
+    Assistant(String, Vec<String>),
+    /// A result of the call that so many calls back was made, if there is one; else an orphan.
+    Result(usize, String),
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let text = "[a-z ]{0,6}";
+    let arguments =
+        prop_oneof![Just(String::new()), Just("{\"a\": 1}".to_owned()), Just("[1]".to_owned()), Just("{".to_owned())];
+    prop_oneof![
+        1 => text.prop_map(Said::System),
+        3 => text.prop_map(Said::User),
+        3 => (text, prop::collection::vec(arguments, 0..3)).prop_map(|(text, calls)| Said::Assistant(text, calls)),
+        4 => (0_usize..4, text).prop_map(|(back, text)| Said::Result(back, text)),
+    ]
+}
+
+fn conversation() -> impl Strategy<Value = Vec<Said>> {
+    prop::collection::vec(said(), 1..12)
+}
+
+fn answered(ids: &[String], back: usize) -> String {
+    ids.len().checked_sub(back + 1).map_or_else(|| "orphan".to_owned(), |at| ids[at].clone())
+}
+
+fn chat_body(said: &[Said]) -> Value {
+    let mut ids: Vec<String> = Vec::new();
+    let mut messages = vec![json!({"role": "system", "content": "s"})];
+    for said in said {
+        messages.push(match said {
+            Said::System(text) => json!({"role": "system", "content": text}),
+            Said::User(text) => json!({"role": "user", "content": text}),
+            Said::Assistant(text, calls) => {
+                let calls: Vec<Value> = calls
+                    .iter()
+                    .map(|arguments| {
+                        ids.push(format!("functions.f:{}", ids.len()));
+                        json!({"id": ids.last(), "type": "function", "function": {"name": "f", "arguments": arguments}})
+                    })
+                    .collect();
+                json!({"role": "assistant", "content": text, "tool_calls": calls})
+            }
+            Said::Result(back, text) => {
+                json!({"role": "tool", "tool_call_id": answered(&ids, *back), "content": text})
+            }
+        });
+    }
+    json!({"model": "m", "messages": messages})
+}
+
+fn messages_body(said: &[Said]) -> Value {
+    let mut ids: Vec<String> = Vec::new();
+    let mut messages = Vec::new();
+    for said in said {
+        messages.push(match said {
+            Said::System(text) | Said::User(text) => json!({"role": "user", "content": text}),
+            Said::Assistant(text, calls) => {
+                let mut blocks = vec![json!({"type": "text", "text": text})];
+                for _ in calls {
+                    ids.push(format!("toolu_{}", ids.len()));
+                    blocks.push(json!({"type": "tool_use", "id": ids.last(), "name": "f", "input": {"a": 1}}));
+                }
+                json!({"role": "assistant", "content": blocks})
+            }
+            Said::Result(back, text) => {
+                let result = json!({"type": "tool_result", "tool_use_id": answered(&ids, *back), "content": text});
+                json!({"role": "user", "content": [result]})
+            }
+        });
+    }
+    json!({"model": "m", "max_tokens": 10, "system": "s", "messages": messages})
+}
+
+fn sent(family: Family, body: &Value, wire: Wire, model: &str) -> Value {
+    let to = Destination { wire, provider: "acme", model, max_output_tokens: None };
+    let encoded =
+        dialect::translate_request(family, body.to_string().as_bytes(), &to, &Facts::default(), Translate::Lenient);
+    serde_json::from_slice(&encoded.expect("the hop fits").body).expect("a body is JSON")
+}
+
+/// What Anthropic and the stricter Bedrock ask of messages.
+fn check_messages(body: &Value, prefill: bool) {
+    let messages = body["messages"].as_array().expect("messages");
+    let mut asked: Vec<String> = Vec::new();
+    for (n, message) in messages.iter().enumerate() {
+        let role = if n % 2 == 0 { "user" } else { "assistant" };
+        assert_eq!(message["role"], role, "roles take turns: {body}");
+        let blocks = message["content"].as_array().expect("blocks");
+        assert!(!blocks.is_empty(), "no turn is empty: {body}");
+        assert!(blocks.iter().all(|block| block["text"] != ""), "no text is empty: {body}");
+        let results: Vec<String> = texts(blocks, "tool_use_id");
+        assert_eq!(results, asked, "calls are answered at once: {body}");
+        let leading = blocks.iter().take_while(|block| block["type"] == "tool_result").count();
+        assert_eq!(leading, results.len(), "results come first: {body}");
+        asked = texts(blocks, "id");
+        assert!(asked.iter().all(|id| id.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))));
+        assert!(blocks.iter().filter(|block| block["type"] == "tool_use").all(|block| block["input"].is_object()));
+    }
+    assert!(asked.is_empty(), "the last call is answered: {body}");
+    assert!(prefill || messages.len() % 2 == 1, "the user has the last word: {body}");
+    assert!(body["max_tokens"].as_u64().is_some_and(|most| most > 0));
+}
+
+fn texts(blocks: &[Value], field: &str) -> Vec<String> {
+    blocks.iter().filter_map(|block| block[field].as_str()).map(str::to_owned).collect()
+}
+
+/// What OpenAI asks of messages.
+fn check_chat(body: &Value) {
+    let mut open: Vec<String> = Vec::new();
+    for message in body["messages"].as_array().expect("messages") {
+        if message["role"] == "tool" {
+            let id = message["tool_call_id"].as_str().expect("an id");
+            assert_eq!(open.first().map(String::as_str), Some(id), "results follow their calls: {body}");
+            open.remove(0);
+            assert!(message["content"].is_string());
+            continue;
+        }
+        assert!(open.is_empty(), "all calls are answered first: {body}");
+        let calls = message["tool_calls"].as_array().cloned().unwrap_or_default();
+        open = texts(&calls, "id");
+        assert!(!message["content"].is_null() || !calls.is_empty(), "no message is empty: {body}");
+        assert!(calls.iter().all(|call| call["function"]["arguments"].as_str().is_some_and(|text| !text.is_empty())));
+    }
+    assert!(open.is_empty(), "the last call is answered: {body}");
+}
+
+/// What a model may do, whatever the wire: text and calls, pieces interleaved.
+fn answer_events() -> impl Strategy<Value = Vec<Event>> {
+    let pieces = prop::collection::vec((0_usize..4, "[a-z]{1,3}"), 0..24);
+    (0_usize..4, pieces).prop_map(|(calls, pieces)| {
+        let mut events = vec![Event::Start { id: Some("x1".to_owned()), model: None }];
+        let mut begun = 0;
+        for (which, text) in pieces {
+            if which == 0 || calls == 0 {
+                events.push(Event::Text(text));
+            } else if begun < calls {
+                events.push(Event::ToolStart { index: begun, id: format!("c{begun}"), name: "f".to_owned() });
+                begun += 1;
+            } else {
+                let json = format!("\"{text}\"");
+                events.push(Event::ToolArguments { index: which % calls, json });
+            }
+        }
+        events.extend((0..begun).map(|index| Event::ToolEnd { index }));
+        let finish = if begun > 0 { Finish::ToolCalls } else { Finish::Stop };
+        events.extend([Event::Finish(finish), Event::End]);
+        events
+    })
+}
+
+/// The arguments of each call, all pieces together.
+fn arguments(events: &[Event]) -> Vec<String> {
+    let mut arguments: Vec<String> = Vec::new();
+    for event in events {
+        match event {
+            Event::ToolStart { .. } => arguments.push(String::new()),
+            Event::ToolArguments { index, json } => arguments[*index].push_str(json),
+            _ => {}
+        }
+    }
+    arguments
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn chat_conversations_suit_anthropic(said in conversation()) {
+        let body = chat_body(&said);
+        check_messages(&sent(Family::Chat, &body, Wire::Messages, "claude-sonnet-4-5"), true);
+        check_messages(&sent(Family::Chat, &body, Wire::Messages, "claude-opus-5"), false);
+        check_messages(&sent(Family::Chat, &body, Wire::Invoke, "anthropic.claude-opus-4-6"), false);
+    }
+
+    #[test]
+    fn messages_conversations_suit_openai(said in conversation()) {
+        check_chat(&sent(Family::Messages, &messages_body(&said), Wire::Chat, "m"));
+    }
+
+    /// A request that crossed to the other family and came back is in order still.
+    #[test]
+    fn there_and_back_is_in_order(said in conversation()) {
+        let there = sent(Family::Chat, &chat_body(&said), Wire::Messages, "claude-sonnet-4-5");
+        check_chat(&sent(Family::Messages, &there, Wire::Chat, "m"));
+    }
+
+    #[test]
+    fn streams_never_overlap_blocks(events in answer_events()) {
+        let message = messages_sdk(&stream_of(Family::Messages, &events, voice(), Reply::default()));
+        let answer = chat_sdk(&stream_of(Family::Chat, &events, voice(), Reply::default()));
+        let text: String = events.iter().filter_map(|event| if let Event::Text(text) = event { Some(text.as_str()) } else { None }).collect();
+        prop_assert_eq!(answer["choices"][0]["message"]["content"].as_str().unwrap_or_default(), &text);
+        let blocks = message["content"].as_array().unwrap();
+        prop_assert_eq!(texts(blocks, "text").concat(), text);
+        prop_assert_eq!(texts(blocks, "id").len(), arguments(&events).len());
+        let calls = answer["choices"][0]["message"]["tool_calls"].as_array().cloned().unwrap_or_default();
+        let chat: Vec<String> = calls.iter().map(|call| call["function"]["arguments"].as_str().unwrap().to_owned()).collect();
+        prop_assert_eq!(chat, arguments(&events));
+    }
+
+    #[test]
+    fn ids_are_what_the_wire_takes(id in ".{0,90}") {
+        let plain = rewritten(&id, IdRule::Plain);
+        prop_assert!((1..=64).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
+        prop_assert!((1..=40).contains(&rewritten(&id, IdRule::Chat).len()));
+        let nine = rewritten(&id, IdRule::Mistral);
+        prop_assert!(nine.len() == 9 && nine.bytes().all(|b| b.is_ascii_alphanumeric()));
+        prop_assert_eq!(rewritten(&id, IdRule::Plain), plain);
+    }
+
+    #[test]
+    fn two_ids_stay_two(one in "(call_us_)?[a-zA-Z0-9_.|-]{0,70}", two in "(call_us_)?[a-zA-Z0-9_.|-]{0,70}") {
+        for rule in [IdRule::Chat, IdRule::Plain, IdRule::Mistral] {
+            prop_assert_eq!(rewritten(&one, rule) == rewritten(&two, rule), one == two);
+        }
+        // A rewritten id is never another that passes as it is.
+        prop_assert_eq!(rewritten(&rewritten(&one, IdRule::Plain), IdRule::Plain) == rewritten(&one, IdRule::Plain), !one.is_empty() && rewritten(&one, IdRule::Plain) == one);
+    }
+
+    /// Whatever bytes come as a request or an answer, they are read or refused.
+    #[test]
+    fn nothing_panics(body in prop_oneof![".{0,60}", r#"\{"(messages|choices|content|tools|system)":(\[|\{|"|1|null).{0,30}"#]) {
+        for family in [Family::Chat, Family::Responses, Family::Messages] {
+            for wire in [Wire::Chat, Wire::Messages, Wire::Responses, Wire::Invoke] {
+                let to = Destination { wire, provider: "acme", model: "m", max_output_tokens: None };
+                let _ = dialect::translate_request(family, body.as_bytes(), &to, &Facts::default(), Translate::Lenient);
+                let _ = dialect::read_answer(wire, body.as_bytes());
+            }
+            let _ = understudy::domain::dialect::capability::needs(family, body.as_bytes());
+        }
+    }
+}
+
+#[test]
+fn made_up_ids_differ_by_answer_and_call() {
+    assert_eq!(made("a", 0), made("a", 0));
+    assert_ne!(made("a", 0), made("a", 1));
+    assert_ne!(made("a", 0), made("b", 0));
+    assert_eq!(rewritten(&made("a", 0), IdRule::Plain), made("a", 0));
+}
