@@ -8,10 +8,12 @@ use super::keys::{self, Caller};
 use super::library::Library;
 use crate::domain::catalogue::{self, Catalogue};
 use crate::domain::chain::Prospect;
+use crate::domain::dialect::capability::{self, Candidate};
 use crate::domain::outcome::{KeySlot, Skip};
 use crate::domain::policy::{Hop, Plan, Translate};
 use crate::domain::provider::{BaseUrl, Provider};
 use crate::domain::refusal::Refusal;
+use crate::domain::request::Body;
 use crate::domain::route::Route;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -108,6 +110,20 @@ pub fn prospects(plan: &Plan, ready: &[Ready], judged: &[Option<Skip>]) -> Vec<P
             breakers: ready.credentials.iter().map(|key| breakers::handle(&hop.target, key.slot)).collect(),
         })
         .collect()
+}
+
+/// Hops whose model lacks what the request needs, added to what stands against them already.
+pub fn lacking(judged: &mut [Option<Skip>], plan: &Plan, ready: &[Ready], route: &Route, body: &Body, bytes: &[u8]) {
+    let Body::Json(envelope) = body else { return };
+    let Some(first) = plan.hops.first().filter(|_| route.generates()) else { return };
+    let family = route.family();
+    let needs = capability::needs(family, bytes.len(), &|name| envelope.value(bytes, name));
+    for ((judged, hop), ready) in judged.iter_mut().zip(&plan.hops).zip(ready) {
+        let Some(wire) = ready.wire.filter(|_| judged.is_none()) else { continue };
+        let same_provider = hop.target.provider == first.target.provider;
+        let candidate = Candidate { facts: &ready.facts, wire, same_provider };
+        *judged = capability::lacks(&needs, family, candidate).map(|feature| Skip::Incompatible(feature.to_owned()));
+    }
 }
 
 /// Why a hop's wire rules it out for a route, before any look at the content.

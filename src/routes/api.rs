@@ -129,6 +129,7 @@ impl Inbound<'_> {
         if let Some(patience) = asked.patience {
             made.plan.deadline = Span(made.plan.deadline.0.min(patience.0));
         }
+        ready::lacking(&mut made.judged, &made.plan, &made.ready, &route, &body, &bytes);
         let plan = Arc::new(made.plan);
         let prospects = ready::prospects(&plan, &made.ready, &made.judged);
         let chain = Chain::new(plan.clone(), prospects, asked.leave, glue::seed(), started);

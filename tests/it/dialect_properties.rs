@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use understudy::domain::catalogue::Facts;
+use understudy::domain::dialect::capability;
 use understudy::domain::dialect::ids::{IdRule, made, rewritten};
 use understudy::domain::dialect::reply::Reply;
 use understudy::domain::dialect::{self, Destination, Event, Finish, Wire};
@@ -246,7 +247,7 @@ proptest! {
                 let _ = dialect::translate_request(family, body.as_bytes(), &to, &Facts::default(), Translate::Lenient);
                 let _ = dialect::read_answer(wire, body.as_bytes());
             }
-            let _ = understudy::domain::dialect::capability::needs(family, body.as_bytes());
+            let _ = capability::needs(family, body.len(), &|_| Some(body.as_bytes()));
         }
     }
 }

@@ -500,6 +500,21 @@ fn the_json_tool_becomes_text_again() {
     assert!(answer["choices"][0]["message"].get("tool_calls").is_none());
 }
 
+/// What the model says before the stand-in is no JSON: it is not part of the answer, unless the stand-in never comes.
+#[test]
+fn words_around_the_json_tool_are_left_out() {
+    let reply = Reply { json_tool: Some("json".to_owned()), ..Reply::default() };
+    let said = delta(json!({"content": "Here it is:"}));
+    let events =
+        chat_events(&[said.clone(), call(Some(0), Some("i0"), Some("json"), "{\"a\":1}"), finish("tool_calls")]);
+    let answer = chat_sdk(&stream_of(Family::Chat, &events, voice(), reply.clone()));
+    assert_eq!(answer["choices"][0]["message"]["content"], "{\"a\":1}");
+    let events = chat_events(&[said, call(Some(0), Some("i0"), Some("other"), "{}"), finish("tool_calls")]);
+    let answer = chat_sdk(&stream_of(Family::Chat, &events, voice(), reply));
+    assert_eq!(answer["choices"][0]["message"]["content"], "Here it is:");
+    assert_eq!(answer["choices"][0]["finish_reason"], "tool_calls");
+}
+
 #[test]
 fn renamed_tools_get_their_names_back() {
     let reply = Reply { renamed: vec![("a".to_owned(), "a.long.name".to_owned())], ..Reply::default() };

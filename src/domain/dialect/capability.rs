@@ -45,58 +45,20 @@ pub struct Candidate<'a> {
     pub same_provider: bool,
 }
 
-/// The fields that tell of needs, in every family.
-#[derive(Default, Deserialize)]
-struct Top<'a> {
-    #[serde(borrow, default)]
-    messages: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    input: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    tools: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    functions: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    response_format: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    text: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    output_config: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    output_format: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    service_tier: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    previous_response_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    conversation: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    prompt: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    container: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    mcp_servers: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    web_search_options: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    modalities: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    audio: Option<&'a RawValue>,
-}
-
 /// Words without which a body holds no image, sound, file or id of a stored thing.
 const MEDIA: [&[u8]; 5] = [b"image", b"audio", b"file", b"document", b"item_reference"];
 
-/// What a body of a generating route needs. A body that does not parse needs nothing: its own provider will say so.
-pub fn needs(family: Family, body: &[u8]) -> Needs {
-    let Ok(top) = serde_json::from_slice::<Top<'_>>(body) else { return Needs::default() };
+/// What a body of a generating route needs: its length in bytes, and its top-level values by name. What is no JSON there
+/// needs nothing: its own provider will say so.
+pub fn needs<'a>(family: Family, length: usize, value: &dyn Fn(&str) -> Option<&'a [u8]>) -> Needs {
     let mut needs = Needs::default();
-    let mut count = Count { bytes: body.len(), images: 0 };
+    let mut count = Count { bytes: length, images: 0 };
+    let top = |name: &str| value(name).filter(|bytes| *bytes != b"null");
     tools(&top, &mut needs);
     top_level(&top, family, &mut needs);
-    let contents = [top.messages, top.input];
+    let contents = [top("messages"), top("input")];
     for content in contents.into_iter().flatten().filter(|content| holds_media(content)) {
-        if let Ok(value) = serde_json::from_str::<Value>(content.get()) {
+        if let Ok(value) = serde_json::from_slice::<Value>(content) {
             walk(&value, &mut needs, &mut count);
         }
     }
@@ -168,49 +130,54 @@ impl Count {
     }
 }
 
-fn tools(top: &Top<'_>, needs: &mut Needs) {
+/// A lookup of top-level values.
+type Top<'f, 'a> = dyn Fn(&str) -> Option<&'a [u8]> + 'f;
+
+fn tools(top: &Top<'_, '_>, needs: &mut Needs) {
     #[derive(Deserialize)]
     struct Kind<'a> {
         #[serde(borrow, default, rename = "type")]
         kind: Option<&'a RawValue>,
     }
-    let tools = top.tools.and_then(|tools| serde_json::from_str::<Vec<Kind<'_>>>(tools.get()).ok());
+    let filled = |name: &str| top(name).filter(|bytes| *bytes != b"[]");
+    let tools = filled("tools").and_then(|tools| serde_json::from_slice::<Vec<Kind<'_>>>(tools).ok());
     for tool in tools.unwrap_or_default() {
         match tool.kind.map(RawValue::get) {
-            None | Some("\"function\"" | "\"custom\"" | "null") => needs.add(Feature::Tools),
+            None | Some("\"function\"" | "\"custom\"") => needs.add(Feature::Tools),
             Some(_) => needs.add(Feature::HostedTools),
         }
     }
-    if top.functions.is_some_and(|functions| functions.get() != "[]") {
+    if filled("functions").is_some() {
         needs.add(Feature::Tools);
     }
-    if top.web_search_options.is_some() || top.mcp_servers.is_some_and(|servers| servers.get() != "[]") {
+    if top("web_search_options").is_some() || filled("mcp_servers").is_some() {
         needs.add(Feature::HostedTools);
     }
 }
 
-fn top_level(top: &Top<'_>, family: Family, needs: &mut Needs) {
-    let names = |raw: Option<&RawValue>, word: &str| raw.is_some_and(|raw| raw.get().contains(word));
-    let formats = [top.response_format, top.text, top.output_config, top.output_format];
+fn top_level(top: &Top<'_, '_>, family: Family, needs: &mut Needs) {
+    let names = |name: &str, word: &str| top(name).is_some_and(|bytes| memmem::find(bytes, word.as_bytes()).is_some());
+    let formats = ["response_format", "text", "output_config", "output_format"];
     if formats.into_iter().any(|format| names(format, "\"json_schema\"")) {
         needs.add(Feature::JsonSchema);
     }
-    if names(top.modalities, "\"audio\"") || top.audio.is_some() {
+    if names("modalities", "\"audio\"") || top("audio").is_some() {
         needs.add(Feature::Audio);
     }
-    let tier = top.service_tier.map_or("\"auto\"", RawValue::get);
-    if !matches!(tier, "\"auto\"" | "\"default\"" | "\"standard_only\"") {
+    let tier = top("service_tier").unwrap_or(b"\"auto\"");
+    if !matches!(tier, b"\"auto\"" | b"\"default\"" | b"\"standard_only\"") {
         needs.add(Feature::ServiceTier);
     }
     // The legacy completions have their text in `prompt`; a stored prompt is an object of Responses.
-    let stored_prompt = family == Family::Responses && top.prompt.is_some();
-    if top.previous_response_id.is_some() || top.conversation.is_some() || top.container.is_some() || stored_prompt {
+    let stored_prompt = family == Family::Responses && top("prompt").is_some();
+    let ids = ["previous_response_id", "conversation", "container"];
+    if stored_prompt || ids.into_iter().any(|name| top(name).is_some()) {
         needs.add(Feature::StoredIds);
     }
 }
 
-fn holds_media(content: &RawValue) -> bool {
-    MEDIA.iter().any(|word| memmem::find(content.get().as_bytes(), word).is_some())
+fn holds_media(content: &[u8]) -> bool {
+    MEDIA.iter().any(|word| memmem::find(content, word).is_some())
 }
 
 // The recursion goes as deep as the JSON parser lets a value be: 128.

@@ -85,7 +85,8 @@ fn add(settled: &mut Vec<Turn>, turn: Turn) {
 }
 
 fn without_blanks(turn: &Turn) -> Turn {
-    let blank = |part: &&Part| matches!(part, Part::Text(text) if text.is_empty());
+    // Anthropic refuses text of blanks alone, too.
+    let blank = |part: &&Part| matches!(part, Part::Text(text) if text.trim().is_empty());
     Turn { role: turn.role, parts: turn.parts.iter().filter(|part| !blank(part)).cloned().collect() }
 }
 

@@ -24,6 +24,8 @@ pub struct Restorer {
     json: Option<usize>,
     /// Calls that reach the client.
     calls: usize,
+    /// What the model said before it was known whether the stand-in's arguments are the answer.
+    held: String,
 }
 
 impl Reply {
@@ -34,33 +36,61 @@ impl Reply {
 
     /// The undoing of one answer.
     pub fn restorer(self) -> Restorer {
-        Restorer { reply: self, json: None, calls: 0 }
+        Restorer { reply: self, json: None, calls: 0, held: String::new() }
     }
 }
 
 impl Restorer {
-    /// One event as the client should see it; `None` when it is not for the client.
-    pub fn apply(&mut self, event: Event) -> Option<Event> {
+    /// Appends what the client should see of an event. Where a tool stands in for the answer's text, what the model says
+    /// around it is not part of the answer.
+    pub fn apply(&mut self, event: Event, out: &mut Vec<Event>) {
         if self.reply.is_empty() {
-            return Some(event);
+            out.push(event);
+            return;
         }
         match event {
+            Event::Text(text) if self.reply.json_tool.is_some() => {
+                if self.json.is_none() {
+                    self.held.push_str(&text);
+                }
+            }
             Event::ToolStart { index, name, .. } if self.is_json_tool(&name) => {
+                self.held.clear();
                 self.json = Some(index);
-                None
             }
             Event::ToolStart { index, id, name } => {
+                self.release(out);
                 self.calls = self.calls.saturating_add(1);
-                Some(Event::ToolStart { index: self.shifted(index), id, name: self.original(name) })
+                out.push(Event::ToolStart { index: self.shifted(index), id, name: self.original(name) });
             }
-            Event::ToolArguments { index, json } if self.json == Some(index) => Some(Event::Text(json)),
-            Event::ToolEnd { index } if self.json == Some(index) => None,
-            Event::ToolArguments { index, json } => Some(Event::ToolArguments { index: self.shifted(index), json }),
-            Event::ToolEnd { index } => Some(Event::ToolEnd { index: self.shifted(index) }),
-            Event::Finish(Finish::ToolCalls) if self.json.is_some() && self.calls == 0 => {
-                Some(Event::Finish(Finish::Stop))
+            Event::ToolArguments { index, json } if self.json == Some(index) => out.push(Event::Text(json)),
+            Event::ToolEnd { index } if self.json == Some(index) => {}
+            Event::ToolArguments { index, json } => {
+                out.push(Event::ToolArguments { index: self.shifted(index), json });
             }
-            other => Some(other),
+            Event::ToolEnd { index } => out.push(Event::ToolEnd { index: self.shifted(index) }),
+            Event::Finish(finish) => {
+                self.release(out);
+                out.push(Event::Finish(self.finish(finish)));
+            }
+            Event::End => {
+                self.release(out);
+                out.push(Event::End);
+            }
+            other => out.push(other),
+        }
+    }
+
+    fn release(&mut self, out: &mut Vec<Event>) {
+        if !self.held.is_empty() {
+            out.push(Event::Text(std::mem::take(&mut self.held)));
+        }
+    }
+
+    fn finish(&self, finish: Finish) -> Finish {
+        match finish {
+            Finish::ToolCalls if self.json.is_some() && self.calls == 0 => Finish::Stop,
+            other => other,
         }
     }
 
@@ -99,9 +129,9 @@ impl Restored {
 
 impl Encode for Restored {
     fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
-        if let Some(event) = self.restorer.apply(event.clone()) {
-            self.encoder.push(&event, out);
-        }
+        let mut restored = Vec::with_capacity(1);
+        self.restorer.apply(event.clone(), &mut restored);
+        restored.iter().for_each(|event| self.encoder.push(event, out));
     }
 
     fn fail(&mut self, failure: &Failure, code: &'static str, out: &mut Vec<u8>) {
@@ -109,6 +139,6 @@ impl Encode for Restored {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        self.encoder.finish(out);
+        self.push(&Event::End, out);
     }
 }

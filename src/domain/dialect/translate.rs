@@ -105,8 +105,9 @@ pub fn write_answer(family: Family, events: Vec<Event>, voice: &Voice, reply: Re
     if let Some(failure) = events.iter().find_map(error_of) {
         return Err(failure.clone());
     }
-    let mut restorer = reply.restorer();
-    let events: Vec<Event> = events.into_iter().filter_map(|event| restorer.apply(event)).collect();
+    let (mut restorer, mut restored) = (reply.restorer(), Vec::with_capacity(events.len()));
+    events.into_iter().for_each(|event| restorer.apply(event, &mut restored));
+    let events = restored;
     Ok(match family {
         Family::Chat => chat::encode::answer(&Answer::gather(events)?, voice),
         Family::Responses => responses::encode::answer(&events, voice).to_string().into_bytes(),

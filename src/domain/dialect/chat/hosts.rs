@@ -14,6 +14,8 @@ pub struct Host {
     pub top_k: bool,
     /// The most stop sequences.
     pub stops: usize,
+    /// `user`: some hosts refuse what they do not know.
+    pub user: bool,
     /// `reasoning_effort`, where the catalogue knows nothing of the model.
     pub effort: bool,
 }
@@ -25,6 +27,7 @@ const OPENAI: Host = Host {
     files: true,
     top_k: false,
     stops: 4,
+    user: true,
     effort: false,
 };
 const COMPATIBLE: Host = Host {
@@ -34,6 +37,7 @@ const COMPATIBLE: Host = Host {
     files: false,
     top_k: false,
     stops: 4,
+    user: true,
     effort: false,
 };
 const VLLM: Host = Host { top_k: true, ..COMPATIBLE };
@@ -50,7 +54,7 @@ const TABLE: &[(&str, Host)] = &[
     ("together", VLLM),
     ("fireworks", VLLM),
     ("openrouter", Host { files: true, effort: true, ..VLLM }),
-    ("mistral", Host { stream_options: false, ..COMPATIBLE }),
+    ("mistral", Host { stream_options: false, user: false, ..COMPATIBLE }),
 ];
 
 /// What a provider's host takes.

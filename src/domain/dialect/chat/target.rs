@@ -129,8 +129,11 @@ impl Writer<'_> {
                 self.put("tool_choice", json!({"type": "function", "function": {"name": name}}));
             }
         }
-        if let Some(parallel) = self.from.parallel_tools {
-            self.put("parallel_tool_calls", parallel);
+        match self.from.parallel_tools {
+            // They call one at a time, and refuse the word.
+            Some(_) if self.thinker == Thinker::O => self.drop(Field::ParallelTools)?,
+            Some(parallel) => self.put("parallel_tool_calls", parallel),
+            None => {}
         }
         Ok(())
     }
@@ -197,9 +200,11 @@ impl Writer<'_> {
 
     fn account(&mut self) -> Result<(), Incompatible> {
         let openai = self.host.openai_fields;
-        if let Some(user) = &self.from.user {
-            let name = if openai { "safety_identifier" } else { "user" };
-            self.put(name, user_id(user));
+        match &self.from.user {
+            Some(user) if openai => self.put("safety_identifier", user_id(user)),
+            Some(user) if self.host.user => self.put("user", user_id(user)),
+            Some(_) => self.drop(Field::User)?,
+            None => {}
         }
         match self.from.service_tier.as_deref() {
             None => {}
