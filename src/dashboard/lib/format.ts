@@ -84,3 +84,10 @@ export function plural(n: number, one: string, many = one + "s"): string {
 export function words(name: string): string {
   return name.replaceAll("_", " ");
 }
+
+/** `no_key:OPENAI_API_KEY` -> `no key: OPENAI_API_KEY`; any other sentence stays as it is. */
+export function skipReason(text: string): string {
+  const [, name, detail] = text.match(/^([a-z_]+)(?::(.+))?$/s) ?? [];
+  if (!name) return text;
+  return detail ? `${words(name)}: ${detail}` : words(name);
+}

@@ -58,8 +58,12 @@ function Answer({ answer }: { answer: ComparedAnswer }) {
   );
 }
 
+/** Of an answer without text, such as an embedding. */
+const MOST_SHOWN = 1000;
+
 function textOf(answer: ComparedAnswer): string {
   if (typeof answer.text === "string") return answer.text;
   if (answer.answer === undefined || answer.answer === null) return "";
-  return typeof answer.answer === "string" ? answer.answer : stringify(answer.answer);
+  const whole = typeof answer.answer === "string" ? answer.answer : stringify(answer.answer);
+  return whole.length > MOST_SHOWN ? whole.slice(0, MOST_SHOWN) + "…" : whole;
 }

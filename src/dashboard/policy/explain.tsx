@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { explain } from "../api/read";
 import type { ExplainedHop, Explanation } from "../api/types";
+import { skipReason } from "../lib/format";
 import { Badge, Card, Empty, Problem } from "../ui/basics";
 import { stringify } from "./draft";
 import { SampleForm, type Sample } from "./sample";
@@ -44,7 +45,7 @@ function HopCard({ hop, index }: { hop: ExplainedHop; index: number }) {
   return (
     <Card title={<span class="mono wrap">{index + 1}. {hop.model}</span>} actions={called ? <Badge tone="good" dot>would be called</Badge> : <Badge tone="warn" dot>skipped</Badge>}>
       <div class="stack tight">
-        {hop.reason && <p class={`wrap ${called ? "muted" : "warn"}`}>{hop.reason}</p>}
+        {hop.reason && <p class={`wrap ${called ? "muted" : "warn"}`}>{skipReason(hop.reason)}</p>}
         {(hop.dropped?.length ?? 0) > 0 && <p class="row tight"><span class="muted">Dropped:</span>{hop.dropped?.map((field) => <code key={field} class="chip">{field}</code>)}</p>}
         {hop.request !== undefined && hop.request !== null && (
           <details class="more">

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { simulate } from "../api/read";
 import { CLASSES, type ScriptLine, type Simulation, type SimulationStep } from "../api/types";
-import { ms, plural, words } from "../lib/format";
+import { ms, plural, skipReason, words } from "../lib/format";
 import { Badge, Button, Card, Empty, IconButton, Problem } from "../ui/basics";
 import { TextField } from "../ui/field";
 import { Waterfall, type Bar } from "../ui/waterfall";
@@ -95,7 +95,7 @@ function bar(step: SimulationStep, index: number, run: Simulation): Bar {
     case "wait":
       return { ...base, kind: "wait", tone: "idle", result: <span class="muted">waits {ms(step.wait_ms)}</span>, detail: step.reason };
     case "skip":
-      return { ...base, kind: "skip", tone: "idle", result: <span class="muted">skipped</span>, detail: step.reason };
+      return { ...base, kind: "skip", tone: "idle", result: <span class="muted">skipped</span>, detail: step.reason && skipReason(step.reason) };
     default:
       return { ...base, tone: step.outcome === "ok" ? "good" : "bad", result: <span class={step.outcome === "ok" ? "good" : "bad"}>{step.outcome === "ok" ? "answers" : words(step.outcome ?? "?")}</span>, detail: step.reason };
   }
