@@ -5,9 +5,9 @@
 
 mod admin;
 mod asked;
+mod catalogue;
 mod chain;
 mod converse;
-mod catalogue;
 mod cookbook;
 mod dialect;
 mod dialect_needs;

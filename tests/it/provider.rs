@@ -36,7 +36,10 @@ fn every_provider_of_the_contract_is_built_in() {
             assert!(provider.secrets(None).is_empty());
         } else {
             let own = format!("{}_API_KEY", name.to_uppercase());
-            assert!(provider.secrets(None).iter().any(|together| together == std::slice::from_ref(&own)), "{name} reads {own}");
+            assert!(
+                provider.secrets(None).iter().any(|together| together == std::slice::from_ref(&own)),
+                "{name} reads {own}"
+            );
         }
     }
     assert_eq!(names.split_whitespace().count(), table::ROWS.len());
