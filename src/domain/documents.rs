@@ -1,11 +1,15 @@
 //! What is asked of a document before it is stored: it parses, what it refers to exists, and what is unwise is said.
 
 use crate::domain::catalogue;
-use crate::domain::document::{Finding, Findings, Kind, Severity};
+use crate::domain::document::{Finding, Findings, Kind, Path, Severity, json};
 use crate::domain::key;
+use crate::domain::policy::file::{self, HopFile};
 use crate::domain::policy::lint::{self, Context};
+use crate::domain::policy::resolve::{Lookup, MAX_TARGETS, World, resolve_hops};
+use crate::domain::policy::tree::Base;
 use crate::domain::provider::document as provider;
 use crate::domain::rules::Rules;
+use serde_json::Value;
 
 /// Checks a document as a write does. `name` is empty for the kinds of which there is one, and the key's id for a key.
 /// `own_host` is this Worker's own host, with its port where it has one.
@@ -16,10 +20,7 @@ pub fn check(kind: Kind, name: &str, bytes: &[u8], own_host: Option<&str>, conte
         Kind::Policy => lint::lint(name, bytes, context).findings,
         Kind::Provider => check_provider(name, bytes, own_host, context),
         Kind::Models => catalogue::document::parse(bytes).err().map_or_else(Vec::new, |bad| bad.findings),
-        Kind::Rules => {
-            let rules = Rules::parse(bytes, context.world.default_provider, context.world.provider);
-            rules.err().map_or_else(Vec::new, |bad| bad.findings)
-        }
+        Kind::Rules => check_rules(bytes, context.world),
         Kind::Key => key::parse(name, bytes).err().map_or_else(Vec::new, |bad| bad.findings),
         Kind::Request => Vec::new(),
     }
@@ -41,4 +42,55 @@ fn check_provider(name: &str, bytes: &[u8], own_host: Option<&str>, context: Con
         findings.add(Severity::Warning, "auth.secret", format!("secret {secret} is not set"), hint);
     }
     findings.into_vec()
+}
+
+/// The hops of a document, by which whoever checks it finds what must be loaded first; empty when it does not parse.
+pub fn hops(kind: Kind, bytes: &[u8]) -> Vec<HopFile> {
+    match kind {
+        Kind::Policy => file::parse("", bytes).map_or_else(|_| Vec::new(), |file| file.chain),
+        Kind::Rules => json::parse(bytes, Kind::Rules, "").map_or_else(|_| Vec::new(), |value| rule_hops(&value)),
+        Kind::Provider | Kind::Models | Kind::Key | Kind::Request => Vec::new(),
+    }
+}
+
+fn rule_hops(document: &Value) -> Vec<HopFile> {
+    let mut hops = Vec::new();
+    for rule in document["rules"].as_object().into_iter().flatten().map(|(_, rule)| rule) {
+        let fallback = file::read_hops(&rule["then"]["fallback"], &Path::ROOT, &mut Findings::new());
+        hops.extend(fallback.unwrap_or_default());
+        hops.extend(rule["then"]["use"].as_str().map(HopFile::of));
+    }
+    hops
+}
+
+/// What rules refer to must exist: a rule is never half in force.
+fn check_rules(bytes: &[u8], world: World<'_>) -> Vec<Finding> {
+    if let Err(bad) = Rules::parse(bytes, world.default_provider, world.provider) {
+        return bad.findings;
+    }
+    let mut findings = Findings::new();
+    let document = json::parse(bytes, Kind::Rules, "").unwrap_or_default();
+    let root = Path::ROOT;
+    let root = root.field("rules");
+    for (name, rule) in document["rules"].as_object().into_iter().flatten() {
+        let path = root.field(name);
+        let path = path.field("then");
+        if let Some(fallback) = rule["then"].get("fallback") {
+            let path = path.field("fallback");
+            let hops = file::read_hops(fallback, &path, &mut findings).unwrap_or_default();
+            resolve_hops(&hops, &Base::plain(), MAX_TARGETS - 1, world, &path, &mut findings);
+        }
+        if let Some(policy) = rule["then"]["use"].as_str() {
+            check_use(policy, world, &path.field("use"), &mut findings);
+        }
+    }
+    findings.into_vec()
+}
+
+fn check_use(policy: &str, world: World<'_>, path: &Path<'_>, findings: &mut Findings) {
+    match (world.policy)(policy.strip_prefix("policy/").unwrap_or(policy)) {
+        Lookup::Found(_) => {}
+        Lookup::Missing => findings.error(path, format!("{policy:?} names a policy that does not exist")),
+        Lookup::Bad(message) => findings.error(path, format!("{policy:?} does not parse: {message}")),
+    }
 }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use understudy::domain::catalogue::Catalogue;
 use understudy::domain::chain::{Chain, Leave, Prospect, Step};
-use understudy::domain::document::{Finding, Severity};
+use understudy::domain::document::{Finding, Kind, Severity};
+use understudy::domain::documents;
 use understudy::domain::outcome::{Class, Failure, Outcome};
 use understudy::domain::policy::lint::{self, Context, Report};
 use understudy::domain::policy::resolve::{self, Lookup, World};
@@ -31,17 +32,19 @@ fn stored(name: &str) -> Lookup {
     }
 }
 
-fn report(json: &str, prompt_tokens: u64) -> Report {
-    let catalogue = Catalogue::default();
-    let context = Context {
+fn context(catalogue: &Catalogue, prompt_tokens: u64) -> Context<'_> {
+    Context {
         world: World { default_provider: "openai", provider: &table::is_built_in, policy: &stored },
         provider: &Provider::built_in,
         has_secret: &|name| matches!(name, "OPENAI_API_KEY" | "ANTHROPIC_API_KEY"),
-        catalogue: &catalogue,
+        catalogue,
         today: "2026-11-21",
         prompt_tokens,
-    };
-    lint::lint("candidate", json.as_bytes(), context)
+    }
+}
+
+fn report(json: &str, prompt_tokens: u64) -> Report {
+    lint::lint("candidate", json.as_bytes(), context(&Catalogue::default(), prompt_tokens))
 }
 
 #[track_caller]
@@ -142,6 +145,31 @@ fn the_regional_pair_of_the_contract_is_kept_together_by_family() {
         r#"{"chain": ["anthropic/claude-sonnet-4-5", "bedrock/claude-sonnet-4-5@eu-central-1"], "keep": ["family"]}"#;
     let said = report(json, 1000).findings;
     assert!(said.iter().all(|finding| !finding.message.contains("never reached")), "{said:#?}");
+}
+
+#[test]
+fn rules_may_not_refer_to_what_is_not_there() {
+    let rules = |then: &str| format!(r#"{{"rules": {{"r": {{"when": {{}}, "then": {then}}}}}, "rulesets": []}}"#);
+    let cases = [
+        (r#"{"fallback": ["openai/gpt-4o", "policy/cheap"], "retries": 1}"#, None),
+        (r#"{"use": "policy/cheap"}"#, None),
+        (r#"{"use": "policy/nowhere"}"#, Some(("rules.r.then.use", "does not exist"))),
+        (r#"{"fallback": "openai/o3 -> policy/nowhere"}"#, Some(("rules.r.then.fallback[1].model", "does not exist"))),
+        (r#"{"fallback": ["nobody/x"]}"#, Some(("rules.r.then.fallback[0].model", "neither built in nor configured"))),
+        (r#"{"fallback": [], "retries": 11}"#, Some(("rules.r.then.fallback", "0 entries are not in 1..=16"))),
+    ];
+    for (then, expected) in cases {
+        let catalogue = Catalogue::default();
+        let said = documents::check(Kind::Rules, "", rules(then).as_bytes(), None, context(&catalogue, 1000));
+        let found = said.first().map(|finding| (finding.path.as_str(), finding.message.as_str()));
+        match (found, expected) {
+            (None, None) => {}
+            (Some((path, message)), Some((at, words))) if path == at && message.contains(words) => {}
+            (found, expected) => panic!("{then}: {found:?}, expected {expected:?}"),
+        }
+    }
+    let hops = documents::hops(Kind::Rules, rules(cases[3].0).as_bytes());
+    assert_eq!(hops.iter().map(|hop| hop.model.as_str()).collect::<Vec<_>>(), ["openai/o3", "policy/nowhere"]);
 }
 
 #[track_caller]
