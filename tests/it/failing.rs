@@ -1,0 +1,302 @@
+//! Who speaks when a request fails: status, body and headers of the final error, and how the trail is told.
+
+use serde_json::{Value, json};
+use understudy::domain::chain::{Attempt, End, Standing, TrailEntry, What};
+use understudy::domain::error::{Ending, Final, ended, fallback_log, refused, trail_header};
+use understudy::domain::outcome::{Class, Failure, KeySlot, Phase, Skip};
+use understudy::domain::policy::Exhausted;
+use understudy::domain::refusal::Refusal;
+use understudy::domain::route::Family;
+use understudy::domain::time::{Instant, Span};
+
+use crate::chain::target;
+
+fn entry(hop: usize, name: &str, what: What) -> TrailEntry {
+    TrailEntry { hop, target: target(name), at: Instant(1000), what }
+}
+
+fn skip(hop: usize, name: &str, skip: Skip) -> TrailEntry {
+    entry(hop, name, What::Skip(skip))
+}
+
+fn call(id: u32, name: &str, standing: Standing) -> TrailEntry {
+    let headers = Some((Instant(1040), 200));
+    let attempt = Attempt { id, slot: KeySlot::Managed, headers, content: None, ended: Some(Instant(1312)), standing };
+    entry(id as usize, name, What::Call(attempt))
+}
+
+fn failed(id: u32, name: &str, failure: Failure) -> TrailEntry {
+    call(id, name, Standing::Failed(failure))
+}
+
+fn failure(class: Class, status: Option<u16>, body: Option<&Value>) -> Failure {
+    Failure { status, body: body.map(|body| body.to_string().into_bytes()), ..Failure::new(class, "it broke") }
+}
+
+struct Case<'a> {
+    family: Family,
+    trail: &'a [TrailEntry],
+    end: End,
+    exhausted: Exhausted,
+}
+
+fn chat(trail: &[TrailEntry]) -> Case<'_> {
+    Case { family: Family::Chat, trail, end: End::Exhausted, exhausted: Exhausted::Last }
+}
+
+impl Case<'_> {
+    fn speak(&self) -> (Final, Value) {
+        let said = ended(&Ending {
+            family: self.family,
+            trail: self.trail,
+            end: &self.end,
+            exhausted: self.exhausted,
+            request_id: "req1",
+            keys: &["secret-key-1"],
+            retry_after: Some(90),
+            lacks_consent: false,
+        });
+        let body = serde_json::from_slice(&said.body).expect("an error is JSON");
+        (said, body)
+    }
+}
+
+#[test]
+fn one_attempt_speaks_with_its_own_status_and_body() {
+    let own = json!({"error": {"message": "no secret-key-1", "type": "tokens", "param": null, "code": "rate_limit_exceeded"}});
+    let trail = [failed(0, "openai/a", failure(Class::RateLimited, Some(429), Some(&own)))];
+    let (said, body) = chat(&trail).speak();
+    assert_eq!((said.status, said.retry_after, said.should_retry, said.outcome), (429, Some(60), None, "rate_limited"));
+    assert_eq!(
+        body,
+        json!({"error": {"message": "no [redacted]", "type": "tokens", "param": null, "code": "rate_limit_exceeded"}})
+    );
+    // A skip beside it changes nothing, a stop only the advice.
+    let trail = [trail[0].clone(), skip(1, "openai/b", Skip::Deadline)];
+    assert_eq!(chat(&trail).speak().0.status, 429);
+    let (said, _) = Case { end: End::Stopped { id: 0 }, ..chat(&trail) }.speak();
+    assert_eq!(said.should_retry, Some(false));
+}
+
+#[test]
+fn error_bodies_change_their_dialect_with_the_client() {
+    let theirs =
+        json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "up"});
+    let trail = [failed(0, "anthropic/a", failure(Class::Overloaded, Some(529), Some(&theirs)))];
+    let (said, body) = chat(&trail).speak();
+    assert_eq!(said.status, 529);
+    assert_eq!((&body["error"]["message"], &body["error"]["type"]), (&json!("Overloaded"), &json!("overloaded_error")));
+    let (_, body) = Case { family: Family::Messages, ..chat(&trail) }.speak();
+    assert_eq!(body, theirs);
+
+    let ours = json!({"error": {"message": "no model", "type": "invalid_request_error", "param": null, "code": "model_not_found"}});
+    let trail = [failed(0, "openai/a", failure(Class::NotFound, Some(404), Some(&ours)))];
+    let (said, body) = Case { family: Family::Messages, ..chat(&trail) }.speak();
+    assert_eq!((said.status, &body["type"], &body["request_id"]), (404, &json!("error"), &json!("req1")));
+    assert_eq!((&body["error"]["type"], &body["error"]["message"]), (&json!("not_found_error"), &json!("no model")));
+    let trail = [failed(0, "acme/a", failure(Class::InvalidRequest, Some(422), Some(&json!({"detail": "bad"}))))];
+    let (_, body) = chat(&trail).speak();
+    assert_eq!((&body["error"]["message"], &body["error"]["type"]), (&json!("bad"), &json!("upstream_error")));
+}
+
+#[test]
+fn a_failure_without_body_is_put_into_words() {
+    let trail = [failed(0, "anthropic/a", Failure::timeout(Phase::FirstToken, Span(8_000)))];
+    let (said, body) = chat(&trail).speak();
+    assert_eq!(said.status, 504);
+    assert_eq!(body["error"]["message"], "anthropic/a: no content within 8000 ms");
+    assert_eq!((&body["error"]["type"], &body["error"]["code"]), (&json!("upstream_error"), &json!("timeout")));
+}
+
+#[test]
+fn statuses_of_failures_without_one_of_their_own() {
+    for (class, status, chat_status, messages_status) in [
+        (Class::Timeout, None, 504, 504),
+        (Class::Timeout, Some(408), 408, 408),
+        (Class::Unreachable, None, 502, 502),
+        (Class::Malformed, Some(200), 502, 502),
+        (Class::Malformed, Some(302), 502, 502),
+        (Class::Interrupted, Some(200), 502, 502),
+        (Class::RateLimited, Some(200), 429, 429),
+        (Class::QuotaExhausted, Some(200), 429, 429),
+        (Class::Overloaded, Some(200), 503, 529),
+        (Class::Overloaded, Some(503), 503, 503),
+        (Class::ServerError, Some(200), 502, 502),
+        (Class::Auth, Some(200), 401, 401),
+        (Class::Forbidden, Some(200), 403, 403),
+        (Class::NotFound, Some(200), 404, 404),
+        (Class::ContextLength, Some(200), 400, 400),
+        (Class::ContentPolicy, Some(200), 400, 400),
+        (Class::Unreachable, Some(522), 522, 522),
+    ] {
+        let trail = [failed(0, "openai/a", failure(class, status, None))];
+        let (said, _) = chat(&trail).speak();
+        assert_eq!(said.status, chat_status, "{class:?}");
+        let (said, _) = Case { family: Family::Messages, ..chat(&trail) }.speak();
+        assert_eq!(said.status, messages_status, "{class:?}");
+    }
+}
+
+#[test]
+fn a_stop_after_others_is_the_one_that_stopped() {
+    let own = json!({"error": {"message": "refused", "type": "invalid_request_error", "param": null, "code": "content_filter"}});
+    let trail = [
+        failed(0, "openai/a", failure(Class::Overloaded, Some(503), None)),
+        failed(1, "openai/b", failure(Class::ContentPolicy, Some(400), Some(&own))),
+    ];
+    let (said, body) = Case { end: End::Stopped { id: 1 }, ..chat(&trail) }.speak();
+    assert_eq!((said.status, said.should_retry, body), (400, Some(false), own));
+}
+
+#[test]
+fn a_chain_that_ran_out_lists_every_attempt() {
+    let trail = [
+        failed(0, "anthropic/a", failure(Class::Overloaded, Some(529), None)),
+        skip(1, "openai/o3", Skip::Incompatible("vision".to_owned())),
+        failed(2, "openai/b", Failure::new(Class::Timeout, "late, with secret-key-1")),
+    ];
+    let (said, body) = chat(&trail).speak();
+    assert_eq!((said.status, said.should_retry, said.outcome), (504, Some(false), "timeout"));
+    let error = &body["error"];
+    assert_eq!(
+        (&error["type"], &error["code"], &error["param"]),
+        (&json!("upstream_error"), &json!("chain_exhausted"), &Value::Null)
+    );
+    assert_eq!(error["request_id"], "req1");
+    assert_eq!(
+        error["attempts"],
+        json!([
+            {"model": "anthropic/a", "outcome": "overloaded", "status": 529, "ms": 312, "reason": "it broke"},
+            {"model": "openai/o3", "outcome": "skip:incompatible:vision", "status": null, "ms": 0, "reason": "incompatible:vision"},
+            {"model": "openai/b", "outcome": "timeout", "status": null, "ms": 312, "reason": "late, with [redacted]"},
+        ])
+    );
+    let (_, body) = Case { family: Family::Messages, ..chat(&trail) }.speak();
+    assert_eq!((&body["type"], &body["request_id"]), (&json!("error"), &json!("req1")));
+    assert_eq!((&body["error"]["type"], &body["error"]["code"]), (&json!("timeout_error"), &json!("chain_exhausted")));
+    assert_eq!(body["error"]["attempts"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn exhausted_says_which_attempt_speaks() {
+    let trail = [
+        failed(0, "openai/a", failure(Class::RateLimited, Some(429), None)),
+        failed(1, "openai/b", failure(Class::NotFound, Some(404), None)),
+        failed(2, "openai/c", failure(Class::ServerError, Some(500), None)),
+        failed(3, "openai/d", failure(Class::RateLimited, Some(420), None)),
+    ];
+    for (exhausted, status) in [
+        (Exhausted::Last, 420),
+        (Exhausted::First, 429),
+        (Exhausted::MostActionable, 429),
+        (Exhausted::Status(418), 418),
+    ] {
+        assert_eq!(Case { exhausted, ..chat(&trail) }.speak().0.status, status, "{exhausted:?}");
+    }
+}
+
+#[test]
+fn only_skips() {
+    let no_key = |slot| Skip::NoKey { slot, missing: "ACME_API_KEY".to_owned() };
+    for (skips, status, code) in [
+        (vec![Skip::Boundary("family".to_owned())], 400, "no_hop_fits"),
+        (vec![Skip::Incompatible("vision".to_owned())], 400, "no_hop_fits"),
+        (vec![no_key(KeySlot::Own)], 401, "own_key_missing"),
+        (vec![no_key(KeySlot::Managed)], 503, "provider_key_missing"),
+        (vec![Skip::Deadline], 504, "deadline_exceeded"),
+        (vec![Skip::Incompatible("vision".to_owned()), Skip::Consent], 400, "no_hop_fits"),
+        (vec![no_key(KeySlot::Managed), Skip::Consent], 503, "provider_key_missing"),
+    ] {
+        let trail: Vec<TrailEntry> =
+            skips.into_iter().enumerate().map(|(hop, each)| skip(hop, "acme/a", each)).collect();
+        let (said, body) = chat(&trail).speak();
+        assert_eq!((said.status, body["error"]["code"].as_str(), said.outcome), (status, Some(code), "skipped"));
+        assert_eq!(said.should_retry, None);
+        let names_secret = body["error"]["message"].as_str().is_some_and(|message| message.contains("ACME_API_KEY"));
+        assert_eq!(names_secret, code.ends_with("key_missing"));
+    }
+}
+
+#[test]
+fn without_consent_the_first_hop_speaks_for_itself() {
+    let own = json!({"error": {"message": "busy", "type": "server_error", "param": null, "code": null}});
+    let busy = || failure(Class::Overloaded, Some(503), Some(&own));
+    let trail = [failed(0, "openai/a", busy()), failed(1, "openai/a", busy()), skip(1, "openai/b", Skip::Consent)];
+    let end = End::Exhausted;
+    let said = ended(&Ending {
+        family: Family::Chat,
+        trail: &trail,
+        end: &end,
+        exhausted: Exhausted::Last,
+        request_id: "r",
+        keys: &[],
+        retry_after: None,
+        lacks_consent: true,
+    });
+    assert_eq!((said.status, said.hint, said.should_retry), (503, Some("fallback needs consent"), Some(false)));
+    assert_eq!(serde_json::from_slice::<Value>(&said.body).unwrap(), own);
+}
+
+#[test]
+fn refusals_speak_the_clients_dialect() {
+    let refusal = Refusal::new(404, "policy_not_found", "no policy \"x\"").about("model");
+    let body = |family| serde_json::from_slice::<Value>(&refused(&refusal, family, "r").body).unwrap();
+    let error = &body(Family::Chat)["error"];
+    assert_eq!(
+        (&error["code"], &error["param"], &error["type"]),
+        (&json!("policy_not_found"), &json!("model"), &json!("invalid_request_error"))
+    );
+    let body = body(Family::Messages);
+    assert_eq!((&body["type"], &body["error"]["type"]), (&json!("error"), &json!("not_found_error")));
+}
+
+#[test]
+fn the_trail_as_a_header() {
+    let trail = [
+        failed(0, "anthropic/claude-sonnet-4-5", failure(Class::Overloaded, Some(529), None)),
+        skip(1, "openai/o3", Skip::Incompatible("vision".to_owned())),
+        failed(2, "openai/b+c", failure(Class::Unreachable, None, None)),
+        call(3, "openai/d", Standing::Served),
+    ];
+    assert_eq!(
+        trail_header(&trail, true),
+        "anthropic/claude-sonnet-4-5=overloaded;529;312ms, openai/o3=skip:incompatible:vision, openai/b%2Bc=unreachable;-;312ms, openai/d=ok;200;40ms"
+    );
+    assert!(trail_header(&trail, false).ends_with("openai/d=ok;200;312ms"));
+}
+
+#[test]
+fn a_long_trail_loses_its_middle() {
+    let long = "m".repeat(200);
+    let trail: Vec<TrailEntry> = (0..40)
+        .map(|id| failed(id, &format!("openai/{id}-{long}"), failure(Class::Overloaded, Some(503), None)))
+        .collect();
+    let header = trail_header(&trail, false);
+    assert!(header.len() <= 4096 && header.len() > 3700, "{}", header.len());
+    assert!(header.starts_with("openai/0-") && header.contains(", ..., "));
+    assert!(header.rsplit(", ").next().is_some_and(|last| last.starts_with("openai/39-")));
+}
+
+#[test]
+fn every_move_to_another_hop_is_a_log_line() {
+    let retried = entry(0, "openai/a", failed(1, "openai/a", failure(Class::RateLimited, Some(429), None)).what);
+    let trail = [
+        failed(0, "openai/a", failure(Class::RateLimited, Some(429), None)),
+        retried,
+        skip(1, "openai/b", Skip::BreakerOpen),
+        call(2, "openai/c", Standing::Served),
+    ];
+    let lines: Vec<Value> = fallback_log(&trail, "r1", "support", "sonnet@12345678", &[])
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            json!({"event": "fallback", "request_id": "r1", "workload": "support", "policy": "sonnet@12345678", "primary": "openai/a",
+                "fallback": "openai/b", "status": 429, "reason": "rate_limited: it broke"}),
+            json!({"event": "fallback", "request_id": "r1", "workload": "support", "policy": "sonnet@12345678", "primary": "openai/b",
+                "fallback": "openai/c", "status": null, "reason": "breaker_open"}),
+        ]
+    );
+}

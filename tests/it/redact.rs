@@ -1,0 +1,29 @@
+//! Keys never leave.
+
+use understudy::domain::redact::redact;
+
+#[track_caller]
+fn check(text: &str, keys: &[&str], expected: &str) {
+    assert_eq!(redact(text, keys), expected);
+}
+
+#[test]
+fn exact_keys_and_everything_that_looks_like_one() {
+    check("key my-secret-1 used", &["my-secret-1"], "key [redacted] used");
+    check("Incorrect API key provided: sk-proj-abcdefgh1234.", &[], "Incorrect API key provided: [redacted].");
+    check("key=us-0123456789abcdef", &[], "key=[redacted]");
+    check("AKIAIOSFODNN7EXAMPLE and AIzaSyA1234567890", &[], "[redacted] and [redacted]");
+    check("Authorization: Bearer abc.def-ghi_jkl", &[], "Authorization: Bearer [redacted]");
+    check("authorization: bearer abcdefgh", &[], "authorization: bearer [redacted]");
+    check("{\"k\":\"sk-abcdefghij\"}", &[], "{\"k\":\"[redacted]\"}");
+}
+
+#[test]
+fn ordinary_words_stay() {
+    for text in
+        ["", "sk-test", "us-east-1", "task-12345678 at risk-assessment", "AKIA", "the Bearer of news", "grüße 🎭"]
+    {
+        check(text, &[], text);
+    }
+    check("a b a", &["a"], "a b a");
+}

@@ -1,0 +1,229 @@
+//! After the commit: how a stream ends for the client.
+
+use serde_json::Value;
+
+use super::{DONE, HI, ROLE, STOP, USAGE, chunks, piped, play, setup};
+use crate::dialect::records;
+use understudy::domain::dialect::Wire;
+use understudy::domain::eventstream::{self, Frame};
+use understudy::domain::outcome::{Class, Failure, Phase};
+use understudy::domain::relay::{Ending, Relay, Setup};
+use understudy::domain::route::Family;
+use understudy::domain::time::Span;
+
+const MESSAGES: [&str; 4] = [
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"model\":\"x\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n",
+    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n",
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":5}}\n\n",
+];
+const RESPONSES: [&str; 2] = [
+    "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_1\",\"object\":\"response\",\"status\":\"in_progress\",\"output\":[]}}\n\n",
+    "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":4,\"output_index\":0,\"content_index\":0,\"item_id\":\"m\",\"delta\":\"Hi\"}\n\n",
+];
+
+fn chat() -> Setup {
+    setup(Wire::Chat, Family::Chat)
+}
+
+fn broken() -> Ending {
+    Ending::Broken(Failure::new(Class::Interrupted, "connection reset"))
+}
+
+/// The last event of a client's stream.
+fn last(client: &str) -> (String, Value) {
+    let (name, data) = records(client).pop().expect("an event");
+    (name, serde_json::from_str(&data).expect("JSON"))
+}
+
+#[test]
+fn a_broken_stream_gets_an_error_event_and_no_end() {
+    let idle = Ending::Clock(Phase::Idle, Span(60_000));
+    for (ending, code, class) in [
+        (Ending::Clean, "stream_interrupted", Class::Interrupted),
+        (broken(), "stream_interrupted", Class::Interrupted),
+        (idle, "stream_timeout", Class::Timeout),
+    ] {
+        for way in [chat(), piped(chat()), setup(Wire::Messages, Family::Chat)] {
+            let pieces: &[&str] = if way.wire == Wire::Chat { &[ROLE, HI] } else { &MESSAGES[..3] };
+            let went = play(way.clone(), chunks(pieces), ending.clone());
+            let (_, event) = last(&went.client);
+            assert_eq!(event["error"]["code"], code, "{way:?}");
+            assert_eq!((&event["error"]["type"], &event["error"]["param"]), (&"upstream_error".into(), &Value::Null));
+            assert!(event["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
+            assert!(!went.client.contains("[DONE]"));
+            assert_eq!((went.tail.outcome.map(|failure| failure.class), went.tail.finished), (Some(class), false));
+        }
+    }
+}
+
+#[test]
+fn messages_clients_get_their_own_error_event() {
+    for way in [setup(Wire::Messages, Family::Messages), piped(setup(Wire::Messages, Family::Messages))] {
+        let went = play(way, chunks(&MESSAGES[..3]), Ending::Clock(Phase::Idle, Span(5)));
+        let (name, event) = last(&went.client);
+        assert_eq!(
+            (name.as_str(), &event["type"], &event["error"]["type"]),
+            ("error", &"error".into(), &"timeout_error".into())
+        );
+        assert!(!went.client.contains("message_stop"));
+    }
+    let went = play(setup(Wire::Chat, Family::Messages), chunks(&[ROLE, HI]), Ending::Clean);
+    assert_eq!(last(&went.client).0, "error");
+    assert!(!went.client.contains("message_stop"));
+}
+
+#[test]
+fn responses_clients_get_an_error_event_that_every_sdk_raises_on() {
+    let went = play(piped(setup(Wire::Responses, Family::Responses)), chunks(&RESPONSES), broken());
+    let (name, event) = last(&went.client);
+    assert_eq!((name.as_str(), &event["type"]), ("error", &"error".into()));
+    assert_eq!(event["sequence_number"], 5);
+    for fields in [&event, &event["error"]] {
+        assert_eq!((&fields["code"], &fields["param"]), (&"stream_interrupted".into(), &Value::Null));
+        assert_eq!(fields["message"], "connection reset");
+    }
+    assert!(!went.client.contains("response.completed") && !went.client.contains("response.failed"));
+}
+
+#[test]
+fn a_stream_that_forgot_its_end_is_completed_however_it_ended() {
+    for ending in [Ending::Clean, broken(), Ending::Clock(Phase::Idle, Span(5))] {
+        for way in [chat(), piped(chat())] {
+            let went = play(way, chunks(&[ROLE, HI, STOP, USAGE]), ending.clone());
+            assert_eq!(went.client, [ROLE, HI, STOP, USAGE, DONE].concat());
+            assert_eq!((went.tail.outcome, went.tail.finished), (None, true));
+            assert_eq!(went.tail.usage.map(|usage| (usage.input, usage.output)), Some((5, 1)));
+        }
+        let went = play(setup(Wire::Messages, Family::Messages), chunks(&MESSAGES), ending.clone());
+        assert!(went.client.ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+        let went = play(setup(Wire::Messages, Family::Chat), chunks(&MESSAGES), ending);
+        assert!(went.client.ends_with(DONE));
+        assert_eq!(went.tail.outcome, None);
+    }
+}
+
+#[test]
+fn nothing_follows_a_stream_that_ended() {
+    for ending in [Ending::Clean, broken(), Ending::Clock(Phase::Idle, Span(5)), Ending::ClientGone] {
+        let went = play(piped(chat()), chunks(&[ROLE, HI, STOP, DONE]), ending);
+        assert_eq!(went.client, [ROLE, HI, STOP, DONE].concat());
+        assert_eq!((went.tail.outcome, went.tail.finished), (None, true));
+    }
+}
+
+#[test]
+fn a_client_that_leaves_is_recorded() {
+    let went = play(chat(), chunks(&[ROLE, HI]), Ending::ClientGone);
+    assert_eq!(went.client, [ROLE, HI].concat());
+    assert_eq!(went.tail.outcome.unwrap().class, Class::Cancelled);
+}
+
+#[test]
+fn a_cut_event_does_not_swallow_the_error() {
+    let went = play(piped(chat()), chunks(&[ROLE, HI, "data: {\"choices\":[{\"del"]), broken());
+    assert_eq!(last(&went.client).1["error"]["code"], "stream_interrupted");
+    let went = play(chat(), chunks(&[ROLE, HI, "data: {\"choices\":[{\"del"]), broken());
+    assert!(
+        !went.client.contains("{\"del\n") && !went.client.ends_with("del"),
+        "inspect never passes a part of an event"
+    );
+    assert_eq!(last(&went.client).1["error"]["code"], "stream_interrupted");
+}
+
+#[test]
+fn a_bad_frame_is_dropped_by_inspect_and_passed_by_pipe_and_recorded_by_both() {
+    let bad = "data: {\"choices\": oops}\n\n";
+    let pieces = [ROLE, HI, bad, HI, STOP, DONE];
+    let went = play(chat(), chunks(&pieces), Ending::Clean);
+    assert_eq!(went.client, [ROLE, HI, HI, STOP, DONE].concat());
+    assert_eq!((went.tail.outcome.unwrap().class, went.tail.finished), (Class::Malformed, true));
+    let went = play(piped(chat()), chunks(&pieces), Ending::Clean);
+    assert_eq!(went.client, pieces.concat());
+    assert_eq!(went.tail.outcome.unwrap().class, Class::Malformed);
+}
+
+#[test]
+fn the_usage_chunk_that_the_client_did_not_ask_for_is_hidden() {
+    let hidden = Setup { hide_usage: true, ..piped(chat()) };
+    let went = play(hidden, chunks(&[ROLE, HI, STOP, USAGE, DONE]), Ending::Clean);
+    assert_eq!(went.client, [ROLE, HI, STOP, DONE].concat());
+    assert_eq!(went.tail.usage.map(|usage| usage.output), Some(1));
+}
+
+#[test]
+fn a_body_that_nobody_reads_breaks_the_connection() {
+    let tail = Relay::opaque().end(broken());
+    assert!(tail.broken_off && tail.append.is_empty());
+    assert!(!Relay::opaque().end(Ending::Clean).broken_off);
+    assert!(!Relay::opaque().observes());
+}
+
+#[test]
+fn a_stream_that_was_lost_sight_of_is_not_judged() {
+    let mut intake = understudy::domain::relay::Intake::new(piped(chat()));
+    intake.push([ROLE, HI].concat().as_bytes());
+    let (_, mut relay) = intake.commit();
+    relay.lose_sight();
+    let tail = relay.end(Ending::Clean);
+    assert_eq!((tail.append.as_slice(), tail.outcome), (&b""[..], None));
+}
+
+/// A Bedrock frame that carries an Anthropic event.
+fn frame(event: &str) -> Vec<u8> {
+    use base64::Engine;
+    let bytes = base64::engine::general_purpose::STANDARD.encode(event);
+    let text = |name: &str, value: &str| (name.to_owned(), eventstream::Value::Text(value.to_owned()));
+    let headers = vec![text(":event-type", "chunk"), text(":message-type", "event")];
+    eventstream::encode(&Frame { headers, payload: format!("{{\"bytes\":\"{bytes}\",\"p\":\"abc\"}}").into_bytes() })
+}
+
+fn exception(kind: &str, message: &str) -> Vec<u8> {
+    let text = |name: &str, value: &str| (name.to_owned(), eventstream::Value::Text(value.to_owned()));
+    let headers = vec![text(":exception-type", kind), text(":message-type", "exception")];
+    eventstream::encode(&Frame { headers, payload: format!("{{\"message\":\"{message}\"}}").into_bytes() })
+}
+
+fn data_of(event: &str) -> &str {
+    event.split_once("data: ").map(|(_, data)| data.trim_end()).unwrap_or_default()
+}
+
+#[test]
+fn frames_of_a_framed_wire_become_events_of_the_family() {
+    let mut frames: Vec<Vec<u8>> = MESSAGES.iter().map(|event| frame(data_of(event))).collect();
+    frames.push(frame("{\"type\":\"message_stop\"}"));
+    let bytes = frames.concat();
+    let expected = format!("{}event: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n", MESSAGES.concat());
+    for at in 0..bytes.len() {
+        let (left, right) = bytes.split_at(at);
+        let went = play(piped(setup(Wire::Invoke, Family::Messages)), [left, right], Ending::Clean);
+        assert_eq!((went.client.as_str(), went.tail.outcome), (expected.as_str(), None));
+    }
+    let went = play(setup(Wire::Invoke, Family::Chat), [bytes.as_slice()], Ending::Clean);
+    assert!(went.client.ends_with(DONE), "{}", went.client);
+}
+
+#[test]
+fn exceptions_among_frames() {
+    let throttled = exception("throttlingException", "Too many tokens, please wait before trying again.");
+    for family in [Family::Messages, Family::Chat] {
+        let went = play(setup(Wire::Invoke, family), [throttled.as_slice()], Ending::Clean);
+        let failure = went.committed.unwrap_err();
+        assert_eq!((failure.class, failure.code.as_deref()), (Class::RateLimited, Some("throttlingException")));
+    }
+    let started: Vec<u8> = MESSAGES[..3].iter().flat_map(|event| frame(data_of(event))).collect();
+    for family in [Family::Messages, Family::Chat] {
+        let went = play(setup(Wire::Invoke, family), [started.as_slice(), &throttled], Ending::Clean);
+        assert_eq!(went.tail.outcome.unwrap().class, Class::RateLimited);
+        assert!(last(&went.client).1["error"].is_object(), "the client is told");
+    }
+}
+
+#[test]
+fn a_damaged_frame() {
+    let mut bytes = frame(data_of(MESSAGES[0]));
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let went = play(setup(Wire::Invoke, Family::Messages), [bytes.as_slice()], Ending::Clean);
+    assert_eq!(went.committed.unwrap_err().class, Class::Malformed);
+}

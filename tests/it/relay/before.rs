@@ -1,0 +1,170 @@
+//! Before the commit: when a stream earns it, and what fails it while another target can still be tried.
+
+use super::{COMMENT, DONE, HI, OVERLOADED, ROLE, STOP, chunks, committing, piped, play, setup};
+use understudy::domain::dialect::Wire;
+use understudy::domain::outcome::{Class, Failure};
+use understudy::domain::policy::{Commit, StreamRules};
+use understudy::domain::relay::{Ending, Held, Intake, Setup};
+use understudy::domain::route::Family;
+
+fn chat() -> Setup {
+    setup(Wire::Chat, Family::Chat)
+}
+
+#[track_caller]
+fn commits_at(commit: Commit, pieces: &[&str], at: usize) {
+    for way in [committing(commit, chat()), committing(commit, piped(chat()))] {
+        let went = play(way, chunks(pieces), Ending::Clean);
+        assert_eq!(went.committed, Ok(at), "{commit:?} {pieces:?}");
+        assert_eq!(went.client, pieces.concat());
+        assert_eq!(went.tail.outcome, None);
+    }
+}
+
+#[track_caller]
+fn fails_with(setup: &Setup, pieces: &[&str], class: Class) -> Failure {
+    let failure = play(setup.clone(), chunks(pieces), Ending::Clean).committed.expect_err("it fails");
+    assert_eq!(failure.class, class, "{}", failure.reason);
+    let failure = play(piped(setup.clone()), chunks(pieces), Ending::Clean).committed.expect_err("it fails");
+    assert_eq!(failure.class, class, "{}", failure.reason);
+    failure
+}
+
+#[test]
+fn each_mode_commits_at_its_point() {
+    let pieces = [COMMENT, ROLE, COMMENT, HI, STOP, DONE];
+    commits_at(Commit::Headers, &pieces, 0);
+    commits_at(Commit::FirstEvent, &pieces, 1);
+    commits_at(Commit::FirstContent, &pieces, 3);
+    commits_at(Commit::Complete, &pieces, 5);
+}
+
+#[test]
+fn a_full_buffer_commits() {
+    let mut setup = committing(Commit::Complete, chat());
+    setup.rules = StreamRules { buffer_max_bytes: ROLE.len() + 10, ..setup.rules };
+    let went = play(piped(setup), chunks(&[ROLE, HI, STOP, DONE]), Ending::Clean);
+    assert_eq!(went.committed, Ok(1));
+}
+
+#[test]
+fn tools_reasoning_and_refusals_are_content_and_roles_and_pings_are_not() {
+    let delta = |delta: &str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta}}}]}}\n\n");
+    for content in [
+        r#"{"refusal":"no"}"#,
+        r#"{"reasoning_content":"hm"}"#,
+        r#"{"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":"{}"}}]}"#,
+    ] {
+        assert_eq!(play(chat(), chunks(&[ROLE, &delta(content)]), Ending::Clean).committed, Ok(1), "{content}");
+    }
+    for quiet in [r#"{"content":""}"#, r#"{"content":null}"#, r#"{"role":"assistant"}"#, "{}"] {
+        fails_with(&chat(), &[ROLE, &delta(quiet)], Class::Interrupted);
+    }
+    let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"x\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n";
+    let ping = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
+    let block = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+    let text = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\n";
+    let went = play(setup(Wire::Messages, Family::Messages), chunks(&[start, ping, block, text]), Ending::Clean);
+    assert_eq!(went.committed, Ok(3));
+}
+
+#[test]
+fn an_error_before_content_fails_the_target() {
+    let error =
+        "data: {\"error\":{\"message\":\"busy\",\"type\":\"server_error\",\"code\":\"server_is_overloaded\"}}\n\n";
+    assert_eq!(fails_with(&chat(), &[ROLE, error], Class::Overloaded).reason, "busy");
+    let failure = fails_with(&setup(Wire::Messages, Family::Messages), &[OVERLOADED], Class::Overloaded);
+    assert_eq!((failure.code.as_deref(), failure.reason.as_str()), (Some("overloaded_error"), "Overloaded"));
+    fails_with(&setup(Wire::Messages, Family::Chat), &[OVERLOADED], Class::Overloaded);
+    fails_with(&committing(Commit::FirstEvent, chat()), &[error], Class::ServerError.min(Class::Overloaded));
+    fails_with(&committing(Commit::Complete, chat()), &[ROLE, HI, error], Class::Overloaded);
+}
+
+#[test]
+fn an_error_after_the_commit_is_passed_on_and_recorded() {
+    let error = "data: {\"error\":{\"message\":\"busy\",\"code\":\"server_is_overloaded\"}}\n\n";
+    let went = play(chat(), chunks(&[ROLE, HI, error]), Ending::Clean);
+    assert_eq!(went.client, [ROLE, HI, error].concat());
+    assert_eq!(went.tail.outcome.unwrap().class, Class::Overloaded);
+    let went = play(committing(Commit::FirstEvent, chat()), chunks(&[ROLE, error]), Ending::Clean);
+    assert_eq!((went.committed, went.tail.outcome.unwrap().class), (Ok(0), Class::Overloaded));
+}
+
+#[test]
+fn a_bad_frame_before_the_commit_is_malformed() {
+    fails_with(&chat(), &[ROLE, "data: {\"choi\n\n", HI], Class::Malformed);
+    fails_with(&committing(Commit::Complete, chat()), &[ROLE, HI, "data: <html>\n\n", DONE], Class::Malformed);
+}
+
+#[test]
+fn an_empty_answer_is_malformed_unless_the_model_declined_or_reasoned() {
+    fails_with(&chat(), &[ROLE, STOP, DONE], Class::Malformed);
+    fails_with(&chat(), &[ROLE, STOP], Class::Malformed);
+    fails_with(&chat(), &[DONE], Class::Malformed);
+    let finish = |reason: &str| {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]}}\n\n")
+    };
+    fails_with(&chat(), &[ROLE, &finish("length"), DONE], Class::Malformed);
+    assert!(play(chat(), chunks(&[ROLE, &finish("content_filter"), DONE]), Ending::Clean).committed.is_ok());
+    let reasoned = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":9,\"completion_tokens_details\":{\"reasoning_tokens\":9}}}\n\n";
+    assert!(play(chat(), chunks(&[ROLE, &finish("length"), reasoned, DONE]), Ending::Clean).committed.is_ok());
+}
+
+#[test]
+fn a_stream_that_ends_too_early_is_interrupted() {
+    fails_with(&chat(), &[ROLE], Class::Interrupted);
+    fails_with(&chat(), &[], Class::Interrupted);
+    fails_with(&chat(), &[COMMENT, COMMENT], Class::Interrupted);
+    fails_with(&chat(), &[ROLE, "data: {\"choices\":[{\"del"], Class::Interrupted);
+    fails_with(&committing(Commit::Complete, chat()), &[ROLE, HI], Class::Interrupted);
+    fails_with(&committing(Commit::Complete, chat()), &[ROLE, HI, "data: {\"cho"], Class::Interrupted);
+}
+
+#[test]
+fn a_body_that_is_no_stream_is_told_apart() {
+    fails_with(&chat(), &["<html>bad gateway</html>"], Class::Malformed);
+    fails_with(&chat(), &["hello"], Class::Malformed);
+    fails_with(
+        &chat(),
+        &["{\"error\":{\"message\":\"slow down\",\"code\":\"rate_limit_exceeded\"}}"],
+        Class::RateLimited,
+    );
+    fails_with(
+        &chat(),
+        &["{\n \"error\": {\n\"message\":\"x\",\n\n\"type\":\"overloaded_error\"}}"],
+        Class::Overloaded,
+    );
+}
+
+#[test]
+fn a_whole_answer_without_its_end_is_completed() {
+    for commit in [Commit::FirstContent, Commit::Complete] {
+        let went = play(committing(commit, chat()), chunks(&[ROLE, HI, STOP]), Ending::Clean);
+        assert_eq!(went.client, [ROLE, HI, STOP, DONE].concat());
+        assert!(went.tail.finished);
+    }
+}
+
+#[test]
+fn a_last_event_without_blank_line_counts() {
+    let went = play(committing(Commit::Complete, chat()), chunks(&[ROLE, HI, STOP, "data: [DONE]"]), Ending::Clean);
+    assert_eq!((went.committed, went.client), (Ok(usize::MAX), [ROLE, HI, STOP, "data: [DONE]"].concat()));
+}
+
+#[test]
+fn routes_that_are_only_watched() {
+    let setup = setup(Wire::Opaque, Family::Chat);
+    let went = play(setup.clone(), chunks(&["data: {\"type\":\"image\"}\n\n"]), Ending::Clean);
+    assert_eq!((went.committed, went.tail.outcome), (Ok(0), None));
+    fails_with(&setup, &["data: {\"error\":{\"message\":\"no\",\"type\":\"server_error\"}}\n\n"], Class::ServerError);
+}
+
+#[test]
+fn counts_for_the_clocks() {
+    let mut intake = Intake::new(committing(Commit::Complete, chat()));
+    for (piece, contents) in [(COMMENT, 0), (ROLE, 0), (HI, 1), (COMMENT, 1), (HI, 2), (STOP, 2)] {
+        assert_eq!(intake.push(piece.as_bytes()), Held::Hold);
+        assert_eq!(intake.contents(), contents);
+    }
+    assert_eq!(intake.content_chars(), 4);
+}

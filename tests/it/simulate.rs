@@ -1,0 +1,154 @@
+//! Scripted outcomes: their grammar, drills, and policies played through a script.
+
+use serde_json::{Value, json};
+use understudy::domain::chain::Leave;
+use understudy::domain::outcome::Class;
+use understudy::domain::policy::{Commit, Consent, Hop, KeyChoice, Plan};
+use understudy::domain::scripted::{Drill, Scripted};
+use understudy::domain::simulate::{Script, simulate};
+use understudy::domain::time::{Instant, Span};
+
+use crate::chain::{hop, plan, target};
+
+fn played(plan: Plan, script: &Value) -> Value {
+    let script = Script::parse(script).expect("a script");
+    serde_json::to_value(simulate(plan, &script, Leave::default())).expect("JSON")
+}
+
+fn two() -> Vec<Hop> {
+    vec![Hop { retries: 1, ..hop("anthropic/a") }, hop("openai/b")]
+}
+
+#[test]
+fn the_grammar() {
+    for (text, scripted) in [
+        ("ok", Scripted::Ok),
+        ("503", Scripted::Status { status: 503, retry_after: None }),
+        ("429;retry-after=2", Scripted::Status { status: 429, retry_after: Some("2".to_owned()) }),
+        ("overloaded", Scripted::Class(Class::Overloaded)),
+        ("stall@20", Scripted::Stall(20)),
+        ("cut@0", Scripted::Cut(0)),
+    ] {
+        assert_eq!(Scripted::parse(text).as_ref(), Ok(&scripted));
+        assert_eq!(scripted.to_string(), text);
+    }
+    for text in [
+        "",
+        "boom",
+        "99",
+        "1000",
+        "429;",
+        "429;retry-after",
+        "429;retry-after=soon",
+        "429;x=1",
+        "stall",
+        "stall@",
+        "stall@-1",
+        "halt@3",
+        "OK",
+    ] {
+        assert!(Scripted::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_wait_then_another_hop() {
+    let script = json!([{"model": "anthropic/*", "outcomes": ["429;retry-after=2", "overloaded"]}]);
+    assert_eq!(
+        played(plan(two()), &script),
+        json!({
+            "steps": [
+                {"at_ms": 0, "step": "call", "model": "anthropic/a", "outcome": "rate_limited", "wait_ms": null, "reason": "status 429"},
+                {"at_ms": 0, "step": "wait", "model": null, "outcome": null, "wait_ms": 2000, "reason": null},
+                {"at_ms": 2000, "step": "call", "model": "anthropic/a", "outcome": "overloaded", "wait_ms": null, "reason": "scripted: overloaded"},
+                {"at_ms": 2000, "step": "call", "model": "openai/b", "outcome": "ok", "wait_ms": null, "reason": null},
+                {"at_ms": 2000, "step": "done", "model": "openai/b", "outcome": null, "wait_ms": null, "reason": "served"},
+            ],
+            "result": "served", "calls": 3, "ms": 2000,
+        })
+    );
+}
+
+#[test]
+fn jitter_is_nothing_and_targets_count_for_themselves() {
+    let mut hops = vec![Hop { retries: 2, ..hop("anthropic/a") }, hop("anthropic/b")];
+    hops[0].backoff.jitter = 0.5;
+    let told = played(plan(hops), &json!({"script": [{"model": "anthropic/*", "outcomes": ["503", "503", "503"]}]}));
+    assert_eq!((&told["result"], &told["calls"], &told["ms"]), (&json!("exhausted"), &json!(4), &json!(1500)));
+}
+
+#[test]
+fn stalls_wait_out_their_clock() {
+    let told = |commit, outcome: &str| {
+        let mut plan = plan(two());
+        plan.stream.commit = commit;
+        played(plan, &json!([{"model": "anthropic/a", "outcomes": [outcome]}]))
+    };
+    let fell_back = told(Commit::FirstContent, "stall@0");
+    assert_eq!(
+        (&fell_back["ms"], &fell_back["calls"], &fell_back["steps"][0]["outcome"]),
+        (&json!(60_000), &json!(2), &json!("timeout"))
+    );
+    let committed = told(Commit::FirstContent, "stall@20");
+    assert_eq!(
+        (&committed["result"], &committed["calls"], &committed["ms"]),
+        (&json!("served"), &json!(1), &json!(60_000))
+    );
+    assert_eq!(committed["steps"][0]["reason"], "after the commit");
+    assert_eq!(told(Commit::Complete, "stall@20")["calls"], 2);
+    assert_eq!(told(Commit::Complete, "cut@5")["steps"][0]["outcome"], "interrupted");
+    assert_eq!(told(Commit::FirstContent, "cut@0")["calls"], 2);
+    assert_eq!(told(Commit::FirstContent, "timeout")["ms"], 60_000);
+}
+
+#[test]
+fn skips_stops_and_second_keys_are_told() {
+    let mut asking = plan(two());
+    asking.consent = Consent::Ask;
+    let told = played(asking, &json!([{"model": "anthropic/a", "outcomes": ["404"]}]));
+    assert_eq!(
+        told["steps"][1],
+        json!({"at_ms": 0, "step": "skip", "model": "openai/b", "outcome": null, "wait_ms": null, "reason": "consent"})
+    );
+    let told = played(plan(two()), &json!([{"model": "anthropic/a", "outcomes": ["content_policy"]}]));
+    assert_eq!((&told["result"], &told["calls"]), (&json!("stopped"), &json!(1)));
+    let keyed = vec![Hop { key: KeyChoice::OwnThenManaged, ..hop("anthropic/a") }];
+    let told = played(plan(keyed), &json!([{"model": "anthropic/a", "outcomes": ["401"]}]));
+    assert_eq!((&told["result"], &told["calls"]), (&json!("served"), &json!(2)));
+}
+
+#[test]
+fn hedges_play_along() {
+    let hedged = vec![Hop { hedge_after: Some(Span(700)), ..hop("anthropic/a") }, hop("openai/b")];
+    let told = played(plan(hedged), &json!([{"model": "anthropic/a", "outcomes": ["stall@0"]}]));
+    assert_eq!((&told["result"], &told["calls"], &told["ms"]), (&json!("served"), &json!(2), &json!(700)));
+    assert_eq!(told["steps"][0]["outcome"], "cancelled");
+}
+
+#[test]
+fn bad_scripts_say_where() {
+    for (script, path) in [
+        (json!({"x": 1}), "script"),
+        (json!([{"outcomes": []}]), "script[0].model"),
+        (json!([{"model": "a"}]), "script[0].outcomes"),
+        (json!([{"model": "a", "outcomes": ["ok", "boom"]}]), "script[0].outcomes[1]"),
+        (json!([{"model": "a", "outcomes": [5]}]), "script[0].outcomes[0]"),
+    ] {
+        let refusal = Script::parse(&script).expect_err("no script");
+        assert_eq!((refusal.status, refusal.param.as_deref()), (400, Some(path)));
+    }
+}
+
+#[test]
+fn drills() {
+    let drill = Drill::parse("anthropic/*=overloaded, openai/gpt-4o=429;retry-after=1").unwrap();
+    assert_eq!(drill.outcome_for(&target("anthropic/a")), Some(&Scripted::Class(Class::Overloaded)));
+    assert!(drill.outcome_for(&target("openai/gpt-4o")).is_some());
+    assert_eq!(drill.outcome_for(&target("openai/gpt-5")), None);
+    for text in ["", "anthropic/*", "a=boom", "a=ok,,b=ok"] {
+        let refusal = Drill::parse(text).expect_err("no drill");
+        assert_eq!((refusal.status, refusal.param.as_deref()), (400, Some("x-understudy-drill")));
+    }
+    let failure = Scripted::parse("429;retry-after=1").unwrap().failure(&target("openai/a"), Instant(0)).unwrap();
+    assert_eq!((failure.class, failure.retry_after), (Class::RateLimited, Some(Span(1_000))));
+}
