@@ -30,6 +30,7 @@ pub mod rules;
 pub mod schema;
 pub mod scripted;
 pub mod sigv4;
+pub mod sim;
 pub mod simulate;
 pub mod sse;
 pub mod target;

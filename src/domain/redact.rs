@@ -27,7 +27,7 @@ fn mask_prefixed(text: &str) -> String {
     while let Some(first) = rest.chars().next() {
         match key_at(rest).filter(|_| !before.is_some_and(char::is_alphanumeric)) {
             Some((prefix, length)) => {
-                out.push_str(if prefix.ends_with(' ') { prefix } else { "" });
+                out.push_str(if prefix.ends_with(' ') { &rest[..prefix.len()] } else { "" });
                 out.push_str(MASK);
                 rest = &rest[length..];
                 before = Some(']');
