@@ -6,11 +6,12 @@ use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::{Library, built_in};
 use super::ready::{self, Asker};
-use crate::domain::catalogue::Catalogue;
+use super::upstream::translates;
+use crate::domain::dialect::capability::{self, Candidate, Needs};
 use crate::domain::outcome::Skip;
 use crate::domain::plan::boundaries::{self, Ground};
 use crate::domain::plan::{Course, Identity, Request, Stored, policy_not_found};
-use crate::domain::policy::Plan;
+use crate::domain::policy::{Hop, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Asked, Headers};
 use crate::domain::route::Route;
@@ -33,6 +34,7 @@ pub struct Inquiry<'a> {
     pub route: &'a Route,
     pub asked: &'a Asked,
     pub headers: &'a Headers,
+    pub bytes: &'a [u8],
     pub caller: Option<&'a Caller>,
     pub default_provider: &'a str,
     /// This Worker's own host, with its port.
@@ -72,7 +74,7 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
     let catalogue = ready::catalogue(env).await?;
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
     let ready = ready::ready(&asker, &composed.plan, inquiry.route, &library, &catalogue)?;
-    let judged = judge(&composed.plan, &ready, inquiry.route, &catalogue, composed.denied);
+    let judged = judge(inquiry, &composed.plan, &ready, composed.denied);
     Ok(Made { plan: composed.plan, ready, identity: course.identity, judged })
 }
 
@@ -104,31 +106,54 @@ fn down(error: StoreDown) -> Refusal {
 }
 
 /// Boundaries first, then what a hop's wire or model lacks.
-fn judge(
-    plan: &Plan,
-    ready: &[Ready],
-    route: &Route,
-    catalogue: &Catalogue,
-    denied: Vec<Option<Skip>>,
-) -> Vec<Option<Skip>> {
+fn judge(inquiry: &Inquiry<'_>, plan: &Plan, ready: &[Ready], denied: Vec<Option<Skip>>) -> Vec<Option<Skip>> {
     let grounds: Vec<Ground<'_>> = ready
         .iter()
         .map(|ready| Ground { wire: ready.wire, region: ready.facts.region.as_deref(), labels: &ready.facts.labels })
         .collect();
     let crossed = boundaries::judge(&plan.hops, &grounds);
-    let _ = catalogue;
+    let needs = needs(inquiry, ready);
     denied
         .into_iter()
         .zip(crossed)
         .zip(plan.hops.iter().zip(ready))
-        .map(|((denied, crossed), (hop, ready))| {
-            denied.or(crossed).or_else(|| ready::wire_skip(hop, ready, route)).or_else(|| embedding_skip(plan, ready))
+        .map(|((denied, crossed), (hop, each))| {
+            let first = plan.hops.first().zip(ready.first());
+            denied
+                .or(crossed)
+                .or_else(|| ready::wire_skip(hop, each, inquiry.route))
+                .or_else(|| feature_skip(inquiry.route, needs.as_ref(), first, (hop, each)))
+                .or_else(|| embedding_skip(inquiry.route, first, (hop, each)))
         })
         .collect()
 }
 
+/// What the content needs of a model; read only where the catalogue knows something that a hop may lack.
+fn needs(inquiry: &Inquiry<'_>, ready: &[Ready]) -> Option<Needs> {
+    let told = ready.iter().any(|ready| ready.facts.supports.is_some() || ready.facts.context_tokens.is_some());
+    let translated = ready.iter().any(|each| each.wire.is_some_and(|wire| translates(inquiry.route, wire)));
+    let generates = matches!(inquiry.route, Route::Chat | Route::Responses | Route::Messages);
+    (generates && (told || translated || ready.len() > 1))
+        .then(|| capability::needs(inquiry.route.family(), inquiry.bytes))
+}
+
+type Place<'a> = (&'a Hop, &'a Ready);
+
+fn feature_skip(route: &Route, needs: Option<&Needs>, first: Option<Place<'_>>, place: Place<'_>) -> Option<Skip> {
+    let (hop, ready) = place;
+    let candidate = Candidate {
+        facts: &ready.facts,
+        wire: ready.wire?,
+        same_provider: first.is_some_and(|(first, _)| first.target.provider == hop.target.provider),
+    };
+    capability::lacks(needs?, route.family(), candidate).map(|feature| Skip::Incompatible(feature.to_owned()))
+}
+
 /// Vectors of two models do not mix: on embeddings a hop serves only the first hop's model, or one of its space.
-fn embedding_skip(plan: &Plan, ready: &Ready) -> Option<Skip> {
-    let _ = (plan, ready);
-    None
+fn embedding_skip(route: &Route, first: Option<Place<'_>>, place: Place<'_>) -> Option<Skip> {
+    let (first, place) = (first?, place);
+    let same_name = first.0.target.model == place.0.target.model || first.1.model_id == place.1.model_id;
+    let same_space =
+        first.1.facts.embedding_space.is_some() && first.1.facts.embedding_space == place.1.facts.embedding_space;
+    (*route == Route::Embeddings && !same_name && !same_space).then(|| Skip::Incompatible("embedding_space".to_owned()))
 }

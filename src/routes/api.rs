@@ -120,6 +120,7 @@ impl Inbound<'_> {
             route: &route,
             asked: &asked,
             headers: &self.headers,
+            bytes: &bytes,
             caller: caller.as_ref(),
             default_provider: &self.settings.default_provider,
             own_host: &self.address.authority,
