@@ -83,11 +83,6 @@ impl Writer {
         let _ = JsFuture::from(self.inner.abort()).await;
     }
 
-    /// Whether the other end still takes bytes.
-    pub fn usable(&self) -> bool {
-        matches!(self.inner.desired_size(), Ok(Some(_)))
-    }
-
     /// Unlocks the stream.
     pub fn release(self) {
         self.inner.release_lock();

@@ -9,6 +9,7 @@ use crate::domain::policy::{Hop, Plan};
 use crate::domain::provider::Provider;
 use crate::domain::request::{Body, Identity};
 use crate::domain::route::Route;
+use crate::domain::scripted::Drill;
 use crate::domain::time::Instant;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Job {
     pub identity: Identity,
     pub key: Option<KeyName>,
     pub colo: Option<String>,
+    /// Outcomes that targets meet in place of their real call.
+    pub drill: Option<Drill>,
     /// Marks rows that stay out of the counters: `drill`, `compare` or empty.
     pub mark: String,
 }

@@ -55,6 +55,11 @@ impl Line {
             .map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))
     }
 
+    /// Aborts when the call is given up.
+    pub fn signal(&self) -> web_sys::AbortSignal {
+        self.controller.signal()
+    }
+
     /// How long ago the call was sent.
     pub fn elapsed(&self) -> Span {
         glue::now().since(self.sent_at)

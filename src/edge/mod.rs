@@ -19,6 +19,7 @@ pub mod ready;
 pub mod recorder;
 pub mod relay;
 pub mod serve;
+pub mod sim;
 pub mod store;
 pub mod trial;
 pub mod upstream;

@@ -159,7 +159,7 @@ impl Committed {
         if !self.relay.observes() {
             return match JsFuture::from(glue::pipe(&rest, &identity.writable)).await {
                 Ok(_) => Ending::Clean,
-                Err(error) => how_it_broke(&error, identity),
+                Err(error) => how_it_broke(&error, &rest).await,
             };
         }
         let branches = rest.tee();
@@ -185,6 +185,8 @@ impl Committed {
                 Ok(Look::Idle) => {
                     self.line.abort();
                     observer.cancel();
+                    // The pipe lets go of the client's stream once its source has failed: an error event must follow.
+                    let _ = within(DRAIN, &mut piping).await;
                     return Ending::Clock(Phase::Idle, self.idle);
                 }
             }
@@ -194,7 +196,7 @@ impl Committed {
                 self.drain(&mut observer).await;
                 Ending::Clean
             }
-            Err(error) => match how_it_broke(&error, identity) {
+            Err(error) => match how_it_broke(&error, &ours).await {
                 Ending::Broken(failure) => {
                     self.drain(&mut observer).await;
                     Ending::Broken(failure)
@@ -347,14 +349,12 @@ impl Observer {
     }
 }
 
-/// A pipe failed: was it the client's end or the upstream's?
-fn how_it_broke(error: &JsValue, identity: &Identity) -> Ending {
-    match Writer::open(&identity.writable) {
-        Ok(writer) if writer.usable() => {
-            writer.release();
-            Ending::Broken(broken(error))
-        }
-        _ => Ending::ClientGone,
+/// A pipe failed: was it the client's end or the upstream's? A source whose destination failed was cancelled, and reads as
+/// ended; one that failed itself still says so.
+async fn how_it_broke(error: &JsValue, source: &ReadableStream) -> Ending {
+    match Reader::open(source).next().await {
+        Ok(_) => Ending::ClientGone,
+        Err(_) => Ending::Broken(broken(error)),
     }
 }
 

@@ -11,7 +11,7 @@ use super::glue;
 use super::job::{Job, Ready};
 use super::keys::{Credential, Kind};
 use super::line::{Line, Outbound};
-use super::vertex;
+use super::{sim, vertex};
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
@@ -23,6 +23,7 @@ use crate::domain::relay::Setup;
 use crate::domain::request::Body;
 use crate::domain::route::Route;
 use crate::domain::sigv4;
+use crate::domain::sim::Played;
 use js_sys::Uint8Array;
 use web_sys::Headers;
 
@@ -34,6 +35,7 @@ const ANTHROPIC_VERSION: &str = "2023-06-01";
 /// A call ready to be sent, to the world or to provider `sim`.
 pub enum Sendable {
     Outbound(Outbound),
+    Scripted(Played),
 }
 
 impl Sendable {
@@ -44,6 +46,7 @@ impl Sendable {
     pub async fn send(&self, line: &Line) -> Result<web_sys::Response, Failure> {
         match self {
             Sendable::Outbound(outbound) => line.send(outbound).await,
+            Sendable::Scripted(played) => sim::respond(played, &line.signal()).await,
         }
     }
 }
@@ -78,6 +81,10 @@ pub struct Prepared {
 pub async fn prepare(job: &Job, call: &Call, hop: &Hop, ready: &Ready) -> Result<Prepared, Stop> {
     let Some(wire) = ready.wire else { return Err(Stop::Incompatible(job.route.name().to_owned())) };
     let encoded = encode(job, hop, ready, wire)?;
+    if let Some(played) = sim::scripted(job, hop, ready, wire) {
+        let send = Sendable::Scripted(played);
+        return Ok(Prepared { send, dropped: encoded.dropped, reply: encoded.reply });
+    }
     let credential = ready.credentials.iter().find(|credential| credential.slot == call.slot);
     let vars = |name: &str| text(&job.env, name);
     let region = hop.target.region.as_deref();

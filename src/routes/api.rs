@@ -10,13 +10,14 @@ use crate::domain::key::KeyFile;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{self, Asked, Body, Endpoints, Headers, Limits};
 use crate::domain::route::{Family, Route};
+use crate::domain::scripted::Drill;
 use crate::domain::time::Span;
 use crate::edge::bindings::{Settings, settings};
 use crate::edge::job::{Job, KeyName};
 use crate::edge::keys::{self, Caller};
 use crate::edge::plan::{self, Inquiry};
 use crate::edge::serve::{self, Answer};
-use crate::edge::{body, glue, ready, recorder};
+use crate::edge::{admins, body, glue, ready, recorder};
 use std::rc::Rc;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
@@ -115,6 +116,7 @@ impl Inbound<'_> {
         let endpoints = if self.settings.request_endpoints { Endpoints::On } else { Endpoints::Off };
         let limits = Limits { endpoints, own_host: Some(&self.address.authority) };
         let asked = Asked::read(&body, &bytes, &self.headers, limits)?;
+        let drill = self.drill(&asked)?;
         let inquiry = Inquiry {
             env: self.env,
             route: &route,
@@ -150,12 +152,20 @@ impl Inbound<'_> {
             identity: made.identity,
             key: caller.map(|caller| KeyName { name: caller.file.name.clone(), id: caller.id }),
             colo: self.colo(),
-            mark: String::new(),
+            mark: if drill.is_some() { "drill".into() } else { String::new() },
+            drill,
         };
         Ok(match serve::serve(Rc::new(job), chain, self.context).await {
             Answer::Served(response) => response,
             Answer::Failed(last, headers) => Reply::failed(&last).over(&headers).into_response(),
         })
+    }
+
+    /// A drill needs the admin's token, in `x-understudy-admin`.
+    fn drill(&self, asked: &Asked) -> Result<Option<Drill>, Refusal> {
+        let Some(text) = &asked.drill else { return Ok(None) };
+        admins::who(self.env, self.headers.value("x-understudy-admin"))?;
+        Drill::parse(text).map(Some)
     }
 
     /// A key's budget, by what the ledger has counted so far (behind by a flush or two).
