@@ -6,14 +6,12 @@ use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::{Library, built_in};
 use super::ready::{self, Asker};
-use super::upstream::translates;
-use crate::domain::dialect::capability::{self, Candidate, Needs};
 use crate::domain::outcome::Skip;
 use crate::domain::plan::boundaries::{self, Ground};
 use crate::domain::plan::{Course, Identity, Request, Stored, policy_not_found};
 use crate::domain::policy::{Hop, Plan};
 use crate::domain::refusal::Refusal;
-use crate::domain::request::{Asked, Headers};
+use crate::domain::request::{Asked, Body, Headers};
 use crate::domain::route::Route;
 use crate::domain::rules::Rules;
 use std::rc::Rc;
@@ -34,6 +32,7 @@ pub struct Inquiry<'a> {
     pub route: &'a Route,
     pub asked: &'a Asked,
     pub headers: &'a Headers,
+    pub body: &'a Body,
     pub bytes: &'a [u8],
     pub caller: Option<&'a Caller>,
     pub default_provider: &'a str,
@@ -74,7 +73,8 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
     let catalogue = ready::catalogue(env).await?;
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
     let ready = ready::ready(&asker, &composed.plan, inquiry.route, &library, &catalogue)?;
-    let judged = judge(inquiry, &composed.plan, &ready, composed.denied);
+    let mut judged = judge(inquiry, &composed.plan, &ready, composed.denied);
+    ready::lacking(&mut judged, &composed.plan, &ready, inquiry.route, inquiry.body, inquiry.bytes);
     Ok(Made { plan: composed.plan, ready, identity: course.identity, judged })
 }
 
@@ -112,7 +112,6 @@ fn judge(inquiry: &Inquiry<'_>, plan: &Plan, ready: &[Ready], denied: Vec<Option
         .map(|ready| Ground { wire: ready.wire, region: ready.facts.region.as_deref(), labels: &ready.facts.labels })
         .collect();
     let crossed = boundaries::judge(&plan.hops, &grounds);
-    let needs = needs(inquiry, ready);
     denied
         .into_iter()
         .zip(crossed)
@@ -122,32 +121,12 @@ fn judge(inquiry: &Inquiry<'_>, plan: &Plan, ready: &[Ready], denied: Vec<Option
             denied
                 .or(crossed)
                 .or_else(|| ready::wire_skip(hop, each, inquiry.route))
-                .or_else(|| feature_skip(inquiry.route, needs.as_ref(), first, (hop, each)))
                 .or_else(|| embedding_skip(inquiry.route, first, (hop, each)))
         })
         .collect()
 }
 
-/// What the content needs of a model; read only where the catalogue knows something that a hop may lack.
-fn needs(inquiry: &Inquiry<'_>, ready: &[Ready]) -> Option<Needs> {
-    let told = ready.iter().any(|ready| ready.facts.supports.is_some() || ready.facts.context_tokens.is_some());
-    let translated = ready.iter().any(|each| each.wire.is_some_and(|wire| translates(inquiry.route, wire)));
-    let generates = matches!(inquiry.route, Route::Chat | Route::Responses | Route::Messages);
-    (generates && (told || translated || ready.len() > 1))
-        .then(|| capability::needs(inquiry.route.family(), inquiry.bytes))
-}
-
 type Place<'a> = (&'a Hop, &'a Ready);
-
-fn feature_skip(route: &Route, needs: Option<&Needs>, first: Option<Place<'_>>, place: Place<'_>) -> Option<Skip> {
-    let (hop, ready) = place;
-    let candidate = Candidate {
-        facts: &ready.facts,
-        wire: ready.wire?,
-        same_provider: first.is_some_and(|(first, _)| first.target.provider == hop.target.provider),
-    };
-    capability::lacks(needs?, route.family(), candidate).map(|feature| Skip::Incompatible(feature.to_owned()))
-}
 
 /// Vectors of two models do not mix: on embeddings a hop serves only the first hop's model, or one of its space.
 fn embedding_skip(route: &Route, first: Option<Place<'_>>, place: Place<'_>) -> Option<Skip> {

@@ -70,6 +70,8 @@ impl Trial {
             route: &route,
             asked: &asked,
             headers: &headers,
+            body: &body,
+            bytes: &bytes,
             caller: None,
             default_provider: &settings.default_provider,
             own_host,
@@ -92,6 +94,7 @@ impl Trial {
             identity: made.identity,
             key: None,
             colo: None,
+            drill: None,
             mark: MARK.to_owned(),
         };
         Ok(Trial { job: Rc::new(job), judged: made.judged })

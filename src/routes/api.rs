@@ -122,6 +122,7 @@ impl Inbound<'_> {
             route: &route,
             asked: &asked,
             headers: &self.headers,
+            body: &body,
             bytes: &bytes,
             caller: caller.as_ref(),
             default_provider: &self.settings.default_provider,
@@ -132,7 +133,6 @@ impl Inbound<'_> {
         if let Some(patience) = asked.patience {
             made.plan.deadline = Span(made.plan.deadline.0.min(patience.0));
         }
-        ready::lacking(&mut made.judged, &made.plan, &made.ready, &route, &body, &bytes);
         let plan = Arc::new(made.plan);
         let prospects = ready::prospects(&plan, &made.ready, &made.judged);
         let chain = Chain::new(plan.clone(), prospects, asked.leave, glue::seed(), started);
