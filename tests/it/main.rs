@@ -5,6 +5,9 @@
 
 mod admin;
 mod asked;
+mod chain;
+mod classify;
+mod converse;
 mod catalogue;
 mod chain;
 mod classify;
