@@ -5,6 +5,7 @@
 
 mod admin;
 mod asked;
+mod catalogue;
 mod chain;
 mod classify;
 mod converse;
@@ -38,6 +39,7 @@ mod responses;
 mod rules;
 mod schema;
 mod sigv4;
+mod sim;
 mod simulate;
 mod sse;
 mod stored;
