@@ -150,7 +150,7 @@ test('one log line for every move to another hop, with no secret in it', async (
   await worker.chat(p.model, {}, { 'x-understudy-request-id': 'logged-1' });
   await sleep(300);
   const lines = worker.logs.map(({ message }) => message).filter((message) => message.includes('"event":"fallback"') && message.includes('logged-1')).map((message) => JSON.parse(message));
-  assert.equal(lines.length, 2);
+  assert.equal(lines.length, 2, JSON.stringify(lines, null, 1));
   assert.equal(lines[0].primary, p.targets[0]);
   assert.equal(lines[0].fallback, p.targets[1]);
   assert.equal(lines[0].status, 503);

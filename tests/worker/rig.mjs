@@ -15,7 +15,20 @@ export async function rig(options) {
   await worker.put('provider:acme', upstream.provider('acme'));
   await worker.put('provider:other', upstream.provider('other'));
   await worker.put('provider:claude', upstream.provider('claude', { dialect: 'anthropic', auth: { header: 'x-api-key', secret: 'ACME_API_KEY' } }));
-  return { worker, upstream, ...scripted(worker, upstream) };
+  // The first request of all compiles and loads: no test is to measure that.
+  await worker.chat('acme/warm-up');
+  return { worker, upstream, slack: await slack(worker), ...scripted(worker, upstream) };
+}
+
+/** What this machine may add to a wait, in ms: measured, since it may have other work to do. */
+async function slack(worker) {
+  let longest = 0;
+  for (let n = 0; n < 20; n++) {
+    const started = performance.now();
+    await (await worker.chat('acme/warm-up')).text();
+    longest = Math.max(longest, performance.now() - started);
+  }
+  return 150 + 2 * longest;
 }
 
 function scripted(worker, upstream) {
@@ -50,9 +63,10 @@ export function servedBy(response, policy, place, { attempts } = {}) {
   if (attempts !== undefined) assert.equal(response.headers.get('x-understudy-attempts'), String(attempts), seen);
 }
 
-/** Checks the outcomes in the trail, in order, whichever targets they are of. */
+/** Checks the outcomes in the trail, in order, whichever targets they are of; what a skip names is left aside. */
 export function outcomes(response, ...expected) {
-  assert.deepEqual(trail(response).map((entry) => entry.slice(entry.lastIndexOf('/') + 1).replace(/^[^=]*=/, '')), expected);
+  const seen = trail(response).map((entry) => entry.slice(entry.lastIndexOf('=') + 1).split(':').slice(0, 2).join(':'));
+  assert.deepEqual(seen, expected);
 }
 
 /** Checks an error answer's status and code, and that its message says what it must; answers the error. */

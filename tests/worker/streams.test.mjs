@@ -6,11 +6,11 @@ import { QUICK, outcomes, rig, servedBy } from './rig.mjs';
 import { CUT, LEAD, RESET, STALL, answer, anthropicError, body, data, event, frames, json, openaiError, sse, status, text } from './upstream.mjs';
 import { payloads, saidIn, sleep } from './worker.mjs';
 
-const { worker, upstream, policy } = await rig();
+const { worker, upstream, policy, slack } = await rig();
 
 const WORDS = ['one ', 'two ', 'three ', 'four'];
 const SAID = WORDS.join('');
-const SLACK_MS = 250;
+const SLACK_MS = 100 + slack;
 
 const ROUTES = {
   chat: { path: '/v1/chat/completions', body: { messages: [{ role: 'user', content: 'Hi' }] }, terminal: '[DONE]' },
@@ -71,7 +71,7 @@ for (const route of Object.keys(ROUTES)) {
   describe(`${route}: before the commit the next target answers`, { concurrency: 4 }, () => {
     for (const [name, [behaviour, cls, timeouts]] of Object.entries(FAILURES)) {
       test(name, async () => {
-        const p = await policyOn(route, [behaviour, answer(WORDS)], timeouts ? { timeouts } : {}, { hops: [{ retries: 0 }] });
+        const p = await policyOn(route, [behaviour, answer(WORDS)], {}, { hops: [timeouts ? { timeouts } : {}] });
         const started = performance.now();
         const response = await ask(route, p.model);
         servedBy(response, p, 2);
@@ -84,7 +84,7 @@ for (const route of Object.keys(ROUTES)) {
           await call.ended;
           assert.ok(call.closedEarly, 'the upstream was not closed');
           assert.ok(call.openMs >= limit - 30 && call.openMs < limit + SLACK_MS, `closed after ${call.openMs} ms`);
-          assert.ok(performance.now() - started < limit + 2 * SLACK_MS);
+          assert.ok(performance.now() - started < limit + 3 * SLACK_MS);
         }
       });
     }
@@ -104,7 +104,7 @@ for (const route of Object.keys(ROUTES)) {
           if (name === 'stall') {
             const [call] = p.calls(1);
             await call.ended;
-            assert.ok(call.closedEarly && call.openMs < 400 + 600, `closed after ${call.openMs} ms`);
+            assert.ok(call.closedEarly && call.openMs < 700 + slack, `closed after ${call.openMs} ms`);
           }
           const { attempts } = await worker.recorded(response.headers.get('x-understudy-request-id'));
           assert.equal(attempts[0].outcome, name === 'stall' ? 'timeout' : 'interrupted');
@@ -130,7 +130,7 @@ for (const route of Object.keys(ROUTES)) {
 
   describe(`${route}: commit modes`, { concurrency: 4 }, () => {
     const whole = async (behaviour, commit, timeouts) => {
-      const p = await policyOn(route, [behaviour, answer(WORDS)], { stream: { commit }, ...(timeouts ? { timeouts } : {}) });
+      const p = await policyOn(route, [behaviour, answer(WORDS)], { stream: { commit } }, { hops: [timeouts ? { timeouts } : {}] });
       const response = await ask(route, p.model);
       return { p, response, said: await response.text() };
     };
@@ -203,13 +203,13 @@ describe('details', { concurrency: 4 }, () => {
 
   test('content comes as it is sent, not at the end', async () => {
     for (const relay of ['pipe', 'inspect']) {
-      const p = await policyOn('chat', [sse(upTo('chat', 1), 700, ...frames('chat', WORDS).slice(2))], { stream: { relay } });
+      const p = await policyOn('chat', [sse(upTo('chat', 1), 700 + slack, ...frames('chat', WORDS).slice(2))], { stream: { relay } });
       const started = performance.now();
       const response = await ask('chat', p.model);
       const reader = response.body.getReader();
       let said = '';
       while (!said.includes('one ')) said += Buffer.from((await reader.read()).value).toString();
-      assert.ok(performance.now() - started < 500, `${relay}: ${performance.now() - started} ms`);
+      assert.ok(performance.now() - started < 300 + slack, `${relay}: ${performance.now() - started} ms`);
       while (!(await reader.read()).done);
     }
   });
@@ -279,7 +279,7 @@ describe('details', { concurrency: 4 }, () => {
     const response = await ask('chat', p.model);
     servedBy(response, p, 2);
     assert.equal(saidIn(await response.text()), SAID);
-    assert.ok(performance.now() - started < 1000);
+    assert.ok(performance.now() - started < 800 + slack);
     const [call] = p.calls(1);
     await Promise.race([call.ended, sleep(1500)]);
     assert.ok(call.closedEarly, 'the loser ran on');
@@ -297,7 +297,7 @@ describe('answers that are no stream', { concurrency: 4 }, () => {
       const half = JSON.stringify(body(route, SAID)).slice(0, -20);
       const type = { status: 200, headers: { 'content-type': 'application/json' } };
       for (const behaviour of [[type, half, CUT], [type, half, STALL], json({}), text('<html>x</html>')]) {
-        const p = await policyOn(route, [behaviour, answer(SAID)], { timeouts: { attempt_ms: 300 } });
+        const p = await policyOn(route, [behaviour, answer(SAID)], {}, { hops: [{ timeouts: { attempt_ms: 300 } }] });
         const response = await askWhole(route, p.model);
         servedBy(response, p, 2);
         assert.ok((await response.text()).includes('three'));
@@ -314,10 +314,10 @@ describe('answers that are no stream', { concurrency: 4 }, () => {
 
   test('commit headers hands a JSON answer on at its 200', async () => {
     const type = { status: 200, headers: { 'content-type': 'application/json' } };
-    const p = await policyOn('chat', [[type, '{"id":', 600, '"x"}'], answer(SAID)], { stream: { commit: 'headers' } });
+    const p = await policyOn('chat', [[type, '{"id":', 600 + slack, '"x"}'], answer(SAID)], { stream: { commit: 'headers' } });
     const started = performance.now();
     const response = await askWhole('chat', p.model);
-    assert.ok(performance.now() - started < 400, 'it was held back');
+    assert.ok(performance.now() - started < 300 + slack, 'it was held back');
     servedBy(response, p, 1);
     assert.equal(await response.text(), '{"id":"x"}');
   });

@@ -21,7 +21,8 @@ export async function startUpstream() {
   const scripts = new Map();
   const log = [];
   const server = createServer((request, response) => serve(request, response, scripts, log));
-  server.keepAliveTimeout = 1000;
+  // Longer than any test: a connection must not be closed in the moment it is used again.
+  server.keepAliveTimeout = 600_000;
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${server.address().port}`;
   return {
