@@ -16,6 +16,7 @@
 //! A hedge is a second call beside the first: the first of the two to be served wins. When the first fails and moves on, the
 //! hedge takes its place; when the hedge fails, its verdict waits until the chain comes to its hop.
 
+mod hints;
 mod judge;
 mod trail;
 mod verdict;
@@ -27,7 +28,7 @@ pub use trail::{Attempt, Standing, TrailEntry, What, reason};
 use crate::domain::backoff::Dice;
 use crate::domain::breaker::Handle;
 use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Skip};
-use crate::domain::policy::{Consent, Plan, Verdict};
+use crate::domain::policy::{Plan, Verdict};
 use crate::domain::time::{Instant, Span};
 
 /// Attempts of one request, whatever its policy says.
@@ -309,32 +310,6 @@ impl Chain {
     /// When the request must be over.
     pub const fn deadline(&self) -> Instant {
         self.deadline
-    }
-
-    /// Whether hops were passed over because the caller did not agree to leave the first one, and could have.
-    pub fn lacks_consent(&self) -> bool {
-        let asks = self.plan.consent == Consent::Ask && !self.leave.consented && !self.leave.forbidden;
-        asks && self.trail.iter().any(|entry| matches!(entry.what, What::Skip(Skip::Consent)))
-    }
-
-    /// The breaker of the call of this id, to tell of what happens after the commit.
-    pub fn breaker(&self, id: u32) -> Option<Handle> {
-        let entry = self.trail.iter().find(|entry| entry.attempt().is_some_and(|attempt| attempt.id == id))?;
-        let slot = entry.attempt()?.slot;
-        let prospect = self.prospects.get(entry.hop)?;
-        let key = prospect.slots.iter().position(|known| *known == slot)?;
-        prospect.breakers.get(key).cloned()
-    }
-
-    /// Whole seconds, at most 60, until the soonest target is expected back: by what its last attempt was asked to wait,
-    /// or by its breaker. `None` when nothing is known.
-    pub fn retry_hint(&self, now: Instant) -> Option<u64> {
-        let asked = self.trail.iter().filter_map(|entry| {
-            let after = entry.failure()?.retry_after?;
-            Some(entry.attempt()?.ended? + after)
-        });
-        let soonest = asked.chain(self.breakers_back(now)).min()?;
-        Some(soonest.since(now).0.div_ceil(1000).clamp(1, 60))
     }
 
     fn start(&mut self, turn: Turn, now: Instant) -> Call {

@@ -215,7 +215,7 @@ fn only_skips(ending: &Ending<'_>) -> Words {
 }
 
 fn said(ending: &Ending<'_>, status: u16, kind: &'static str, code: &'static str, message: &str) -> Vec<u8> {
-    let attempts = ending.trail.iter().map(|entry| attempt(entry)).collect();
+    let attempts = ending.trail.iter().map(attempt).collect();
     let said = shape::Said { kind, message, code: Some(code), param: None, attempts: Some(Value::Array(attempts)) };
     clean(&shape::body(ending.family, status, &said, ending.request_id), ending.keys)
 }

@@ -1,7 +1,6 @@
 //! Which hop comes next, and why others are passed over.
 
 use super::{ATTEMPTS_MAX, Chain, Place, State, TrailEntry, Turn, What};
-use crate::domain::breaker;
 use crate::domain::outcome::Skip;
 use crate::domain::policy::Consent;
 use crate::domain::time::Instant;
@@ -122,14 +121,5 @@ impl Chain {
         };
         let target = self.plan.hops[hop].target.clone();
         self.trail.push(TrailEntry { hop, target, at: now, what: What::Skip(skip) });
-    }
-
-    /// When the breakers of the plan's hops let a call through again, where they do not now.
-    pub(super) fn breakers_back(&self, now: Instant) -> impl Iterator<Item = Instant> {
-        let hops = self.plan.hops.iter().zip(&self.prospects);
-        hops.filter_map(move |(hop, prospect)| match prospect.breakers.first()?.state(hop.breaker.as_ref()?, now) {
-            breaker::State::Open { until } => Some(until),
-            breaker::State::Closed | breaker::State::HalfOpen => None,
-        })
     }
 }

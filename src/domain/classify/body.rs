@@ -73,9 +73,8 @@ impl ErrorBody {
         }
         if depth < DEPTH_MAX {
             for inner in ["error", "response"] {
-                match value.get(inner) {
-                    Some(nested @ (Value::Object(_) | Value::String(_))) => self.read(nested, depth + 1),
-                    Some(_) | None => {}
+                if let Some(nested @ (Value::Object(_) | Value::String(_))) = value.get(inner) {
+                    self.read(nested, depth + 1);
                 }
             }
         }

@@ -112,7 +112,16 @@ impl<'a> Writer<'a> {
                     Event::Text(text) => sse::write_json(&mut out, "", &chunk(text, Value::Null, asked)),
                     Event::Finish(_) => sse::write_json(&mut out, "", &chunk("", json!("stop"), asked)),
                     Event::End => sse::write(&mut out, "", "[DONE]"),
-                    _ => {}
+                    Event::Start { .. }
+                    | Event::Ping
+                    | Event::Refusal(_)
+                    | Event::Reasoning(_)
+                    | Event::ToolStart { .. }
+                    | Event::ToolArguments { .. }
+                    | Event::ToolEnd { .. }
+                    | Event::Foreign
+                    | Event::Usage(_)
+                    | Event::Error(_) => {}
                 }
                 out
             }
