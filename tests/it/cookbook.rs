@@ -178,3 +178,42 @@ fn the_models_document_names_a_model_of_its_own() {
     let target = understudy::domain::target::Target { provider: "acme".into(), model: "fast".into(), region: None };
     assert_eq!(catalogue.wire_id(&target, None), "acme-fast-2026-01");
 }
+
+/// The JSON blocks of a page.
+fn blocks(page: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"))).expect("a page");
+    let block = |part: &str| part.split("\n```").next().map(str::to_owned);
+    text.split("```json\n").skip(1).filter_map(block).collect()
+}
+
+#[test]
+fn every_example_of_the_policy_page_resolves_and_every_field_has_one() {
+    let cheap = || file::parse("cheap", br#"{"chain": ["openai/gpt-4o-mini"]}"#).expect("a policy");
+    let world = World { policy: &|_| Lookup::Found(std::rc::Rc::new(cheap())), ..world() };
+    let examples = blocks("policies.md");
+    for example in &examples {
+        let file = file::parse("example", example.as_bytes()).unwrap_or_else(|bad| panic!("{bad}: {example}"));
+        resolve::resolve("example", &file, world).unwrap_or_else(|bad| panic!("{bad}: {example}"));
+    }
+    let schema = understudy::domain::schema::render("policy").expect("a schema");
+    let mut fields = BTreeSet::new();
+    properties(&schema, &mut fields);
+    let page = std::fs::read_to_string(format!("{}/docs/policies.md", env!("CARGO_MANIFEST_DIR"))).expect("a page");
+    for field in fields {
+        assert!(page.contains(&format!("`{field}`")) || examples.concat().contains(&format!("\"{field}\"")), "{field}");
+    }
+}
+
+/// The name of every property in a schema, at any depth.
+fn properties(schema: &serde_json::Value, fields: &mut BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(map) => {
+            if let Some(serde_json::Value::Object(properties)) = map.get("properties") {
+                fields.extend(properties.keys().cloned());
+            }
+            map.values().for_each(|value| properties(value, fields));
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|value| properties(value, fields)),
+        _ => {}
+    }
+}
