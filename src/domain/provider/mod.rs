@@ -21,7 +21,7 @@ use crate::domain::dialect::Wire;
 use crate::domain::route::Route;
 use std::borrow::Cow;
 use table::{Dialect, Row, Scheme};
-use template::{escape, fill, model_segment, region_of};
+use template::{escape, fill, model_segment, region_of, shout};
 
 pub use address::BaseUrl;
 

@@ -3,6 +3,7 @@
 use super::MissingVariable;
 use super::table::{Dialect, Row};
 
+/// The region that a call goes to: the target's, the variable's, or the default. `None` for providers without regions.
 pub(super) fn region_of(row: &Row, region: Option<&str>, vars: &impl Fn(&str) -> Option<String>) -> Option<String> {
     let (default, variable) = row.region?;
     let named = match row.dialect {
@@ -26,6 +27,7 @@ fn aws_region(region: &str) -> Option<&str> {
     }
 }
 
+/// A base URL with its places filled in.
 pub(super) fn fill(
     template: &str,
     row: &Row,
@@ -74,7 +76,7 @@ fn vertex_host(region: &str) -> String {
     }
 }
 
-fn shout(region: &str) -> String {
+pub(super) fn shout(region: &str) -> String {
     region.to_ascii_uppercase().replace('-', "_")
 }
 
