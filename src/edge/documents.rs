@@ -95,13 +95,9 @@ pub async fn load<T: 'static>(
     })
 }
 
-/// Serves these bytes under `key` from now on (`None`: deleted), until KV shows them or a minute has passed.
-pub fn adopt(key: &str, bytes: Option<&[u8]>) {
-    adopt_of(key, bytes, now());
-}
-
-/// The same of a write that was made at some other moment, so that it does not outlive its minute.
-pub fn adopt_of(key: &str, bytes: Option<&[u8]>, written: Instant) {
+/// Serves these bytes under `key` from now on (`None`: deleted), and until a minute after they were written in KV's place,
+/// unless it shows them before.
+pub fn adopt(key: &str, bytes: Option<&[u8]>, written: Instant) {
     COPIES.with_borrow_mut(|copies| {
         let version = bytes.map(version_of);
         let entry = copies.touch(key);

@@ -163,7 +163,7 @@ fn hear(answer: &Synced) {
     breakers::merge(&answer.circuits);
     // What this isolate published itself it has adopted then, and KV may have shown it and something newer since.
     for edition in answer.editions.iter().filter(|edition| !store::is_own(edition.seq)) {
-        documents::adopt_of(&edition.name, edition.value.as_deref().map(str::as_bytes), Instant(edition.at));
+        documents::adopt(&edition.name, edition.value.as_deref().map(str::as_bytes), Instant(edition.at));
     }
 }
 

@@ -216,10 +216,14 @@ pub async fn publish(env: &Env, publication: Publication) -> Result<Edition, Ref
         return Err(refusal);
     }
     remember_own(edition.seq);
-    adopt(&key, value.as_deref().map(str::as_bytes));
-    if let Ok(shown) = shown(env, &key).await {
+    // Where KV shows it already nothing has to be held against KV: the next edit by other hands is seen as it comes.
+    let seen = shown(env, &key).await.ok();
+    let settled = seen.is_some_and(|shown| {
         remember_shown(&edition, shown.as_ref());
-    }
+        shown.map(|shown| shown.version) == edition.version
+    });
+    let written = if settled { Instant(0) } else { Instant(edition.at) };
+    adopt(&key, value.as_deref().map(str::as_bytes), written);
     Ok(edition)
 }
 
