@@ -28,7 +28,7 @@ async function slack(worker) {
     await (await worker.chat('acme/warm-up')).text();
     longest = Math.max(longest, performance.now() - started);
   }
-  return 150 + 2 * longest;
+  return Math.ceil(150 + 2 * longest);
 }
 
 function scripted(worker, upstream) {

@@ -235,7 +235,7 @@ describe('details', { concurrency: 4 }, () => {
 
   test('the client leaves: the upstream is closed, the attempt is recorded as cancelled', async () => {
     for (const relay of ['pipe', 'inspect']) {
-      const p = await policyOn('chat', [sse(upTo('chat', 1), Array(200).fill([frames('chat', WORDS)[1], 20]))], { stream: { relay } });
+      const p = await policyOn('chat', [sse(upTo('chat', 1), Array(200).fill([frames('chat', WORDS)[1], 20]).flat())], { stream: { relay } });
       const gone = new AbortController();
       const response = await ask('chat', p.model, {}, { signal: gone.signal });
       const reader = response.body.getReader();
