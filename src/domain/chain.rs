@@ -71,12 +71,13 @@ pub struct Call {
     pub hedge_at: Option<Instant>,
 }
 
-/// The clocks of one call, each already the least of its own and what the deadline leaves. All run from the moment the
-/// call is sent.
+/// The clocks of one call, each but `idle` already the least of its own and what the deadline leaves. All run from the moment
+/// the call is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clocks {
     pub headers: Span,
     pub first_token: Span,
+    /// Between content events. Before the commit `attempt` runs beside it, after it nothing else does.
     pub idle: Span,
     pub attempt: Span,
     /// What the deadline left when the call was made: a clock that equals it is recorded as `deadline`.
@@ -329,7 +330,7 @@ impl Chain {
             clocks: Clocks {
                 headers: hop.timeouts.headers.min(left),
                 first_token: hop.timeouts.first_token.min(left),
-                idle: hop.timeouts.idle.min(left),
+                idle: hop.timeouts.idle,
                 attempt: hop.timeouts.attempt.min(left),
                 deadline: left,
             },

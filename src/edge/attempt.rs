@@ -77,6 +77,17 @@ pub struct Served {
     pub marks: Marks,
 }
 
+impl Served {
+    /// What is sent is not what the upstream sent: it has a content type of its own.
+    fn of_kind(self, kind: &str) -> Served {
+        let _ = self.headers.set("content-type", kind);
+        self
+    }
+}
+
+/// The content type of a stream that is written here.
+const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
 /// The answer's body at the commit point.
 pub enum Body {
     /// All of it.
@@ -141,11 +152,7 @@ impl<'a> Attempt<'a> {
     }
 
     async fn run(mut self, outbound: upstream::Sendable) -> Result<Served, Failure> {
-        let clock = match self.job.stream {
-            true => Span(self.clocks().headers.0.min(self.clocks().attempt.0)),
-            false => self.clocks().attempt,
-        };
-        let phase = if self.job.stream && clock < self.clocks().attempt { Phase::Headers } else { Phase::Attempt };
+        let (phase, clock) = self.first_clock();
         let response = match within(clock, outbound.send(&self.line)).await {
             Some(sent) => sent?,
             None => return Err(self.timeout(phase, clock)),
@@ -154,6 +161,19 @@ impl<'a> Attempt<'a> {
         match response.status() {
             200..=203 | 205..=299 => self.judge(response).await,
             _ => Err(self.refused(response).await),
+        }
+    }
+
+    /// The clock that fires first while there are no headers: all of them run from the moment the call is sent.
+    fn first_clock(&self) -> (Phase, Span) {
+        let clocks = self.clocks();
+        let attempt = (Phase::Attempt, clocks.attempt);
+        match self.job.stream {
+            true => [attempt, (Phase::Headers, clocks.headers), (Phase::FirstToken, clocks.first_token)]
+                .into_iter()
+                .min_by_key(|(_, clock)| *clock)
+                .unwrap_or(attempt),
+            false => attempt,
         }
     }
 
@@ -225,15 +245,19 @@ impl<'a> Attempt<'a> {
         self.line.done();
         let bytes = Uint8Array::new(&buffer).to_vec();
         let voice = self.translates(wire).then(|| self.voice());
-        let checked = answer::check(&self.job.route, wire, &bytes, voice.as_ref(), self.job.stream)?;
+        let checked = answer::check(&self.job.route, wire, &bytes, voice.as_ref(), self.job.stream)
+            .map_err(|failure| classify::reclassify(failure, &self.ready.provider.errors))?;
         self.marks.usage = checked.usage;
         self.marks.content_chars = checked.content_chars;
         self.content.set(true);
-        let body = match checked.rewritten {
-            Some(bytes) => Uint8Array::from(bytes.as_slice()).into(),
-            None => buffer.into(),
-        };
-        self.served(&response, Body::Whole(body))
+        let kind = if self.job.stream { EVENT_STREAM } else { "application/json" };
+        match checked.rewritten {
+            Some(bytes) => {
+                let body = Body::Whole(Uint8Array::from(bytes.as_slice()).into());
+                Ok(self.served(&response, body)?.of_kind(kind))
+            }
+            None => self.served(&response, Body::Whole(buffer.into())),
+        }
     }
 
     fn voice(&self) -> Voice {
@@ -289,7 +313,8 @@ impl<'a> Attempt<'a> {
                 Held::Commit => break,
                 Held::Failed(failure) => {
                     self.line.abort();
-                    return Err(Failure { status: failure.status.or(Some(response.status())), ..failure });
+                    let failure = Failure { status: failure.status.or(Some(response.status())), ..failure };
+                    return Err(classify::reclassify(failure, &self.ready.provider.errors));
                 }
             }
         }
@@ -301,7 +326,8 @@ impl<'a> Attempt<'a> {
             self.line.done();
         }
         let (held, relay) = intake.commit();
-        self.served(&response, Body::Stream { held, rest, relay: Box::new(relay), mode })
+        let served = self.served(&response, Body::Stream { held, rest, relay: Box::new(relay), mode })?;
+        Ok(if mode == RelayMode::Pipe { served } else { served.of_kind(EVENT_STREAM) })
     }
 
     fn setup(&self, wire: Wire) -> Setup {
