@@ -74,7 +74,7 @@ impl DurableObject for Ledger {
             Err(error) => Answer::Refused(error.to_string()),
         };
         self.set_alarm().await?;
-        Ok(Response::from_bytes(serde_json::to_vec(&answer)?)?)
+        Response::from_bytes(serde_json::to_vec(&answer)?)
     }
 
     async fn alarm(&self) -> Result<Response> {

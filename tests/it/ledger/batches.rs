@@ -131,7 +131,9 @@ fn a_full_lane_is_sent_at_once_and_never_twice_at_a_time() {
 fn too_many_waiting_rows_drop_the_oldest_and_are_counted() {
     let mut outbox = Outbox::new("a".into(), 3);
     let over = 25;
-    (0..(QUEUE_ROWS + over) as u64).for_each(|n| drop(outbox.push(row(n))));
+    for n in 0..(QUEUE_ROWS + over) as u64 {
+        outbox.push(row(n));
+    }
     assert_eq!((outbox.waiting(), outbox.dropped()), (QUEUE_ROWS, over as u64));
     let mut stores: Vec<Shard> = (0..3).map(|_| Shard::default()).collect();
     for shard in 0..3 {
