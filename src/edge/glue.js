@@ -31,6 +31,28 @@ export function identity() {
   return [readable, writable];
 }
 
+// The same stream as one of bytes, which a stream made of Wasm is not: the relay's observer reads into a buffer of its own.
+export function inBytes(stream) {
+  const reader = stream.getReader();
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      try {
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          if (value.length > 0) return controller.enqueue(value);
+        }
+        controller.close();
+        controller.byobRequest?.respond(0);
+      } catch (error) {
+        controller.error(error);
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+}
+
 // Resolves when the signal aborts. Never rejects.
 export function aborted(signal) {
   return new Promise((resolve) => {

@@ -15,6 +15,9 @@ extern "C" {
     pub fn flat(from: &web_sys::Headers) -> Array;
     /// `[readable, writable]` of an `IdentityTransformStream`.
     pub fn identity() -> Array;
+    /// The same stream as one of bytes.
+    #[wasm_bindgen(js_name = inBytes)]
+    pub fn in_bytes(stream: &web_sys::ReadableStream) -> web_sys::ReadableStream;
     /// Resolves when the signal aborts.
     pub fn aborted(signal: &web_sys::AbortSignal) -> Promise;
     /// Pipes `readable` into `writable`, closing and aborting neither.

@@ -11,7 +11,7 @@ use futures::stream;
 use std::collections::VecDeque;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortSignal;
-use worker::{Headers, Response};
+use worker::{Headers, Response, ResponseBody};
 
 /// What the call of a hop meets in place of an upstream: for provider `sim`, and for a target that a drill names.
 pub fn scripted(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Option<Played> {
@@ -72,5 +72,9 @@ fn response(answer: &Answer, signal: &AbortSignal) -> worker::Result<web_sys::Re
             },
         }
     });
-    Ok(Response::from_stream(body)?.with_status(answer.status).with_headers(headers).into())
+    let body = match Response::from_stream(body)?.body() {
+        ResponseBody::Stream(stream) => ResponseBody::Stream(glue::in_bytes(stream)),
+        other => other.clone(),
+    };
+    Ok(Response::from_body(body)?.with_status(answer.status).with_headers(headers).into())
 }

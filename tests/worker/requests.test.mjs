@@ -206,6 +206,18 @@ test('sim answers on every route, and fails as told', async () => {
   assert.match(await demo.text(), /\[DONE\]/);
 });
 
+test('sim streams on every route, breaks off and stalls, whichever way it is relayed', async () => {
+  const ask = { '/v1/chat/completions': { messages: [{ role: 'user', content: 'Hi' }] }, '/v1/completions': { prompt: 'Hi' }, '/v1/responses': { input: 'Hi' }, '/v1/messages': { max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }] } };
+  for (const relay of ['pipe', 'inspect']) {
+    for (const [path, body] of Object.entries(ask)) {
+      const draw = async (model) => (await worker.post(path, { model, stream: true, understudy: { stream: { relay }, timeouts: { idle_ms: 300 } }, ...body })).text();
+      assert.match(await draw('sim/echo'), /\[DONE\]|response\.completed|message_stop/);
+      assert.match(await draw('sim/cut?after=2'), /stream_interrupted/);
+      assert.match(await draw('sim/stall?after=2'), /stream_timeout/);
+    }
+  }
+});
+
 test('POST /v1/report', async () => {
   const response = await worker.post('/v1/report', { anything: 1 });
   assert.equal(response.status, 200);

@@ -1,15 +1,33 @@
 // Waits between tries, measured at the upstream: backoff, Retry-After in each form, the deadline, the 64-attempt bound.
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, test as once } from 'node:test';
 import { outcomes, rig, servedBy } from './rig.mjs';
 import { answer, json, openaiError, status } from './upstream.mjs';
 
 const { worker, policy, slack: SLACK_MS } = await rig();
 
+/** Too late may be this machine's doing, which has other work: three times running it is not. Too early never is. */
+class Late extends Error {}
+const test = (name, run) =>
+  once(name, async () => {
+    for (let left = 2; ; left--) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!(error instanceof Late) || left === 0) throw error;
+      }
+    }
+  });
+
+function within(ms, limit, what) {
+  if (ms > limit) throw new Late(`${what} ${Math.round(ms)} ms, at most ${Math.round(limit)} ms expected`);
+}
+
 const gaps = (calls) => calls.slice(1).map((call, index) => call.at - calls[index].at);
 
 function near(gap, expected, jitter = 0.1) {
-  assert.ok(gap >= expected * (1 - jitter) - 5 && gap <= expected * (1 + jitter) + SLACK_MS, `waited ${Math.round(gap)} ms, expected ${expected} ms`);
+  assert.ok(gap >= expected * (1 - jitter) - 5, `waited ${Math.round(gap)} ms, expected ${expected} ms`);
+  within(gap, expected * (1 + jitter) + SLACK_MS, 'waited');
 }
 
 describe('waits', { concurrency: true }, () => {
@@ -56,7 +74,8 @@ describe('waits', { concurrency: true }, () => {
     const p = await policy([[dated, answer()]], {}, { hops: [{ retries: 1 }] });
     servedBy(await worker.chat(p.model), p, 1);
     const after = p.calls(1)[1].started - until;
-    assert.ok(after >= -20 && after <= 250 + SLACK_MS, `called ${after} ms after the date`);
+    assert.ok(after >= -20, `called ${-after} ms before the date`);
+    within(after, 250 + SLACK_MS, 'after the date');
   });
 
   test('a provider’s hint in the body', async () => {
@@ -70,13 +89,13 @@ describe('waits', { concurrency: true }, () => {
     const p = await policy([status(429, undefined, { 'retry-after': '11' }), answer()], {}, { hops: [{ retries: 3 }] });
     const response = await worker.chat(p.model);
     servedBy(response, p, 2, { attempts: 2 });
-    assert.ok(p.calls(2)[0].at - p.calls(1)[0].at < SLACK_MS, 'it waited');
+    within(p.calls(2)[0].at - p.calls(1)[0].at, SLACK_MS, 'waited');
   });
 
   test('next waits for nothing', async () => {
     const p = await policy([status(401), status(404), answer()], {}, { hops: [{ retries: 5 }, { retries: 5 }] });
     servedBy(await worker.chat(p.model), p, 3, { attempts: 3 });
-    assert.ok(p.calls(3)[0].at - p.calls(1)[0].at < 2 * SLACK_MS, 'it waited');
+    within(p.calls(3)[0].at - p.calls(1)[0].at, 2 * SLACK_MS, 'waited');
   });
 
   test('a timeout is not retried unless the policy says so', async () => {
@@ -92,7 +111,7 @@ describe('waits', { concurrency: true }, () => {
     const started = performance.now();
     const response = await worker.chat(p.model);
     const took = performance.now() - started;
-    assert.ok(took < 700 + 2 * SLACK_MS, `took ${took} ms`);
+    within(took, 700 + 2 * SLACK_MS, 'took');
     assert.ok(p.calls(1).length <= 2);
     await response.text();
   });
@@ -104,7 +123,8 @@ describe('waits', { concurrency: true }, () => {
     outcomes(response, 'timeout', 'skip:deadline');
     const [call] = p.calls(1);
     await call.ended;
-    assert.ok(call.closedEarly && call.openMs < 400 + 2 * SLACK_MS);
+    assert.ok(call.closedEarly);
+    within(call.openMs, 400 + 2 * SLACK_MS, 'open for');
   });
 
   test('the client’s own timeout less 500 ms is a deadline', async () => {
@@ -113,7 +133,8 @@ describe('waits', { concurrency: true }, () => {
     const response = await worker.chat(p.model, {}, { 'x-stainless-timeout': '1' });
     const took = performance.now() - started;
     assert.equal(response.status, 504);
-    assert.ok(took > 400 && took < 500 + 2 * SLACK_MS, `took ${took} ms`);
+    assert.ok(took > 400, `took ${took} ms`);
+    within(took, 500 + 2 * SLACK_MS, 'took');
   });
 
   test('at most 64 attempts, whatever the policy says', async () => {
