@@ -1,0 +1,17 @@
+# OpenAI Python SDK: pip install openai
+import os
+
+from openai import OpenAI
+
+client = OpenAI(base_url=os.environ["UNDERSTUDY_URL"] + "/v1", api_key=os.environ["UNDERSTUDY_KEY"])
+messages = [{"role": "user", "content": "Hello"}]
+
+raw = client.chat.completions.with_raw_response.create(model="policy/demo", messages=messages)
+print(raw.parse().choices[0].message.content, "| answered by", raw.headers["x-understudy-model"])
+
+for chunk in client.chat.completions.create(model="policy/demo", messages=messages, stream=True):
+    print(chunk.choices[0].delta.content or "" if chunk.choices else "", end="")
+print()
+
+# A fallback for this request alone.
+client.chat.completions.create(model="sim/overloaded", messages=messages, extra_body={"models": ["sim/echo"]})
