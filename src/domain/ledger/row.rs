@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// One request, whatever its end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RequestRow {
     /// Made by [`ledger_id`]: 32 hex digits that sort by arrival. Shards, order and exactly-once go by it.
     pub ledger_id: String,
@@ -13,9 +14,12 @@ pub struct RequestRow {
     /// Unix ms of its arrival.
     pub at: u64,
     /// `sonnet`, `rule/<ruleset>/<rule>`, `request`, or empty for a plain model.
+    #[serde(skip_serializing_if = "is_default")]
     pub policy: String,
     /// First 8 hex digits of the stored document's SHA-256, or empty.
+    #[serde(skip_serializing_if = "is_default")]
     pub version: String,
+    #[serde(skip_serializing_if = "is_default")]
     pub workload: String,
     /// Route name (`chat`, `responses`, ...).
     pub route: String,
@@ -26,31 +30,34 @@ pub struct RequestRow {
     /// Status sent to the client.
     pub status: u16,
     /// Was it another than the first hop that answered?
+    #[serde(skip_serializing_if = "is_default")]
     pub fallback: bool,
+    #[serde(skip_serializing_if = "is_default")]
     pub degraded: bool,
+    #[serde(skip_serializing_if = "is_default")]
     pub stream: bool,
     /// To the end of the answer.
     pub ms: u64,
     /// From arrival to the first content sent to the client, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub ttft_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub user: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub group: Option<String>,
     /// Name of the gateway key used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub key: Option<String>,
     /// SHA-256 hex of the gateway key, for its usage and budget.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub key_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub colo: Option<String>,
     /// Parameters dropped on the way to the hop that answered.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub dropped: Vec<String>,
     /// Rows of drills and comparisons stay out of the counters: `drill`, `compare`, or empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub mark: String,
     pub attempts: Vec<AttemptRow>,
 }
@@ -150,54 +157,64 @@ impl Tokens {
 
 /// One attempt, or one skip (`call` false).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AttemptRow {
     /// From 0, attempts and skips counted together.
     pub seq: u32,
     /// Unix ms of the start.
     pub at: u64,
     /// False for a skip.
+    #[serde(skip_serializing_if = "is_default")]
     pub call: bool,
     /// `provider/model[@region]`
     pub model: String,
     /// `managed` or `own`; empty for a skip.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub key: String,
     /// `ok`, a class, or for a skip its reason (`boundary`, `incompatible`, ...).
     pub outcome: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub status: Option<u16>,
     /// Which clock fired.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub phase: Option<String>,
     /// The upstream's own code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub code: Option<String>,
     /// At most 200 characters, redacted.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub reason: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub headers_ms: Option<u64>,
     /// To the first content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub ttft_ms: Option<u64>,
     /// To its end.
     pub ms: u64,
+    #[serde(skip_serializing_if = "is_default")]
     pub tokens: Tokens,
     /// Spend on a successful attempt, else what may have been wasted. Millionths of a US dollar.
+    #[serde(skip_serializing_if = "is_default")]
     pub cost_micro_usd: u64,
     /// Bytes of it went to the client.
+    #[serde(skip_serializing_if = "is_default")]
     pub committed: bool,
+    #[serde(skip_serializing_if = "is_default")]
     pub billed: Billed,
 }
 
 /// Token counts; `estimated` when the upstream sent none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tokens {
     /// All input tokens, cached ones included.
+    #[serde(skip_serializing_if = "is_default")]
     pub input: u64,
+    #[serde(skip_serializing_if = "is_default")]
     pub output: u64,
+    #[serde(skip_serializing_if = "is_default")]
     pub cached: u64,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "is_default")]
     pub estimated: bool,
 }
 
@@ -209,4 +226,10 @@ pub enum Billed {
     No,
     Yes,
     Maybe,
+}
+
+/// Left out of the stored JSON: what is not there is the default. A row of two attempts so stays under the 1,002 bytes that the
+/// table holds without a page of overflow.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -137,12 +137,13 @@ pub fn list(db: &Db, query: &ListQuery) -> Result<Page> {
         maybe(query.mark.clone()),
         number(u64::from(query.limit) + 1),
     ];
+    // The inner order is the outer one: ordering again would read all that the inner limit allows before the first row.
     let lines = db.rows(
         "SELECT data FROM (SELECT * FROM requests WHERE ledger_id < ?1 AND ledger_id >= ?2 ORDER BY ledger_id DESC LIMIT ?3) \
          WHERE (?4 IS NULL OR policy = ?4) AND (?5 IS NULL OR person = ?5) AND (?6 IS NULL OR fallback = ?6) \
          AND (?7 IS NULL OR instr(trail, ?7) > 0) AND (?8 IS NULL OR data ->> 'workload' = ?8) \
          AND (?9 IS NULL OR data ->> 'group' = ?9) AND (?10 IS NULL OR data ->> 'key' = ?10) \
-         AND (?11 IS NULL OR data ->> 'mark' = ?11) ORDER BY ledger_id DESC LIMIT ?12",
+         AND (?11 IS NULL OR data ->> 'mark' = ?11) LIMIT ?12",
         values,
     )?;
     let rows: Vec<RequestRow> = lines.iter().filter_map(|line| read(line, 0)).collect();
