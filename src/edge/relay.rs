@@ -98,7 +98,10 @@ impl Committed {
     async fn close(self, ending: Ending, identity: &Identity) -> Relayed {
         let gone = matches!(ending, Ending::ClientGone);
         let relayed = self.finish(ending);
-        let Some(writer) = Writer::open(&identity.writable).ok().filter(|_| !gone) else { return relayed };
+        if gone {
+            return relayed;
+        }
+        let Ok(writer) = Writer::open(&identity.writable) else { return relayed };
         match relayed.tail.broken_off {
             // Nothing in this stream can say that it broke (audio): the connection must.
             true => writer.abort().await,

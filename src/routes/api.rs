@@ -201,7 +201,7 @@ impl Inbound<'_> {
 
     fn colo(&self) -> Option<String> {
         let cf = js_sys::Reflect::get(&self.request, &"cf".into()).ok()?;
-        js_sys::Reflect::get(&cf, &"colo".into()).ok()?.as_string()
+        cf.is_object().then(|| js_sys::Reflect::get(&cf, &"colo".into()).ok()?.as_string())?
     }
 
     fn named(&self, reply: Reply) -> Response {
