@@ -275,7 +275,8 @@ fn index() -> &'static Index {
     static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
     static INDEX: OnceLock<Index> = OnceLock::new();
     INDEX.get_or_init(|| {
-        let rows = ROWS.get_or_init(|| serde_json::from_str(include_str!("models.json")).unwrap_or_default());
+        let rows =
+            ROWS.get_or_init(|| serde_json::from_slice(include_str!("models.json").as_bytes()).unwrap_or_default());
         let mut index = HashMap::new();
         for row in rows {
             for (provider, id) in &row.hosts {

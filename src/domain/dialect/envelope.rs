@@ -79,8 +79,10 @@ pub fn with_betas(body: Vec<u8>, header: &str) -> Vec<u8> {
     let betas = header.split(',').map(str::trim).filter(|beta| !beta.is_empty() && !beta.starts_with("oauth-"));
     let betas: Vec<&str> = betas.take(BETAS_MAX).collect();
     let Ok(mut fields) = serde_json::from_slice::<Fields<'_>>(&body) else { return body };
-    let own: Vec<String> =
-        fields.get("anthropic_beta").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let own: Vec<String> = fields
+        .get("anthropic_beta")
+        .and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok())
+        .unwrap_or_default();
     let mut all: Vec<&str> = own.iter().map(String::as_str).collect();
     for beta in betas {
         if !all.contains(&beta) {
@@ -121,7 +123,7 @@ fn refuse(fields: &Fields<'_>, wire: Wire) -> Result<(), Incompatible> {
 /// A field as a value, where its text holds `sign` at all: most bodies need no look at their content.
 fn parsed(fields: &Fields<'_>, name: &str, sign: &str) -> Value {
     let text = fields.get(name).map(|raw| raw.get()).filter(|text| text.contains(sign));
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    text.and_then(|text| serde_json::from_slice(text.as_bytes()).ok()).unwrap_or_default()
 }
 
 fn source(block: &Value) -> Result<(), Incompatible> {
@@ -156,7 +158,7 @@ fn without_billing(system: &RawValue) -> Option<Option<Box<RawValue>>> {
         return None;
     }
     let is_billing = |text: &Value| text.as_str().is_some_and(|text| text.trim_start().starts_with(BILLING));
-    match serde_json::from_str(system.get()).ok()? {
+    match serde_json::from_slice(system.get().as_bytes()).ok()? {
         text if is_billing(&text) => Some(None),
         Value::Array(blocks) => {
             let before = blocks.len();

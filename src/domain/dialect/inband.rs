@@ -8,7 +8,7 @@ use crate::domain::outcome::Failure;
 
 /// The failure that an `error` value inside a 200 tells of.
 pub fn failure(error: &str) -> Failure {
-    let value = serde_json::from_str::<Value>(error).unwrap_or_else(|_| Value::from(error));
+    let value = serde_json::from_slice::<Value>(error.as_bytes()).unwrap_or_else(|_| Value::from(error));
     classify_error_value(&value, Some(200))
 }
 

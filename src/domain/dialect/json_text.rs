@@ -62,7 +62,7 @@ pub fn object(arguments: &str) -> Box<RawValue> {
     if arguments.trim().is_empty() {
         return empty();
     }
-    match serde_json::from_str::<Box<RawValue>>(arguments) {
+    match serde_json::from_slice::<Box<RawValue>>(arguments.as_bytes()) {
         Ok(raw) if raw.get().starts_with('{') => raw,
         _ => wrapped(arguments),
     }

@@ -41,6 +41,6 @@ impl Decode for Decoder {
 }
 
 fn error(data: &str) -> Option<Event> {
-    let head = serde_json::from_str::<Head<'_>>(data).ok()?;
+    let head = serde_json::from_slice::<Head<'_>>(data.as_bytes()).ok()?;
     head.error.map(|error| Event::Error(inband::failure(error.get())))
 }

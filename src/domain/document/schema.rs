@@ -85,7 +85,7 @@ fn of_field(field: &Field, definitions: &mut Map<String, Value>) -> Value {
     let mut schema = of(&field.shape, definitions);
     if let Value::Object(map) = &mut schema {
         map.insert("description".into(), field.about.into());
-        if let Some(default) = field.default.and_then(|text| serde_json::from_str(text).ok()) {
+        if let Some(default) = field.default.and_then(|text| serde_json::from_slice(text.as_bytes()).ok()) {
             map.insert("default".into(), default);
         }
     }

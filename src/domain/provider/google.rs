@@ -75,7 +75,7 @@ impl GoogleKey {
         }
         let bad = |what: &str| Failure::new(Class::Auth, format!("the service account key {what}"));
         let file: KeyFile =
-            serde_json::from_str(secret).map_err(|_| bad("is no JSON key file of a service account"))?;
+            serde_json::from_slice(secret.as_bytes()).map_err(|_| bad("is no JSON key file of a service account"))?;
         let private_key = der_of(&file.private_key).ok_or_else(|| bad("has a private_key that is no PKCS#8 PEM"))?;
         Ok(GoogleKey::Account(ServiceAccount { email: file.client_email, key_id: file.private_key_id, private_key }))
     }

@@ -215,8 +215,8 @@ impl Sink {
 
     /// An exception frame. Where frames are only put into other frames, no encoder says it in the client's words.
     fn exception(&mut self, frame: &Frame, name: &str, payload: &str, out: &mut Vec<u8>) {
-        let mut error =
-            serde_json::from_str::<Value>(payload).unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
+        let mut error = serde_json::from_slice::<Value>(payload.as_bytes())
+            .unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
         if let Value::Object(fields) = &mut error {
             fields.insert("__type".to_owned(), Value::from(name));
             if let Some(message) = frame.text(":error-message") {
@@ -318,7 +318,7 @@ fn unwrapped(payload: &str) -> Option<String> {
     struct Chunk {
         bytes: String,
     }
-    let chunk: Chunk = serde_json::from_str(payload).ok()?;
+    let chunk: Chunk = serde_json::from_slice(payload.as_bytes()).ok()?;
     String::from_utf8(STANDARD.decode(chunk.bytes).ok()?).ok()
 }
 
@@ -329,7 +329,7 @@ fn kind_of(data: &str) -> String {
         #[serde(rename = "type", default)]
         kind: String,
     }
-    serde_json::from_str::<Typed>(data).map(|typed| typed.kind).unwrap_or_default()
+    serde_json::from_slice::<Typed>(data.as_bytes()).map(|typed| typed.kind).unwrap_or_default()
 }
 
 /// The `sequence_number` of a Responses event, found without reading the rest of it. Text inside strings cannot fake it:

@@ -117,7 +117,7 @@ impl Form {
 
 /// A parameter's JSON as the text of a form field.
 fn field_text(json: &str) -> String {
-    serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned())
+    serde_json::from_slice::<String>(json.as_bytes()).unwrap_or_else(|_| json.to_owned())
 }
 
 /// The `boundary` parameter: 1 to 70 characters, quoted or not.

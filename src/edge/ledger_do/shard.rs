@@ -269,7 +269,7 @@ pub fn prune(db: &Db, keeps: &Retention, now: Instant) -> Result<bool> {
 
 /// Reads a JSON column. A row that no longer reads is passed over, not a reason to answer nothing.
 pub fn read<T: DeserializeOwned>(line: &Line, column: usize) -> Option<T> {
-    serde_json::from_str(line.text(column)).ok()
+    serde_json::from_slice(line.text(column).as_bytes()).ok()
 }
 
 /// Writes a JSON column.

@@ -40,7 +40,7 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(name: &'a str, standing: &'a Standing) -> Shown<'a> {
-        let parsed = serde_json::from_str::<Box<RawValue>>(&standing.value);
+        let parsed = serde_json::from_slice::<Box<RawValue>>(standing.value.as_bytes());
         Shown {
             name,
             version: &standing.version,

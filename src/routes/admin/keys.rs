@@ -44,7 +44,7 @@ fn missing(id: &str) -> Failure {
 
 async fn standing(asked: &Asked<'_>, id: &str) -> Result<(Map<String, Value>, Standing), Failure> {
     let standing = store::read(asked.env, &store_key(id)).await?.ok_or_else(|| missing(id))?;
-    match serde_json::from_str(&standing.value) {
+    match serde_json::from_slice(standing.value.as_bytes()) {
         Ok(document) => Ok((document, standing)),
         Err(error) => Err(Refusal::new(500, "key_invalid", format!("key {id:?} is not a JSON object: {error}")).into()),
     }
@@ -64,7 +64,7 @@ fn shown(id: &str, document: &Map<String, Value>) -> Value {
 pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let mut lines = Vec::new();
     for (id, standing) in store::list(asked.env, "key:").await? {
-        lines.push(match serde_json::from_str::<Map<String, Value>>(&standing.value) {
+        lines.push(match serde_json::from_slice::<Map<String, Value>>(standing.value.as_bytes()) {
             Ok(document) => shown(&id, &document),
             Err(error) => json!({"id": id, "name": null, "error": error.to_string()}),
         });

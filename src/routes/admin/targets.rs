@@ -125,7 +125,7 @@ fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> 
         .ok()
         .and_then(|provider| provider.missing_secret(None, |secret| text(asked.env, secret).is_some()));
     let row = ROWS.iter().find(|row| row.name == name);
-    let document: Option<Value> = standing.and_then(|standing| serde_json::from_str(&standing.value).ok());
+    let document: Option<Value> = standing.and_then(|standing| serde_json::from_slice(standing.value.as_bytes()).ok());
     let base_url = document.as_ref().and_then(|document| document["base_url"].as_str()).or(row.map(|row| row.base_url));
     let dialect = document.as_ref().and_then(|document| document["dialect"].as_str()).map(str::to_owned);
     json!({

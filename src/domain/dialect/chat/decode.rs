@@ -69,7 +69,7 @@ impl Decoder {
             self.choice(choice, at, out);
         }
         if let Some(usage) = chunk.usage
-            && let Ok(usage) = serde_json::from_str::<UsageIn>(usage.get())
+            && let Ok(usage) = serde_json::from_slice::<UsageIn>(usage.get().as_bytes())
         {
             out.push(Event::Usage(usage.usage()));
         }
@@ -184,7 +184,8 @@ impl Decode for Decoder {
             self.close(out);
             return Ok(());
         }
-        let chunk = serde_json::from_str::<Chunk<'_>>(record.data).map_err(|error| unreadable("a chunk", &error))?;
+        let chunk = serde_json::from_slice::<Chunk<'_>>(record.data.as_bytes())
+            .map_err(|error| unreadable("a chunk", &error))?;
         self.chunk(&chunk, out);
         Ok(())
     }
@@ -212,7 +213,7 @@ fn content(content: &RawValue, out: &mut Vec<Event>) {
         push_text(&text, Event::Text, out);
         return;
     }
-    match serde_json::from_str::<Vec<ContentPart<'_>>>(content.get()) {
+    match serde_json::from_slice::<Vec<ContentPart<'_>>>(content.get().as_bytes()) {
         Ok(parts) => parts.iter().for_each(|part| self::part(part, out)),
         Err(_) => out.push(Event::Foreign),
     }

@@ -175,7 +175,7 @@ impl<'a> Str<'a> {
 /// The text of a JSON string; nothing for any other value.
 pub fn text_of<'a>(raw: &'a RawValue) -> Option<Cow<'a, str>> {
     match raw.get().as_bytes().first() {
-        Some(b'"') => serde_json::from_str::<Str<'a>>(raw.get()).ok().map(|text| text.0),
+        Some(b'"') => serde_json::from_slice::<Str<'a>>(raw.get().as_bytes()).ok().map(|text| text.0),
         _ => None,
     }
 }

@@ -147,8 +147,8 @@ impl<'a> Blocks<'a> {
 
     fn call(&mut self, id: &str, name: &str, arguments: &str) -> Result<Value, Incompatible> {
         let input = json_text::object(arguments);
-        let input: Value =
-            serde_json::from_str(input.get()).map_err(|_| Incompatible("messages.tool_calls".to_owned()))?;
+        let input: Value = serde_json::from_slice(input.get().as_bytes())
+            .map_err(|_| Incompatible("messages.tool_calls".to_owned()))?;
         let name = names::on_wire(name, CHAT_MAX, self.reply);
         Ok(json!({"toolUse": {"toolUseId": ids::rewritten(id, self.ids), "name": name, "input": input}}))
     }

@@ -37,8 +37,8 @@ impl Decode for Decoder {
         if self.over {
             return Ok(());
         }
-        let payload: Record<'_> =
-            serde_json::from_str(record.data).map_err(|error| unreadable("a frame of the stream", &error))?;
+        let payload: Record<'_> = serde_json::from_slice(record.data.as_bytes())
+            .map_err(|error| unreadable("a frame of the stream", &error))?;
         self.start(out);
         match record.name {
             "contentBlockStart" => {

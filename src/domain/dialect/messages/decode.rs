@@ -192,7 +192,8 @@ impl Decoder {
 
 impl Decode for Decoder {
     fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let frame = serde_json::from_str::<Frame<'_>>(record.data).map_err(|error| unreadable("an event", &error))?;
+        let frame = serde_json::from_slice::<Frame<'_>>(record.data.as_bytes())
+            .map_err(|error| unreadable("an event", &error))?;
         self.frame(&frame, out);
         Ok(())
     }

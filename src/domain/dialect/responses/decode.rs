@@ -55,8 +55,8 @@ impl Decode for Decoder {
             return Ok(());
         }
         let before = out.len();
-        let frame: Frame<'_> =
-            serde_json::from_str(record.data).map_err(|error| inband::unreadable("an event of the stream", &error))?;
+        let frame: Frame<'_> = serde_json::from_slice(record.data.as_bytes())
+            .map_err(|error| inband::unreadable("an event of the stream", &error))?;
         self.frame(&frame, record, out).inspect_err(|_| out.truncate(before))
     }
 
@@ -113,7 +113,8 @@ impl Decoder {
     }
 
     fn begin(&mut self, response: Option<&RawValue>, out: &mut Vec<Event>) {
-        let head = response.and_then(|raw| serde_json::from_str::<Head<'_>>(raw.get()).ok()).unwrap_or_default();
+        let head =
+            response.and_then(|raw| serde_json::from_slice::<Head<'_>>(raw.get().as_bytes()).ok()).unwrap_or_default();
         self.start(head.id.as_ref(), head.model.as_ref(), out);
     }
 
@@ -154,8 +155,8 @@ impl Decoder {
 
     fn item(&mut self, place: u64, raw: Option<&RawValue>, done: bool, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let Some(raw) = raw else { return Ok(()) };
-        let item: Item<'_> =
-            serde_json::from_str(raw.get()).map_err(|error| inband::unreadable("an item of the output", &error))?;
+        let item: Item<'_> = serde_json::from_slice(raw.get().as_bytes())
+            .map_err(|error| inband::unreadable("an item of the output", &error))?;
         match item.kind.as_str() {
             "function_call" => {
                 self.call(place, &item, out);
@@ -208,7 +209,7 @@ impl Decoder {
     /// A terminal event.
     fn last(&mut self, raw: Option<&RawValue>, kind: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let text = raw.map_or("{}", RawValue::get);
-        let response: Response<'_> = serde_json::from_str(text)
+        let response: Response<'_> = serde_json::from_slice(text.as_bytes())
             .map_err(|error| inband::unreadable("the response at the end of the stream", &error))?;
         self.start(response.id.as_ref(), response.model.as_ref(), out);
         match (kind, response.error) {
@@ -246,8 +247,8 @@ impl Decoder {
     }
 
     fn whole_item(&mut self, place: u64, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let item: Item<'_> =
-            serde_json::from_str(raw.get()).map_err(|error| inband::unreadable("an item of the output", &error))?;
+        let item: Item<'_> = serde_json::from_slice(raw.get().as_bytes())
+            .map_err(|error| inband::unreadable("an item of the output", &error))?;
         match item.kind.as_str() {
             "message" => item.content.iter().flatten().for_each(|part| self.part(place, part, out)),
             "reasoning" => self.reasoning(place, &item, out),

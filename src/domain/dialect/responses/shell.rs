@@ -50,7 +50,7 @@ impl Shell {
         let request = voice.request.as_ref();
         let asked = |name: &str| request.and_then(|body| body.get(name)).filter(|value| !value.is_null());
         let echo = ECHO.iter().map(|(name, default)| {
-            let value = asked(name).cloned().or_else(|| serde_json::from_str(default).ok());
+            let value = asked(name).cloned().or_else(|| serde_json::from_slice(default.as_bytes()).ok());
             ((*name).to_owned(), value.unwrap_or(Value::Null))
         });
         let summary = |name: &str| asked("reasoning").is_some_and(|reasoning| reasoning[name].is_string());
