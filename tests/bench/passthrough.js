@@ -4,7 +4,7 @@ export default {
   async fetch(request, env) {
     const body = await request.json();
     body.model = 'bench';
-    const path = new URL(request.url).pathname.replace(/^\/v1/, '');
+    const path = new URL(request.url).pathname.replace('/v1', '');
     return fetch(env.UPSTREAM + path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: 'Bearer sk-bench' },

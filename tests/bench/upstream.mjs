@@ -2,7 +2,8 @@
 // their end and answers from prepared bytes.
 //
 //   POST /ok/chat/completions        a chat answer of about 500 bytes
-//   POST /stream/chat/completions    200 chunks of about 150 bytes, one every 10 ms (?), or as fast as taken
+//   POST /stream/chat/completions    200 chunks of about 150 bytes, as fast as they are taken
+//   POST /paced/chat/completions     the same, one every 10 ms
 //   POST /fail/chat/completions      503
 //
 // Started as a process of its own: node upstream.mjs PORT
@@ -30,9 +31,8 @@ const BIG = chunked(sse({ content: 'some words ' }).repeat(400));
 export const CHUNKS = 200;
 
 function stream(socket, path) {
-  const query = new URLSearchParams(path.split('?')[1] ?? path.split(';')[1] ?? '');
-  const chunks = Number(query.get('chunks') ?? CHUNKS);
-  const gap = Number(query.get('gap') ?? 0);
+  const chunks = CHUNKS;
+  const gap = path.startsWith('/paced') ? 10 : 0;
   socket.write(STREAM_HEAD);
   socket.write(FIRST);
   if (gap === 0) {
@@ -66,7 +66,7 @@ function bulk(socket, path) {
 function respond(socket, path) {
   if (path.startsWith('/fail')) return void socket.write(FAIL);
   if (path.startsWith('/bulk')) return bulk(socket, path);
-  if (path.startsWith('/stream')) return stream(socket, path);
+  if (path.startsWith('/stream') || path.startsWith('/paced')) return stream(socket, path);
   socket.write(OK);
 }
 
