@@ -11,7 +11,8 @@
 
 use crate::domain::ledger::query::Retention;
 use crate::domain::time::Span;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use worker::Env;
@@ -76,8 +77,24 @@ pub fn retention(env: &Env) -> Retention {
     }
 }
 
-/// A variable or secret by name; `None` when it is not set or empty.
-pub fn text(env: &Env, name: &str) -> Option<String> {
-    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
-    value.as_string().filter(|text| !text.is_empty())
+thread_local! {
+    static TEXTS: RefCell<HashMap<String, Option<String>>> = RefCell::default();
 }
+
+/// A variable or secret by name; `None` when it is not set or empty. Read once per isolate: it cannot change within one.
+pub fn text(env: &Env, name: &str) -> Option<String> {
+    if let Some(known) = TEXTS.with_borrow(|texts| texts.get(name).cloned()) {
+        return known;
+    }
+    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok().and_then(|value| value.as_string());
+    let value = value.filter(|text| !text.is_empty());
+    TEXTS.with_borrow_mut(|texts| {
+        if texts.len() < TEXTS_MOST {
+            texts.insert(name.to_owned(), value.clone());
+        }
+    });
+    value
+}
+
+/// Names of variables that are kept: KV documents may name secrets of their own.
+const TEXTS_MOST: usize = 500;

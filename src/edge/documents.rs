@@ -11,7 +11,7 @@
 //! promise is an error on this platform.
 
 use super::bindings::{POLICIES, settings};
-use super::glue::now;
+use super::glue::{now, recent};
 use crate::domain::time::{Instant, Span};
 use sha2::{Digest, Sha256};
 use std::any::Any;
@@ -82,7 +82,7 @@ pub async fn load<T: 'static>(
     parse: impl Fn(&[u8]) -> Result<T, String>,
 ) -> Result<Loaded<T>, StoreDown> {
     let ttl = settings(env).policy_ttl;
-    if let Some(fresh) = COPIES.with_borrow_mut(|copies| copies.fresh(key, now(), ttl, &parse)) {
+    if let Some(fresh) = COPIES.with_borrow_mut(|copies| copies.fresh(key, recent(), ttl, &parse)) {
         return Ok(fresh);
     }
     let read = match env.kv(POLICIES) {

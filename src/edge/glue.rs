@@ -2,6 +2,7 @@
 
 use crate::domain::time::{Instant, Span};
 use js_sys::{Array, Promise};
+use std::cell::Cell;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
@@ -11,8 +12,11 @@ extern "C" {
     pub fn passed(from: &web_sys::Headers) -> web_sys::Headers;
     /// The client's headers that go upstream, in a fresh list; organization and project only for `account`.
     pub fn forwarded(from: &web_sys::Headers, account: bool) -> web_sys::Headers;
-    /// Names and values in turn.
-    pub fn flat(from: &web_sys::Headers) -> Array;
+    /// Every header as two lines: name, value.
+    fn lines(from: &web_sys::Headers) -> String;
+    /// Sets every header of such lines. A value that no header can hold fails the rest.
+    #[wasm_bindgen(catch, js_name = setLines)]
+    pub fn set_lines(to: &web_sys::Headers, text: &str) -> Result<(), JsValue>;
     /// `[readable, writable]` of an `IdentityTransformStream`.
     pub fn identity() -> Array;
     /// The same stream as one of bytes.
@@ -33,6 +37,13 @@ extern "C" {
     fn global_fetch(url: &str, init: &web_sys::RequestInit) -> Promise;
 }
 
+/// Every header, read in one crossing.
+pub fn pairs(from: &web_sys::Headers) -> Vec<(String, String)> {
+    let text = lines(from);
+    let mut lines = text.split('\n').map(str::to_owned);
+    std::iter::from_fn(|| Some((lines.next().filter(|name| !name.is_empty())?, lines.next()?))).collect()
+}
+
 /// Sends a request. The promise rejects where the runtime found no connection.
 pub fn fetch(url: &str, init: &web_sys::RequestInit) -> Promise {
     global_fetch(url, init)
@@ -41,6 +52,22 @@ pub fn fetch(url: &str, init: &web_sys::RequestInit) -> Promise {
 /// The platform's clock, in ms since the Unix epoch. It advances with I/O alone in production.
 pub fn now() -> Instant {
     Instant(js_sys::Date::now() as u64)
+}
+
+thread_local! {
+    static RECENT: Cell<Instant> = const { Cell::new(Instant(0)) };
+}
+
+/// The moment of the last [`tick`]: good to the age of one request, and free of a crossing.
+pub fn recent() -> Instant {
+    RECENT.get()
+}
+
+/// Reads the clock for [`recent`], once at the start of a request.
+pub fn tick() -> Instant {
+    let now = now();
+    RECENT.set(now);
+    now
 }
 
 /// Waits at least that long. Spans above what a timer takes (24 days) are cut to it.

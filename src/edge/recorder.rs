@@ -91,7 +91,12 @@ pub fn refused(env: &Env, code: &str) {
     with(env, |recorder| recorder.desk.refuse(code));
 }
 
-/// To be awaited within `wait_until` after every [`record`]: sends what is due, at once when a batch is full, else 1 s after
+/// Whether [`settle`] has anything to do for this request: a lane is full, or nobody holds the timer.
+pub fn is_due(env: &Env) -> bool {
+    with(env, |recorder| !recorder.full.is_empty() || recorder.timer_until <= now())
+}
+
+/// To be awaited within `wait_until` after a [`record`] when [`is_due`]: sends what is due, at once when a batch is full, else 1 s after
 /// its first row, else returns at once because another request has the timer.
 pub async fn settle(env: &Env) {
     let full = with(env, |recorder| std::mem::take(&mut recorder.full));

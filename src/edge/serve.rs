@@ -3,7 +3,7 @@
 use super::attempt::{Body, Marks, Served};
 use super::body::Identity;
 use super::drive::{self, Driven};
-use super::glue::now;
+use super::glue::{self, now};
 use super::job::Job;
 use super::recorder;
 use super::relay::{self, Committed, Relayed};
@@ -129,8 +129,13 @@ fn last_call(chain: &Chain) -> End {
 
 /// Writes what a response says of the chain that made it.
 fn annotate(headers: &Headers, job: &Job, chain: &Chain, served: Option<&Call>, marks: &HashMap<u32, Marks>) {
-    let set = |name: &str, value: &str| {
-        let _ = headers.set(name, value);
+    let mut lines = String::new();
+    let mut set = |name: &str, value: &str| {
+        lines.push_str(name);
+        lines.push('\n');
+        // Names in documents may be in any script; a header is ASCII.
+        lines.extend(value.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }));
+        lines.push('\n');
     };
     set("x-understudy-request-id", &job.request_id);
     if let PlanName::Stored { name, version } = &job.plan.name {
@@ -162,6 +167,7 @@ fn annotate(headers: &Headers, job: &Job, chain: &Chain, served: Option<&Call>, 
     if !headers.has("x-request-id").unwrap_or(true) {
         set("x-request-id", &job.request_id);
     }
+    let _ = glue::set_lines(headers, &lines);
 }
 
 fn response(status: u16, headers: &Headers, body: &JsValue) -> Response {
@@ -197,7 +203,9 @@ impl Account {
 
     fn record(self, context: &Context, row: RequestRow) {
         recorder::record(&self.job.env, row);
-        context.wait_until(async move { recorder::settle(&self.job.env).await });
+        if recorder::is_due(&self.job.env) {
+            context.wait_until(async move { recorder::settle(&self.job.env).await });
+        }
     }
 
     /// A stream that was relayed to its end.

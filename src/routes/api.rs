@@ -20,7 +20,6 @@ use crate::edge::serve::{self, Answer};
 use crate::edge::{admins, body, glue, ready, recorder};
 use std::rc::Rc;
 use std::sync::Arc;
-use wasm_bindgen::JsCast;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
@@ -255,14 +254,7 @@ fn family_of(path: &str, headers: &Headers) -> Family {
 
 /// The client's headers, read in one crossing.
 fn headers_of(request: &Request) -> Headers {
-    let flat = glue::flat(&request.headers());
-    (0..flat.length() / 2)
-        .map(|i| {
-            let name = flat.get(2 * i).unchecked_into::<js_sys::JsString>();
-            let value = flat.get(2 * i + 1).unchecked_into::<js_sys::JsString>();
-            (String::from(name), String::from(value))
-        })
-        .collect()
+    glue::pairs(&request.headers()).into_iter().collect()
 }
 
 fn new_request_id() -> String {

@@ -17,6 +17,7 @@ pub mod reply;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 use crate::edge::bindings::{ASSETS, settings};
+use crate::edge::glue;
 use reply::Reply;
 use worker::{Context, Env};
 
@@ -33,6 +34,7 @@ pub struct Address {
 
 /// Answers one request.
 pub async fn handle(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    glue::tick();
     let address = Address::of(&request.url());
     let method = request.method();
     let path = address.path.as_str();

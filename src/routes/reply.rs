@@ -3,6 +3,7 @@
 use crate::domain::error::{self, Final};
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
+use crate::edge::glue;
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, Response, ResponseInit};
@@ -60,10 +61,8 @@ impl Reply {
     /// The same answer over other headers: its own win.
     #[must_use]
     pub fn over(self, headers: &Headers) -> Reply {
-        let flat = crate::edge::glue::flat(&self.headers);
-        for pair in 0..flat.length() / 2 {
-            let text = |i| flat.get(i).as_string().unwrap_or_default();
-            let _ = headers.set(&text(2 * pair), &text(2 * pair + 1));
+        for (name, value) in glue::pairs(&self.headers) {
+            let _ = headers.set(&name, &value);
         }
         Reply { headers: headers.clone(), ..self }
     }

@@ -23,7 +23,7 @@ const compatibilityFlags = config.match(/compatibility_flags = \[(.*)\]/)[1].spl
 /** Every KV edit is seen by the next request (POLICY_TTL_MS=0) and no key is asked for, unless a test says otherwise. */
 const DEFAULT_VARS = { AUTH: 'off', SIM: 'on', POLICY_TTL_MS: '0' };
 
-export async function startWorker({ vars = {}, secrets = {}, assets = false, state = freshState() } = {}) {
+export async function startWorker({ vars = {}, secrets = {}, assets = false, inspectorPort, state = freshState() } = {}) {
   const logs = [];
   const bindings = { ...DEFAULT_VARS, ADMIN_TOKEN, ACME_API_KEY: 'sk-acme-managed-0123456789', ...vars, ...secrets };
   for (const name of Object.keys(bindings)) if (bindings[name] === undefined) delete bindings[name];
@@ -32,6 +32,7 @@ export async function startWorker({ vars = {}, secrets = {}, assets = false, sta
       host: '127.0.0.1',
       port: 0,
       cf: false,
+      inspectorPort,
       telemetry: { enabled: false },
       resourcePersistencePath: join(state, 'v3'),
       handleStructuredLogs: (line) => logs.push(line),

@@ -95,10 +95,8 @@ fn reason(skip: &Skip) -> String {
 
 fn request(preview: &Preview) -> Value {
     let mut headers = Map::new();
-    let flat = crate::edge::glue::flat(&preview.headers);
-    for pair in 0..flat.length() / 2 {
-        let text = |i: u32| flat.get(i).dyn_into::<js_sys::JsString>().map(String::from).unwrap_or_default();
-        headers.insert(text(2 * pair), text(2 * pair + 1).into());
+    for (name, value) in crate::edge::glue::pairs(&preview.headers) {
+        headers.insert(name, value.into());
     }
     headers.insert("authorization".into(), REDACTED.into());
     let body = serde_json::from_slice::<Value>(&preview.body)
