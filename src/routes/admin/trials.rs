@@ -14,7 +14,6 @@ use crate::edge::upstream::Preview;
 use crate::routes::is_loopback;
 use crate::routes::reply::Reply;
 use serde_json::{Map, Value, json};
-use wasm_bindgen::JsCast;
 
 /// The routes that can be tried.
 const ROUTES: [Route; 5] = [Route::Chat, Route::Responses, Route::Messages, Route::Embeddings, Route::Completions];
