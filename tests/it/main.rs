@@ -39,3 +39,4 @@ mod sim;
 mod simulate;
 mod sse;
 mod stored;
+mod tidy;
