@@ -1,9 +1,10 @@
 // The official Python SDKs: they give a whole stream, and raise on a broken one.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { rig } from './rig.mjs';
 import { CUT, LEAD, STALL, answer, frames, sse } from './upstream.mjs';
 import { root } from './worker.mjs';
@@ -53,5 +54,14 @@ test('Python SDKs', { skip }, async () => {
     const { said, error } = results[index];
     if (whole) assert.deepEqual([said, error], [WORDS.join(''), null], name);
     else assert.ok(error !== null && said === 'one two ', `${name}: said "${said}", error ${error}`);
+  }
+});
+
+test('the Python programs of docs/clients', { skip }, async () => {
+  await worker.put('policy:demo', { chain: ['sim/overloaded', 'sim/echo'] });
+  const env = { ...process.env, UNDERSTUDY_URL: worker.url, UNDERSTUDY_KEY: 'none' };
+  for (const [name, said] of [['openai_sdk.py', /Hello \| answered by sim\/echo\nHello/], ['anthropic_sdk.py', /Hello\nHello/]]) {
+    const { stdout } = await promisify(execFile)(join(venv, 'bin/python'), [join(root, 'docs/clients', name)], { env, timeout: 60_000 });
+    assert.match(stdout, said, name);
   }
 });
