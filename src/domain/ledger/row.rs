@@ -228,8 +228,8 @@ pub enum Billed {
     Maybe,
 }
 
-/// Left out of the stored JSON: what is not there is the default. A row of two attempts so stays under the 1,002 bytes that the
-/// table holds without a page of overflow.
+/// Left out of the stored JSON: what is not there is the default. A row of one attempt so stays under the 1,002 bytes that the
+/// table holds without a page of overflow; one of several may need that page.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
