@@ -191,10 +191,7 @@ impl<'a> Attempt<'a> {
     /// Reads the body of an error and classifies it.
     async fn refused(&mut self, response: Response) -> Failure {
         let left = self.line.left(self.clocks().attempt);
-        let body = match within(left, prefix(&response, ERROR_BODY_BYTES)).await {
-            Some(body) => body,
-            None => Vec::new(),
-        };
+        let body = within(left, prefix(&response, ERROR_BODY_BYTES)).await.unwrap_or_default();
         self.line.abort();
         let headers = response.headers();
         classify::classify(&classify::Facts {

@@ -1,7 +1,9 @@
 //! `/v1`: the routes of the OpenAI and Anthropic APIs.
 //!
-//! 1. Who calls: the gateway key. 2. What is asked: body and headers, bounded. 3. Under which plan: rules, policies, what the
-//! request brings itself (`edge::plan`). 4. The chain runs and answers, and the row follows it (`edge::serve`).
+//! 1. Who calls: the gateway key.
+//! 2. What is asked: body and headers, bounded.
+//! 3. Under which plan: rules, policies, what the request brings itself (`edge::plan`).
+//! 4. The chain runs and answers, and the row follows it (`edge::serve`).
 
 use super::reply::Reply;
 use super::{Address, auth_off, cors, models};
