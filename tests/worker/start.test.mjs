@@ -15,7 +15,7 @@ const run = (env) => {
   return run;
 };
 
-test('npm start serves policy/demo, the dashboard and the admin API, and ends whole', { timeout: 120_000 }, async () => {
+test('npm start serves policy/demo, the dashboard and the admin API, and ends whole', { timeout: 600_000 }, async () => {
   const started = run({ PORT: '0' });
   while (!/base_url +(\S+)/.test(started.text) && started.child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 50));
   const base = started.text.match(/base_url +(\S+)/)?.[1];
