@@ -44,7 +44,7 @@ pub enum Preset {
 }
 
 impl Verdicts {
-    /// The table of a preset (spec section 6).
+    /// The table of a preset.
     pub fn preset(preset: Preset) -> Verdicts {
         Verdicts(Class::ALL.map(|class| match preset {
             Preset::Resilient => resilient(class),
