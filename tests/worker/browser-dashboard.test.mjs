@@ -94,8 +94,11 @@ test('a policy is created with a mistake, mended at the field, saved, used, and 
   await handle.focus();
   await page.keyboard.press('ArrowDown');
   await page.getByRole('button', { name: /^Hop 1 of 2, acme\/second/ }).waitFor();
+  // The first version's message may still be on the page: the second's is told by its version.
+  const answered = page.waitForResponse((response) => response.request().method() === 'PUT' && response.url().endsWith('/policies/made-here'));
   await page.getByRole('button', { name: 'Save', exact: true }).click();
-  await page.getByText(/is live at version/).last().waitFor();
+  const { version } = await (await answered).json();
+  await page.getByText(`is live at version ${version}`).waitFor();
   const second = await worker.chat('policy/made-here');
   assert.equal(second.headers.get('x-understudy-model'), 'acme/second');
   assert.notEqual(second.headers.get('x-understudy-policy'), first.headers.get('x-understudy-policy'));
