@@ -26,7 +26,7 @@ async function worker(force) {
   const sources = ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'scripts/build.mjs', 'src/lib.rs', 'src/domain', 'src/edge', 'src/routes'];
   const stamp = stampOf('worker', sources, WORKER_BUILD);
   if (!force && stamp.isFresh('build/index.js', 'build/index_bg.wasm')) return;
-  say('Building the Worker (about 2 minutes the first time)');
+  say('Building the Worker (about 4 minutes the first time)');
   const ms = await step('build', tool('worker-build'), ['--release'], {
     env: { WASM_BINDGEN_BIN: tool('wasm-bindgen'), WASM_OPT_BIN: join(nodeBin, 'wasm-opt'), ESBUILD_BIN: esbuildBin() },
   });

@@ -39,7 +39,7 @@ async function rust() {
 async function wasmBindgen() {
   const version = lockedCrate('wasm-bindgen');
   if ((await output(tool('wasm-bindgen'), ['--version'])) === `wasm-bindgen ${version}`) return;
-  say(`Building wasm-bindgen ${version} (about 1 minute on 2 cores, once)`);
+  say(`Building wasm-bindgen ${version} (about 3 minutes on 2 cores, once)`);
   const buildDir = inRoot('target', 'tools-build');
   await step('wasm-bindgen', 'cargo', ['build', '--release', '--locked', '--manifest-path', inRoot('scripts', 'tools', 'Cargo.toml'), '--target-dir', buildDir]);
   mkdirSync(join(toolsDir, 'bin'), { recursive: true });
@@ -55,7 +55,7 @@ async function wasmBindgen() {
 async function workerBuild() {
   if ((await output(tool('worker-build'), ['--version']))?.endsWith(WORKER_BUILD)) return;
   await opensslHeaders();
-  say(`Building worker-build ${WORKER_BUILD} (about 2 minutes on 2 cores, once)`);
+  say(`Building worker-build ${WORKER_BUILD} (about 3 minutes on 2 cores, once)`);
   await step(
     'worker-build',
     'cargo',
