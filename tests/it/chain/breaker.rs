@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::{Story, fails, hop, target};
 use understudy::domain::breaker::{Book, Breaker, BreakerSnapshot, Handle, State};
-use understudy::domain::outcome::{Class, KeySlot};
+use understudy::domain::chain::{Chain, End, Leave, Prospect, Step};
+use understudy::domain::outcome::{Class, Failure, KeySlot, Outcome};
 use understudy::domain::policy::{BreakerRules, Consent, Hop};
 use understudy::domain::time::{Instant, Span};
 
@@ -206,4 +207,47 @@ proptest! {
         prop_assert_eq!(merged(&[&a, &a]), of(&a));
         prop_assert_eq!(merged(&[&a, &b, &a, &b]), merged(&[&a, &b]));
     }
+}
+
+/// A minute of outage with one request a second, at the default numbers: whether the first target answered each of them.
+fn through_an_outage() -> (u32, Vec<bool>) {
+    const DOWN: std::ops::Range<u64> = 20..80;
+    let breakers = [Handle::default(), Handle::default()];
+    let plan = std::sync::Arc::new(super::plan(vec![hop("openai/a"), hop("anthropic/b")]));
+    let mut probes = 0;
+    let mut by_first = Vec::new();
+    for second in 0..140 {
+        let mut now = at(second * 1_000);
+        let prospects = breakers
+            .iter()
+            .map(|handle| Prospect { breakers: vec![handle.clone()], ..super::ready(&[KeySlot::Managed]) });
+        let mut chain = Chain::new(plan.clone(), prospects.collect(), Leave::default(), second, now);
+        let served = loop {
+            match chain.next(now) {
+                Step::Call(call) => {
+                    let down = call.hop == 0 && DOWN.contains(&second);
+                    probes += u32::from(down);
+                    let failure = Failure::new(Class::Overloaded, "down");
+                    let outcome = if down { Outcome::Failed(failure) } else { Outcome::Served };
+                    chain.on_outcome(call.id, outcome, now);
+                }
+                Step::Wait { until } => now = until,
+                Step::Pending => panic!("no call is in flight"),
+                Step::Done(End::Served { id }) => break id,
+                Step::Done(end) => panic!("second {second}: {end:?}"),
+            }
+        };
+        let hop = chain.trail().iter().find(|entry| entry.attempt().is_some_and(|attempt| attempt.id == served));
+        by_first.push(hop.is_some_and(|entry| entry.hop == 0));
+    }
+    (probes, by_first)
+}
+
+#[test]
+fn an_outage_costs_a_handful_of_probes_and_ends_within_half_a_minute() {
+    let (probes, by_first) = through_an_outage();
+    assert!(probes <= 10, "{probes} calls to a target that was down for a minute");
+    assert!(by_first[..20].iter().all(|first| *first), "all is well before");
+    assert!(by_first[20..80].iter().all(|first| !first), "the second answers throughout");
+    assert!(by_first[110..].iter().all(|first| *first), "traffic is back within 30 s");
 }
