@@ -4,9 +4,16 @@ import { build } from './build.mjs';
 import { inRoot } from './lib/project.mjs';
 import { Problem, show } from './lib/steps.mjs';
 
-export const help = `npm run bench [-- --json]
+export const help = `npm run bench [-- OPTIONS]
 
-Measures Understudy beside a bare JavaScript pass-through Worker on the same workerd and prints ratios.`;
+Measures Understudy beside a bare JavaScript pass-through Worker on the same workerd, served directly, and beside the Portkey
+gateway on Node (installed into target/ when first measured). Prints ratios, Understudy over the other, with their spread.
+
+  --json              one JSON object
+  --only NAME[,NAME]  these cases: json, json_ledger_apart, json_1, json_256, body_100kb, body_1mb, chain_16, fallback, stream,
+                      stream_inspect, stream_burst, ttft, counts, startup
+  --rounds N          rounds per case (5)
+  --quick             3 shorter rounds`;
 
 export async function run(args) {
   const script = inRoot('tests', 'bench', 'main.mjs');

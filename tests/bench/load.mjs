@@ -1,105 +1,141 @@
-// A closed-loop load generator over raw keep-alive sockets: N connections, each sending its next request when the answer to
-// the last one is whole. Cheap enough to leave the processor to what is measured.
+// A load generator over raw keep-alive sockets, cheap enough to leave the processors to what is measured.
 import net from 'node:net';
 
-/** One connection's endless conversation. */
-function connection(port, request, onDone, onFirst) {
+/** What a stream's first content looks like (upstream.mjs writes it). */
+const CONTENT = 'some words';
+
+/** Raw bytes of a POST. */
+export function post(path, headers, body) {
+  const fields = { host: '127.0.0.1', 'content-type': 'application/json', ...headers, 'content-length': Buffer.byteLength(body) };
+  const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${head}\r\n`), Buffer.from(body)]);
+}
+
+/**
+ * A keep-alive connection. `send(request, done)` sends one request and calls `done(answer)` when its answer is whole:
+ * `{ status, ms, firstMs, head, body }`, of which `firstMs` is when content was first seen and the texts are the first packet's.
+ */
+export function connect(port, { onError }) {
   const socket = net.connect(port, '127.0.0.1');
   socket.setNoDelay(true);
-  let started = 0;
-  let parser = null;
-  const send = () => {
-    started = performance.now();
-    parser = answerParser();
-    socket.write(request);
-  };
-  let first = false;
-  socket.on('connect', send);
-  socket.on('error', (error) => onDone(error));
+  socket.on('error', onError);
+  socket.on('close', () => pending && onError(new Error(`the connection to ${port} closed within an answer`)));
+  let pending = null;
   socket.on('data', (data) => {
-    if (!first && onFirst && parser.headers(data)) {
-      first = true;
-      onFirst(performance.now() - started);
-    }
-    const end = parser.push(data);
-    if (end === undefined) return;
-    first = false;
-    if (onDone(null, performance.now() - started, parser.status)) send();
-    else socket.end();
+    if (pending === null) return;
+    if (pending.firstMs === null && data.includes(CONTENT)) pending.firstMs = performance.now() - pending.started;
+    if (!pending.take(data)) return;
+    const { done, started, firstMs } = pending;
+    const answer = { ...pending.answer(), ms: performance.now() - started, firstMs };
+    pending = null;
+    done(answer);
   });
-  return socket;
+  return {
+    send(request, done) {
+      pending = { ...reader(), started: performance.now(), firstMs: null, done };
+      socket.write(request);
+    },
+    end: () => socket.destroy(),
+  };
 }
 
 /** Finds the end of one HTTP answer: by content-length or the last chunk. */
-function answerParser() {
+function reader() {
   let head = null;
   let text = '';
   let left = 0;
   let chunked = false;
   let tail = '';
-  const self = {
-    status: 0,
-    headers: (data) => (text + data.latin1Slice()).includes('some words'),
-    push(data) {
-      if (head === null) {
-        text += data.latin1Slice();
-        const end = text.indexOf('\r\n\r\n');
-        if (end < 0) return undefined;
-        head = text.slice(0, end);
-        self.status = Number(head.slice(9, 12));
-        chunked = /\r\ntransfer-encoding: *chunked/i.test(head);
-        left = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
-        const rest = text.slice(end + 4);
-        text = '';
-        if (!chunked) {
-          left -= rest.length;
-          return left <= 0 ? true : undefined;
-        }
-        tail = rest.slice(-7);
-        return tail.endsWith('0\r\n\r\n') ? true : undefined;
+  const ends = (data) => {
+    if (!chunked) return (left -= data.length) <= 0;
+    tail = (tail + data.latin1Slice(Math.max(0, data.length - 7))).slice(-7);
+    return tail.endsWith('0\r\n\r\n');
+  };
+  return {
+    take(data) {
+      if (head !== null) return ends(data);
+      text += data.latin1Slice();
+      const end = text.indexOf('\r\n\r\n');
+      if (end < 0) return false;
+      head = text.slice(0, end);
+      text = text.slice(end + 4);
+      chunked = /\r\ntransfer-encoding: *chunked/i.test(head);
+      left = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+      return ends(Buffer.from(text, 'latin1'));
+    },
+    answer: () => ({ status: Number(head.slice(9, 12)), head, body: text }),
+  };
+}
+
+/**
+ * A closed loop: each of `connections` sends its next request when its last answer is whole, for `seconds`, or until
+ * `requests` are answered. `staggerMs` spreads the starts, so that paced streams do not all begin at once.
+ */
+export function drive(port, request, { connections, seconds = Infinity, requests = Infinity, staggerMs = 0 }) {
+  return new Promise((resolve, reject) => {
+    const result = tally();
+    const started = performance.now();
+    const until = started + seconds * 1000;
+    let [sent, open] = [0, Math.min(connections, requests)];
+    const lines = Array.from({ length: open }, () => connect(port, { onError: reject }));
+    const next = (line) => {
+      if (sent < requests && performance.now() < until) {
+        sent++;
+        return line.send(request, (answer) => {
+          result.add(answer);
+          next(line);
+        });
       }
-      if (!chunked) {
-        left -= data.length;
-        return left <= 0 ? true : undefined;
+      line.end();
+      if (--open === 0) resolve(result.end((performance.now() - started) / 1000));
+    };
+    lines.forEach((line, i) => (staggerMs ? setTimeout(next, (staggerMs * i) / lines.length, line) : next(line)));
+  });
+}
+
+/** An open loop: `perSecond` requests started every second for `seconds`, whatever becomes of them. */
+export function steady(port, request, { perSecond, seconds }) {
+  return new Promise((resolve, reject) => {
+    const result = tally();
+    const free = [];
+    const started = performance.now();
+    let [sent, open] = [0, 0];
+    const timer = setInterval(() => {
+      const elapsed = (performance.now() - started) / 1000;
+      for (const due = Math.floor(Math.min(elapsed, seconds) * perSecond); sent < due; sent++) {
+        const line = free.pop() ?? connect(port, { onError: reject });
+        open++;
+        line.send(request, (answer) => {
+          open--;
+          result.add(answer);
+          free.push(line);
+        });
       }
-      tail = (tail + data.latin1Slice(Math.max(0, data.length - 7))).slice(-7);
-      return tail.endsWith('0\r\n\r\n') ? true : undefined;
+      if (elapsed < seconds || open > 0) return;
+      clearInterval(timer);
+      free.forEach((line) => line.end());
+      resolve(result.end(elapsed));
+    }, 4);
+  });
+}
+
+function tally() {
+  const [latencies, firsts] = [[], []];
+  let failed = 0;
+  let failure = null;
+  return {
+    add(answer) {
+      latencies.push(answer.ms);
+      if (answer.firstMs !== null) firsts.push(answer.firstMs);
+      if (answer.status === 200) return;
+      failed++;
+      failure ??= `${answer.head}\n${answer.body}`;
+    },
+    end(seconds) {
+      const sort = (list) => list.sort((a, b) => a - b);
+      return { requests: latencies.length, seconds, perSecond: latencies.length / seconds, latencies: sort(latencies), firsts: sort(firsts), failed, failure };
     },
   };
-  return self;
-}
-
-/** Raw bytes of a POST. */
-export function post(path, headers, body) {
-  const lines = Object.entries({ host: '127.0.0.1', 'content-type': 'application/json', ...headers, 'content-length': Buffer.byteLength(body) })
-    .map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${lines}\r\n`), Buffer.from(body)]);
-}
-
-/** Runs `requests` over `connections`; resolves with count, seconds, latencies and failures. */
-export function run(port, request, { connections, requests, firstContent = false }) {
-  return new Promise((resolve, reject) => {
-    const latencies = [];
-    const firsts = [];
-    let sent = 0;
-    let done = 0;
-    let failed = 0;
-    const started = performance.now();
-    const onDone = (error, ms, status) => {
-      if (error) return void reject(error);
-      latencies.push(ms);
-      if (status !== 200) failed++;
-      if (++done === requests) {
-        const seconds = (performance.now() - started) / 1000;
-        resolve({ requests, seconds, perSecond: requests / seconds, latencies: latencies.sort((a, b) => a - b), firsts: firsts.sort((a, b) => a - b), failed });
-      }
-      return ++sent <= requests;
-    };
-    for (let i = 0; i < Math.min(connections, requests); i++) {
-      sent++;
-      connection(port, request, onDone, firstContent ? (ms) => firsts.push(ms) : undefined);
-    }
-  });
 }
 
 export const percentile = (sorted, p) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? NaN;

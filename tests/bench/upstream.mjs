@@ -4,6 +4,7 @@
 //   POST /ok/chat/completions        a chat answer of about 500 bytes
 //   POST /stream/chat/completions    200 chunks of about 150 bytes, as fast as they are taken
 //   POST /paced/chat/completions     the same, one every 10 ms
+//   POST /short/chat/completions     20 of them, one every 10 ms
 //   POST /fail/chat/completions      503
 //
 // Started as a process of its own: node upstream.mjs PORT
@@ -28,11 +29,9 @@ const LAST = Buffer.concat([chunked(sse({}, 'stop')), chunked('data: [DONE]\n\n'
 // Large streams go out in 64 KiB writes.
 const BIG = chunked(sse({ content: 'some words ' }).repeat(400));
 
-export const CHUNKS = 200;
-
 function stream(socket, path) {
-  const chunks = CHUNKS;
-  const gap = path.startsWith('/paced') ? 10 : 0;
+  const chunks = path.startsWith('/short') ? 20 : 200;
+  const gap = path.startsWith('/stream') ? 0 : 10;
   socket.write(STREAM_HEAD);
   socket.write(FIRST);
   if (gap === 0) {
@@ -66,7 +65,7 @@ function bulk(socket, path) {
 function respond(socket, path) {
   if (path.startsWith('/fail')) return void socket.write(FAIL);
   if (path.startsWith('/bulk')) return bulk(socket, path);
-  if (path.startsWith('/stream') || path.startsWith('/paced')) return stream(socket, path);
+  if (/^\/(stream|paced|short)/.test(path)) return stream(socket, path);
   socket.write(OK);
 }
 

@@ -1,0 +1,46 @@
+// The report as tables, for people; `--json` prints it as it is.
+
+export function table(report) {
+  const { cases, machine, rounds } = report;
+  const parts = [`Understudy over a bare pass-through, medians of ${rounds} rounds (${machine.cores} cores, ${machine.cpu}, workerd ${machine.workerd})`];
+  if (cases.length) parts.push(ratios(cases), checks(cases));
+  const beside = cases.filter((one) => one.portkey);
+  if (beside.length) parts.push('Understudy over the Portkey gateway, as published, on Node', portkey(beside));
+  if (report.counts) parts.push(countsLine(report.counts));
+  if (report.startup) parts.push(startupTable(report.startup));
+  parts.push(`upload: ${kib(report.upload_gzip_bytes)} KiB gzip`);
+  return `\n${parts.join('\n\n')}`;
+}
+
+const range = (spread) => (spread ? spread.join(' to ') : '');
+const lines = (head, rows) => [head, head.replace(/[^|]+/g, ' --- '), ...rows].join('\n');
+
+const ratios = (cases) =>
+  lines(
+    '| case | requests/s | spread | CPU per request | spread | latency p50 | added latency | first content, ms |',
+    cases.map((one) => `| ${one.name} | ${one.rps_ratio} | ${range(one.spread.rps)} | ${one.cpu_ratio} | ${range(one.spread.cpu)} | ${one.latency_ratio} | ${one.added_latency_ratio ?? ''} | ${one.ttft_added_ms ?? ''} |`),
+  );
+
+const checks = (cases) =>
+  lines(
+    '| case | Understudy /s | pass-through /s | Understudy CPU us | pass-through CPU us | cores busy: Understudy | pass-through | client | upstream | client and upstream alone, x |',
+    cases.map(
+      ({ name, understudy, passthrough, check, ledger_cpu_us: ledger }) =>
+        `| ${name} | ${Math.round(understudy.per_second)} | ${Math.round(passthrough.per_second)} | ${Math.round(understudy.cpu_us)}${ledger ? ` + ${Math.round(ledger)} ledger` : ''} | ${Math.round(passthrough.cpu_us)} | ${understudy.busy} | ${passthrough.busy} | ${check.client_busy} | ${check.upstream_busy} | ${check.direct_over_passthrough} |`,
+    ),
+  );
+
+const portkey = (cases) =>
+  lines(
+    '| case | requests/s | spread | CPU per request | spread | latency p50 | first content, ms |',
+    cases.map(({ name, portkey: one }) => `| ${name} | ${one.rps_ratio} | ${range(one.spread.rps)} | ${one.cpu_ratio} | ${range(one.spread.cpu)} | ${one.latency_ratio} | ${one.ttft_added_ms ?? ''} |`),
+  );
+
+const countsLine = (one) => `At ${one.per_second} requests/s, per 1,000 requests: ${one.object_calls_per_1000} calls of Durable Objects, ${one.kv_reads_per_1000} reads of KV.`;
+
+const startupTable = ({ wasm_bytes: bytes, compile_ms: compile, instantiate_ms: instance, understudy, passthrough }) =>
+  lines('| start | process to socket, ms | first request, ms | next request, ms |', [
+    ...Object.entries({ Understudy: understudy, 'pass-through': passthrough }).map(([name, one]) => `| ${name} | ${one.ready_ms} | ${one.first_request_ms} | ${one.second_request_ms} |`),
+  ]) + `\n\nThe module: ${kib(bytes)} KiB, compiled in ${compile} ms, instantiated in ${instance} ms.`;
+
+const kib = (bytes) => Math.round(bytes / 1024);
