@@ -1,6 +1,10 @@
 //! Rules: which one a request meets, and what is said of a document that cannot be used.
 
+use std::rc::Rc;
+
 use serde_json::{Map, Value, json};
+use understudy::domain::policy::file;
+use understudy::domain::policy::resolve::{Lookup, World};
 use understudy::domain::policy::{Consent, Verdict};
 use understudy::domain::request::Headers;
 use understudy::domain::rules::{Facts, Rules};
@@ -72,7 +76,11 @@ fn conditions() {
         (json!({"model": "OPENAI/gpt-4o"}), false),
         (json!({"model": "*gpt*"}), true),
         (json!({"model": "openai/*"}), true),
-        (json!({"model": "gpt-*"}), false),
+        (json!({"model": "gpt-*"}), true),
+        (json!({"model": "openai:gpt-*"}), true),
+        (json!({"model": "anthropic:*"}), false),
+        (json!({"model": "4o"}), false),
+        (json!({"model": {"ne": "gpt-*"}}), false),
         (json!({"model": "openai/gpt-4?"}), true),
         (json!({"model": "openai/gpt-4o?"}), false),
         (json!({"model": "*"}), true),
@@ -132,6 +140,90 @@ fn conditions() {
     ] {
         holds(when, expected);
     }
+}
+
+#[test]
+fn a_colon_may_stand_before_a_provider_that_only_the_store_knows() {
+    for (written, asked, expected) in [
+        ("acme:fast", "acme/fast", true),
+        ("acme:fast", "openai/acme:fast", true),
+        ("acme:fa*", "acme/fast", true),
+        ("acme:*", "acme/meta/llama", true),
+        ("acme:fast", "openai/fast", false),
+        ("ft:gpt-4o:acme", "openai/ft:gpt-4o:acme", true),
+        ("ft:gpt-4o:*", "openai/ft:gpt-4o:acme", true),
+        ("openai/ft:*", "openai/ft:gpt-4o:acme", true),
+        ("gemini:*", "google/gemini-2.5-pro", true),
+        ("policy/*", "policy/x", true),
+        ("*", "policy/x", true),
+        ("x", "policy/x", false),
+    ] {
+        let rules = parse(
+            &json!({"rules": {"r": {"when": {"model": written}, "then": {}}}, "rulesets": [{"name": "s", "rules": ["r"]}]}),
+        );
+        assert_eq!(rules.pick(&Asker::new(asked).facts()).is_some(), expected, "{written} on {asked}");
+    }
+}
+
+#[test]
+fn one_rule_serves_in_many_rulesets_and_one_ruleset_carries_many() {
+    let rules = parse(&json!({
+        "rules": {
+            "gpt-4o": {"when": {"model": "openai/gpt-4o"}, "then": {"fallback": ["anthropic/a"]}},
+            "gpt-4.1": {"when": {"model": "openai/gpt-4.1"}, "then": {"fallback": ["google/g"]}}},
+        "rulesets": [
+            {"name": "gold", "when": {"metadata.plan": "gold"}, "rules": ["gpt-4o", "gpt-4.1"]},
+            {"name": "acme", "when": {"group": "acme"}, "rules": ["gpt-4.1", "gpt-4o"]}]
+    }));
+    assert_eq!(rules.len(), 4);
+    let asked = |model: &'static str, gold: bool| {
+        let mut asker = Asker::new(model);
+        if !gold {
+            asker.metadata.remove("plan");
+        }
+        let picked = rules.pick(&asker.facts())?;
+        Some((picked.label(), picked.then.fallback.as_ref()?[0].model.clone()))
+    };
+    let met = |label: &str, model: &str| Some((label.to_owned(), model.to_owned()));
+    assert_eq!(asked("openai/gpt-4o", true), met("gold/gpt-4o", "anthropic/a"));
+    assert_eq!(asked("openai/gpt-4.1", true), met("gold/gpt-4.1", "google/g"));
+    assert_eq!(asked("openai/gpt-4o", false), met("acme/gpt-4o", "anthropic/a"));
+    assert_eq!(asked("openai/gpt-4.1", false), met("acme/gpt-4.1", "google/g"));
+    assert_eq!(asked("openai/o3", true), None);
+}
+
+#[test]
+fn what_rules_name_is_followed_before_they_are_stored() {
+    let world = World {
+        default_provider: "openai",
+        provider: &known,
+        policy: &|name| match name {
+            "x" => Lookup::Found(Rc::new(file::parse("x", br#"{"chain": ["openai/gpt-4o"]}"#).unwrap())),
+            "ring" => Lookup::Found(Rc::new(file::parse("ring", br#"{"chain": ["policy/ring"]}"#).unwrap())),
+            _ => Lookup::Missing,
+        },
+    };
+    let follow = |then: Value| parse(&json!({"rules": {"r": {"then": then}}})).follow(world);
+    for then in
+        [json!({"use": "policy/x"}), json!({"fallback": ["policy/x", "gpt-4o", "google/g"]}), json!({"deny": "no"})]
+    {
+        assert!(follow(then.clone()).is_ok(), "{then}");
+    }
+    for (then, message) in [
+        (json!({"use": "policy/nothing"}), "rules.r.then.use: \"policy/nothing\" names a policy that does not exist"),
+        (
+            json!({"fallback": ["gpt-4o", "nosuch/m"]}),
+            "rules.r.then.fallback[1].model: \"nosuch/m\" names provider \"nosuch\"",
+        ),
+        (json!({"fallback": ["policy/nothing"]}), "rules.r.then.fallback[0].model: \"policy/nothing\" names a policy"),
+        (json!({"fallback": ["policy/ring"]}), "cycle ring -> ring"),
+    ] {
+        let bad = follow(then.clone()).err().unwrap_or_else(|| panic!("taken: {then}"));
+        assert!(bad.to_string().contains(message), "{message:?} is not in {bad}");
+    }
+    let named =
+        parse(&json!({"rules": {"a": {"then": {"fallback": ["google/g"]}}, "b": {"then": {"use": "policy/x"}}}}));
+    assert_eq!(named.hops().iter().map(|hop| hop.model.as_str()).collect::<Vec<_>>(), ["google/g", "policy/x"]);
 }
 
 #[test]

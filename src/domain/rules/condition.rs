@@ -74,6 +74,8 @@ pub(super) enum Literal {
     Number(f64),
     Text(String),
     Glob(WildMatch),
+    /// Any of these: the references that one way of writing a model may stand for.
+    Either(Vec<Literal>),
 }
 
 /// What `lt` and `gt` compare with.
@@ -165,6 +167,7 @@ impl Literal {
             Literal::Number(expected) => seen.number() == Some(*expected),
             Literal::Text(expected) => seen.text().is_some_and(|text| text == expected.as_str()),
             Literal::Glob(glob) => seen.text().is_some_and(|text| glob.matches(&text)),
+            Literal::Either(literals) => literals.iter().any(|literal| literal.is(Some(seen))),
         }
     }
 }

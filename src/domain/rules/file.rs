@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use wildmatch::WildMatch;
 
 use super::condition::{Bound, Condition, Fact, Literal, Test};
-use super::{Entry, Rules};
+use super::{Entry, Rule, Rules};
 use crate::domain::document::json::{self, shown};
 use crate::domain::document::path::quoted;
 use crate::domain::document::shape::{PROSE, SCHEMA_FIELD};
@@ -14,7 +14,7 @@ use crate::domain::document::{BadDocument, Field, Findings, Kind, Object, Path, 
 use crate::domain::policy::fields::{CONSENT, DEADLINE_MS, HOPS, KEEP, ON, RETRIES, STREAM, TIMEOUTS};
 use crate::domain::policy::file::{HopFile, overrides, read_hops};
 use crate::domain::policy::overrides::Overrides;
-use crate::domain::target::{ModelRef, is_policy_name};
+use crate::domain::target::{ModelRef, is_policy_name, is_provider_name};
 
 /// Rules of one document, and rules over all its rulesets.
 const MAX_RULES: usize = 5_000;
@@ -172,13 +172,13 @@ fn check_then(then: &Map<String, Value>, path: &Path<'_>, findings: &mut Finding
 /// left out, as the table has told it.
 fn compile(value: &Value, models: &Models<'_>, findings: &mut Findings) -> Rules {
     let mut reader = Reader { models, findings };
-    let mut thens = Vec::new();
-    let mut rules = HashMap::new();
+    let mut rules = Vec::new();
+    let mut by_name = HashMap::new();
     let path = Path::ROOT.field("rules");
     for (name, rule) in value["rules"].as_object().into_iter().flatten() {
         let path = path.field(name);
-        rules.insert(name.as_str(), (reader.top(&rule["when"], &path.field("when")), thens.len()));
-        thens.push(read_then(&rule["then"]));
+        by_name.insert(name.as_str(), (reader.top(&rule["when"], &path.field("when")), rules.len()));
+        rules.push(Rule { name: name.clone(), then: read_then(&rule["then"]) });
     }
     let mut entries = Vec::new();
     let mut names = Vec::new();
@@ -193,19 +193,19 @@ fn compile(value: &Value, models: &Models<'_>, findings: &mut Findings) -> Rules
         let around = reader.top(&ruleset["when"], &path.field("when"));
         let list = path.field("rules");
         for (index, rule) in ruleset["rules"].as_array().into_iter().flatten().filter_map(Value::as_str).enumerate() {
-            let Some((when, then)) = rules.get(rule) else {
+            let Some((when, rule)) = by_name.get(rule) else {
                 let message = format!("{} names a rule that does not exist", quoted(rule));
                 reader.findings.error(list.index(index), message);
                 continue;
             };
             let when = Condition::All(vec![around.clone(), when.clone()]);
-            entries.push(Entry { ruleset: name.to_owned(), rule: rule.to_owned(), when, then: *then });
+            entries.push(Entry { ruleset: name.to_owned(), rule: *rule, when });
         }
     }
     if entries.len() > MAX_RULES {
         findings.error(path, format!("{} rules in all rulesets are more than the {MAX_RULES} allowed", entries.len()));
     }
-    Rules::new(entries, thens)
+    Rules::new(entries, rules)
 }
 
 fn read_then(then: &Value) -> Then {
@@ -317,7 +317,7 @@ impl Reader<'_> {
                 Literal::Bool(value == &Value::Bool(true))
             }
             (Fact::Stream, _) => self.no_literal(path, value, "true or false"),
-            (Fact::Model, Value::String(text)) if !is_glob(text) => Literal::Text(self.models.normal(text)),
+            (Fact::Model, Value::String(text)) => self.models.literal(text),
             (_, Value::String(text)) if is_glob(text) => Literal::Glob(WildMatch::new(text)),
             (_, Value::String(text)) => Literal::Text(text.clone()),
             (Fact::Model | Fact::Route, _) => self.no_literal(path, value, "a text or a glob"),
@@ -342,11 +342,30 @@ impl Reader<'_> {
 }
 
 impl Models<'_> {
-    /// A model literal as requests' models are compared.
-    fn normal(&self, text: &str) -> String {
-        match ModelRef::parse(text, self.default_provider, self.known) {
-            Ok(model) => model.to_string(),
-            Err(_) => text.to_owned(),
+    /// A literal or glob over models, as requests' models are compared: after a bare name got its provider and a colon
+    /// became a slash. Of a glob it is not known which of the three it means, nor of a colon whether a provider of that
+    /// name is configured: it stands for each that it may mean.
+    fn literal(&self, text: &str) -> Literal {
+        let mut names = match (is_glob(text), ModelRef::parse(text, self.default_provider, self.known)) {
+            (false, Ok(model)) => vec![model.to_string()],
+            (true, _) | (false, Err(_)) => vec![text.to_owned()],
+        };
+        let colon = text.split_once(':').filter(|(provider, _)| is_provider_name(provider));
+        names
+            .extend(colon.map(|(provider, model)| {
+                format!("{}/{model}", if provider == "gemini" { "google" } else { provider })
+            }));
+        if is_glob(text) && (colon.is_some() || !text.contains('/')) {
+            names.push(format!("{}/{text}", self.default_provider));
+        }
+        names.dedup();
+        let mut literals = names.into_iter().map(|name| match is_glob(&name) {
+            true => Literal::Glob(WildMatch::new(&name)),
+            false => Literal::Text(name),
+        });
+        match (literals.next(), literals.next()) {
+            (Some(only), None) => only,
+            (first, second) => Literal::Either(first.into_iter().chain(second).chain(literals).collect()),
         }
     }
 }

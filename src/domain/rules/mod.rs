@@ -11,6 +11,7 @@
 
 mod condition;
 mod file;
+mod references;
 
 use std::collections::HashMap;
 
@@ -26,20 +27,27 @@ use crate::domain::document::BadDocument;
 pub struct Rules {
     /// In the order in which they are asked.
     entries: Vec<Entry>,
-    thens: Vec<Then>,
+    rules: Vec<Rule>,
     index: Index,
     /// Whether any rule denies anything.
     denies: bool,
+}
+
+/// A rule's name and what it does; rulesets share it.
+#[derive(Clone, Debug)]
+struct Rule {
+    name: String,
+    then: Then,
 }
 
 /// One rule in one ruleset.
 #[derive(Clone, Debug)]
 struct Entry {
     ruleset: String,
-    rule: String,
+    /// Index into the rules.
+    rule: usize,
+    /// The ruleset's condition and the rule's own.
     when: Condition,
-    /// Index into the rules' actions, which rulesets share.
-    then: usize,
 }
 
 /// The rule that won.
@@ -81,9 +89,9 @@ impl Rules {
             }
             let Some(entry) = self.entries.get(first) else { continue };
             if entry.when.holds(facts)
-                && let Some(then) = self.thens.get(entry.then)
+                && let Some(rule) = self.rules.get(entry.rule)
             {
-                return Some(Picked { ruleset: &entry.ruleset, rule: &entry.rule, then });
+                return Some(Picked { ruleset: &entry.ruleset, rule: &rule.name, then: &rule.then });
             }
         }
     }
@@ -107,10 +115,10 @@ impl Rules {
         self.entries.is_empty()
     }
 
-    fn new(entries: Vec<Entry>, thens: Vec<Then>) -> Rules {
+    fn new(entries: Vec<Entry>, rules: Vec<Rule>) -> Rules {
         let index = Index::new(&entries);
-        let denies = entries.iter().any(|entry| thens.get(entry.then).is_some_and(|then| then.deny.is_some()));
-        Rules { entries, thens, index, denies }
+        let denies = entries.iter().any(|entry| rules.get(entry.rule).is_some_and(|rule| rule.then.deny.is_some()));
+        Rules { entries, rules, index, denies }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::target::{is_policy_name, is_provider_name};
 use crate::edge::bindings::settings;
+use crate::edge::keys::store_down;
 use crate::edge::library::Library;
 use crate::edge::store;
 use std::collections::BTreeSet;
@@ -42,12 +43,21 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
         Kind::Policy => policy(asked, name, bytes).await,
         Kind::Provider => clean(document::parse(name, bytes, own_host(asked).as_deref()).map(|_| ())),
         Kind::Models => clean(catalogue::document::parse(bytes).map(|_| ())),
-        Kind::Rules => {
-            let known = providers(asked).await?;
-            let known = |name: &str| known.contains(name);
-            clean(Rules::parse(bytes, &settings(asked.env).default_provider, &known).map(|_| ()))
-        }
+        Kind::Rules => clean(rules(asked, bytes).await?),
     }
+}
+
+/// A rules document that parses is followed to what its rules name.
+async fn rules(asked: &Asked<'_>, bytes: &[u8]) -> Result<Result<(), BadDocument>, Failure> {
+    let known = providers(asked).await?;
+    let known = |name: &str| known.contains(name);
+    let rules = match Rules::parse(bytes, &settings(asked.env).default_provider, &known) {
+        Ok(rules) => rules,
+        Err(bad) => return Ok(Err(bad)),
+    };
+    let mut library = library(asked);
+    library.gather(asked.env, None, &rules.hops()).await.map_err(|down| store_down(&down.0))?;
+    Ok(library.world(|world| rules.follow(world)))
 }
 
 async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {

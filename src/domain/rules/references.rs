@@ -1,0 +1,48 @@
+//! What a rules document refers to: the models and policies of its fallbacks, and the policies that it uses.
+//!
+//! At request time a rule's hops are resolved under the policy that they come to. Before a document is stored they are
+//! resolved once on their own, so that a rule that could only fail is never published.
+
+use super::Rules;
+use crate::domain::document::path::quoted;
+use crate::domain::document::{BadDocument, Findings, Kind, Path};
+use crate::domain::policy::file::HopFile;
+use crate::domain::policy::resolve::{Lookup, MAX_TARGETS, World, resolve_hops};
+use crate::domain::policy::tree::Base;
+
+impl Rules {
+    /// Every hop of every rule, carried by a ruleset or not; a `use` counts as one.
+    pub fn hops(&self) -> Vec<HopFile> {
+        let thens = self.rules.iter().map(|rule| &rule.then);
+        thens
+            .flat_map(|then| {
+                let used = then.use_policy.iter().map(|name| HopFile::of(format!("policy/{name}")));
+                then.fallback.iter().flatten().cloned().chain(used)
+            })
+            .collect()
+    }
+
+    /// Follows every reference.
+    ///
+    /// # Errors
+    /// Providers and policies that do not exist, cycles, nesting and plans that are too large.
+    pub fn follow(&self, world: World<'_>) -> Result<(), BadDocument> {
+        let mut findings = Findings::new();
+        let rules = Path::ROOT.field("rules");
+        for rule in &self.rules {
+            let path = rules.field(&rule.name);
+            let path = path.field("then");
+            if let Some(hops) = &rule.then.fallback {
+                let path = path.field("fallback");
+                resolve_hops(hops, &Base::plain(), MAX_TARGETS - 1, world, &path, &mut findings);
+            }
+            if let Some(name) = &rule.then.use_policy
+                && let Lookup::Missing = (world.policy)(name)
+            {
+                let model = quoted(&format!("policy/{name}"));
+                findings.error(path.field("use"), format!("{model} names a policy that does not exist"));
+            }
+        }
+        findings.into_result(Kind::Rules, "", || ())
+    }
+}
