@@ -16,12 +16,14 @@ pub struct Refusal {
     pub message: String,
     /// The error's `param`: the field or header at fault.
     pub param: Option<String>,
+    /// `<ruleset>/<rule>` of the rule that refuses, for `x-understudy-rule`.
+    pub rule: Option<String>,
 }
 
 impl Refusal {
     /// A refusal that names no field.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status, code, message: message.into(), param: None }
+        Refusal { status, code, message: message.into(), param: None, rule: None }
     }
 
     /// A 400 about one field or header: the message starts with its name.

@@ -38,6 +38,18 @@ pub enum Loaded<T> {
     Bad(String),
 }
 
+/// A document in force, and whether a bad edit of it stands in the store.
+pub struct InForce<T> {
+    pub value: Rc<T>,
+    pub stale: bool,
+}
+
+impl<T: Default> Default for InForce<T> {
+    fn default() -> InForce<T> {
+        InForce { value: Rc::default(), stale: false }
+    }
+}
+
 /// The store did not answer and no copy is known.
 #[derive(Debug)]
 pub struct StoreDown(pub String);
@@ -108,6 +120,15 @@ pub fn adopt(key: &str, bytes: Option<&[u8]>, written: Instant) {
 /// The first 8 hex digits of the SHA-256 of the stored bytes.
 pub fn version_of(bytes: &[u8]) -> Rc<str> {
     Sha256::digest(bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
+/// Logs that a document as it stands cannot be used.
+pub fn warn_invalid(key: &str, message: &str, has_good_copy: bool) {
+    let kept = if has_good_copy { "the last good copy keeps serving" } else { "no good copy is known" };
+    worker::console_warn!(
+        "{}",
+        serde_json::json!({"event": "document_invalid", "key": key, "message": message, "kept": kept})
+    );
 }
 
 impl Copies {
@@ -186,12 +207,7 @@ impl Entry {
         match parse(bytes) {
             Ok(value) => self.good = Some((Rc::new(value), version)),
             Err(error) => {
-                let kept =
-                    if self.good.is_some() { "the last good copy keeps serving" } else { "no good copy is known" };
-                worker::console_warn!(
-                    "{}",
-                    serde_json::json!({"event": "document_invalid", "key": key, "message": error, "kept": kept})
-                );
+                warn_invalid(key, &error, self.good.is_some());
                 self.error = Some(error);
             }
         }

@@ -3,11 +3,11 @@
 use super::bindings::text;
 use super::documents::{Loaded, StoreDown, load};
 use super::glue::now;
-use crate::domain::crypto::{self, Kek, Place};
+use crate::domain::crypto::{self, CryptoError, Kek, Place};
 use crate::domain::dialect::Wire;
 use crate::domain::key::{self, KeyFile};
 use crate::domain::outcome::{KeySlot, Skip};
-use crate::domain::policy::{Hop, KeyChoice};
+use crate::domain::policy::Hop;
 use crate::domain::provider::{Auth, Provider};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
@@ -21,6 +21,8 @@ pub struct Caller {
     /// SHA-256 hex of the key.
     pub id: String,
     pub file: Rc<KeyFile>,
+    /// A bad edit of its document stands in the store and the last good copy serves.
+    pub stale: bool,
 }
 
 /// A provider's key, ready for use. Its text never leaves the request.
@@ -42,7 +44,7 @@ pub enum Kind {
 /// Finds out who calls. `None` under `AUTH=off` without a known key.
 ///
 /// # Errors
-/// 401 without a known key, 403 for one that is disabled or expired, 500 for a document that does not parse, 503 when the
+/// 401 without a known key and for one that is disabled or expired, 500 for a document that does not parse, 503 when the
 /// store is down.
 pub async fn authenticate(env: &Env, headers: &Headers, auth_off: bool) -> Result<Option<Caller>, Refusal> {
     let presented = key::presented(headers);
@@ -52,9 +54,9 @@ pub async fn authenticate(env: &Env, headers: &Headers, auth_off: bool) -> Resul
     let id = key::hash(text);
     let parse = |bytes: &[u8]| key::parse(&id, bytes).map_err(|bad| bad.to_string());
     match load::<KeyFile>(env, &format!("key:{id}"), parse).await {
-        Ok(Loaded::Good { value, .. }) => {
+        Ok(Loaded::Good { value, stale, .. }) => {
             value.usable(now())?;
-            Ok(Some(Caller { id, file: value }))
+            Ok(Some(Caller { id, file: value, stale }))
         }
         Ok(Loaded::Missing) if auth_off => Ok(None),
         Ok(Loaded::Missing) => Err(key::unknown(presented)),
@@ -85,12 +87,7 @@ pub fn credentials(
     if let Some(endpoint) = &hop.endpoint {
         return (vec![Credential { slot: KeySlot::Own, kind: Kind::Key(endpoint.api_key.clone()) }], None);
     }
-    let slots: &[KeySlot] = match hop.key {
-        KeyChoice::Managed => &[KeySlot::Managed],
-        KeyChoice::Own => &[KeySlot::Own],
-        KeyChoice::ManagedThenOwn => &[KeySlot::Managed, KeySlot::Own],
-        KeyChoice::OwnThenManaged => &[KeySlot::Own, KeySlot::Managed],
-    };
+    let slots = hop.key.slots();
     let region = hop.target.region.as_deref();
     let found: Vec<Credential> = slots
         .iter()
@@ -168,8 +165,16 @@ fn parse_own(text: &str) -> Kind {
     }
 }
 
-/// The keys that seal stored provider keys: the current one first, then the one before it.
-pub fn keks(env: &Env) -> Vec<Kek> {
+/// The key that seals provider keys; `None` when `KEK` is not set.
+///
+/// # Errors
+/// It is not base64 of 32 bytes.
+pub fn kek(env: &Env) -> Option<Result<Kek, CryptoError>> {
+    text(env, "KEK").map(|text| Kek::parse(&text))
+}
+
+/// The keys that open sealed provider keys: the current one first, then the one before it.
+fn keks(env: &Env) -> Vec<Kek> {
     ["KEK", "KEK_PREVIOUS"].into_iter().filter_map(|name| Kek::parse(&text(env, name)?).ok()).collect()
 }
 

@@ -4,7 +4,7 @@
 //! Resolved policies are kept with the versions of everything that went into them, and resolved again when one changes.
 
 use super::bindings::POLICIES;
-use super::documents::{Loaded, StoreDown, load};
+use super::documents::{self, Loaded, StoreDown, load};
 use crate::domain::policy::file::{self, HopFile, PolicyFile};
 use crate::domain::policy::resolve::{self, Lookup, MAX_NESTING, World, references};
 use crate::domain::policy::tree::Tree;
@@ -45,12 +45,25 @@ enum PolicyCopy {
 enum ProviderCopy {
     /// Neither built in nor configured.
     Missing,
-    Good(Rc<Provider>),
+    Good {
+        provider: Rc<Provider>,
+        stale: bool,
+    },
     Bad(String),
 }
 
+/// A policy as it last resolved.
+struct Resolved {
+    /// Names and versions of all that went into it.
+    of: String,
+    tree: Rc<Tree>,
+    version: Rc<str>,
+    /// What was gathered when it last did not resolve, so that each bad edit is logged once.
+    refused: Option<String>,
+}
+
 thread_local! {
-    static RESOLVED: RefCell<HashMap<String, (String, Rc<Tree>)>> = RefCell::default();
+    static RESOLVED: RefCell<HashMap<String, Resolved>> = RefCell::default();
     static BUILT_IN: RefCell<HashMap<String, Option<Rc<Provider>>>> = RefCell::default();
 }
 
@@ -128,10 +141,10 @@ impl Library {
         let own_host = self.own_host.clone();
         let parse = |bytes: &[u8]| document::parse(name, bytes, Some(&own_host)).map_err(|bad| bad.to_string());
         let copy = match load(env, &format!("provider:{name}"), parse).await? {
-            Loaded::Good { value, .. } => ProviderCopy::Good(value),
+            Loaded::Good { value, stale, .. } => ProviderCopy::Good { provider: value, stale },
             Loaded::Bad(message) => ProviderCopy::Bad(message),
             Loaded::Missing => match built_in(name) {
-                Some(provider) => ProviderCopy::Good(provider),
+                Some(provider) => ProviderCopy::Good { provider, stale: false },
                 None => ProviderCopy::Missing,
             },
         };
@@ -148,13 +161,27 @@ impl Library {
     pub fn world<T>(&self, with: impl FnOnce(World<'_>) -> T) -> T {
         with(World {
             default_provider: &self.default_provider,
-            provider: &|name| matches!(self.providers.get(name), Some(ProviderCopy::Good(_) | ProviderCopy::Bad(_))),
+            provider: &|name| self.has_provider(name),
             policy: &|name| match self.policies.get(name) {
                 Some(PolicyCopy::Good { file, .. }) => Lookup::Found(file.clone()),
                 Some(PolicyCopy::Bad(message)) => Lookup::Bad(message.clone()),
                 Some(PolicyCopy::Missing) | None => Lookup::Missing,
             },
         })
+    }
+
+    fn has_provider(&self, name: &str) -> bool {
+        matches!(self.providers.get(name), Some(ProviderCopy::Good { .. } | ProviderCopy::Bad(_)))
+    }
+
+    /// Whether a policy of that name was gathered, good or bad.
+    pub fn has_policy(&self, name: &str) -> bool {
+        matches!(self.policies.get(name), Some(PolicyCopy::Good { .. } | PolicyCopy::Bad(_)))
+    }
+
+    /// Whether a bad edit of a provider that was gathered stands in KV.
+    pub fn has_stale_provider(&self) -> bool {
+        self.providers.values().any(|copy| matches!(copy, ProviderCopy::Good { stale: true, .. }))
     }
 
     /// A stored policy, resolved. `None` when there is none of that name.
@@ -165,7 +192,7 @@ impl Library {
         match self.policies.get(name)? {
             PolicyCopy::Missing => None,
             PolicyCopy::Bad(message) => Some(Err(message.clone())),
-            PolicyCopy::Good { file, version, stale } => Some(self.resolve(name, file).map(|tree| Stored {
+            PolicyCopy::Good { file, version, stale } => Some(self.resolve(name, file, version).map(|tree| Stored {
                 tree,
                 version: version.clone(),
                 stale: *stale
@@ -174,21 +201,47 @@ impl Library {
         }
     }
 
-    fn resolve(&self, name: &str, file: &PolicyFile) -> Result<Rc<Tree>, String> {
-        let versions = self.fingerprint();
-        let known = RESOLVED
-            .with_borrow(|all| all.get(name).filter(|(known, _)| *known == versions).map(|(_, tree)| tree.clone()));
+    fn resolve(&self, name: &str, file: &PolicyFile, version: &Rc<str>) -> Result<Rc<Tree>, String> {
+        let of = self.fingerprint();
+        let known =
+            RESOLVED.with_borrow(|all| all.get(name).filter(|known| known.of == of).map(|known| known.tree.clone()));
         if let Some(tree) = known {
             return Ok(tree);
         }
         let tree = Rc::new(self.world(|world| resolve::resolve(name, file, world)).map_err(|bad| bad.to_string())?);
+        let resolved = Resolved { of, tree: tree.clone(), version: version.clone(), refused: None };
         RESOLVED.with_borrow_mut(|all| {
             if all.len() >= MOST {
                 all.clear();
             }
-            all.insert(name.to_owned(), (versions, tree.clone()));
+            all.insert(name.to_owned(), resolved);
         });
         Ok(tree)
+    }
+
+    /// A policy as it last resolved here, while what stands in KV does not (`message` says why not). `None` when it never
+    /// did, or when a provider of its targets is gone.
+    ///
+    /// # Errors
+    /// The store does not answer and no copy is known.
+    pub async fn last_good(&mut self, env: &Env, name: &str, message: &str) -> Result<Option<Stored>, StoreDown> {
+        let of = self.fingerprint();
+        let kept = RESOLVED.with_borrow_mut(|all| {
+            let kept = all.get_mut(name)?;
+            let is_new = kept.refused.replace(of.clone()) != Some(of);
+            Some((kept.tree.clone(), kept.version.clone(), is_new))
+        });
+        let Some((tree, version, is_new)) = kept else { return Ok(None) };
+        for hop in tree.hops() {
+            self.add_provider(env, &hop.target.provider).await?;
+        }
+        if !tree.hops().iter().all(|hop| self.has_provider(&hop.target.provider)) {
+            return Ok(None);
+        }
+        if is_new {
+            documents::warn_invalid(&format!("policy:{name}"), message, true);
+        }
+        Ok(Some(Stored { tree, version, stale: true }))
     }
 
     /// Names and versions of all that was gathered.
@@ -219,7 +272,7 @@ impl Library {
         match self.providers.get(name)? {
             ProviderCopy::Missing => None,
             ProviderCopy::Bad(message) => Some(Err(message.clone())),
-            ProviderCopy::Good(provider) => Some(Ok(provider.clone())),
+            ProviderCopy::Good { provider, .. } => Some(Ok(provider.clone())),
         }
     }
 }

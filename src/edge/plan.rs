@@ -1,6 +1,6 @@
 //! From a request to its plan, with the documents that govern it: rules, policies, providers, catalogue.
 
-use super::documents::{Loaded, StoreDown, load};
+use super::documents::{InForce, Loaded, StoreDown, load};
 use super::glue;
 use super::job::Ready;
 use super::keys::{self, Caller};
@@ -14,7 +14,6 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{Asked, Body, Headers};
 use crate::domain::route::Route;
 use crate::domain::rules::Rules;
-use std::rc::Rc;
 use worker::Env;
 
 /// A plan, and what is known of its hops.
@@ -57,20 +56,23 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
         route: inquiry.route,
         headers: inquiry.headers,
         key: inquiry.caller.map(|caller| &*caller.file),
-        rules: &rules,
+        rules: &rules.value,
     };
     let course = library.world(|world| Course::choose(request, world))?;
     let policy = course.policy().map(|name| format!("policy/{name}"));
     let hops: Vec<_> = course.hops().cloned().collect();
     library.gather(env, policy.as_deref(), &hops).await.map_err(down)?;
+    brought_policies(env, &library, inquiry.asked).await?;
     let stored = match course.policy() {
-        Some(name) => Some(stored(env, &library, name).await?),
+        Some(name) => Some(stored(env, &mut library, name).await?),
         None => None,
     };
     let stored_ref =
         stored.as_ref().map(|found| Stored { tree: &found.tree, version: &found.version, stale: found.stale });
-    let composed = library.world(|world| course.compose(stored_ref, world, glue::seed()))?;
-    let catalogue = ready::catalogue(env).await?;
+    let mut composed = library.world(|world| course.compose(stored_ref, world, glue::seed()))?;
+    let InForce { value: catalogue, stale } = ready::catalogue(env).await?;
+    let key_stale = inquiry.caller.is_some_and(|caller| caller.stale);
+    composed.plan.stale |= stale || rules.stale || key_stale || library.has_stale_provider();
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
     let ready = ready::ready(&asker, &composed.plan, inquiry.route, &library, &catalogue)?;
     let mut judged = judge(inquiry, &composed.plan, &ready, composed.denied);
@@ -78,24 +80,42 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
     Ok(Made { plan: composed.plan, ready, identity: course.identity, judged })
 }
 
-async fn stored(env: &Env, library: &Library, name: &str) -> Result<super::library::Stored, Refusal> {
+async fn stored(env: &Env, library: &mut Library, name: &str) -> Result<super::library::Stored, Refusal> {
     match library.stored(name) {
         Some(Ok(stored)) => Ok(stored),
-        Some(Err(message)) => Err(Refusal::new(500, "policy_invalid", message)),
-        None => {
-            let names = super::library::policy_names(env).await.unwrap_or_default();
-            Err(policy_not_found(name, names.iter().map(String::as_str)))
-        }
+        Some(Err(message)) => match library.last_good(env, name, &message).await.map_err(down)? {
+            Some(stored) => Ok(stored),
+            None => Err(Refusal::new(500, "policy_invalid", message)),
+        },
+        None => Err(unknown_policy(env, name).await),
     }
 }
 
+/// Looks for the policies that the request's own hops name.
+async fn brought_policies(env: &Env, library: &Library, asked: &Asked) -> Result<(), Refusal> {
+    let Some(brought) = &asked.fallback else { return Ok(()) };
+    for (index, hop) in brought.hops.iter().enumerate() {
+        if let Some(name) = hop.model.strip_prefix("policy/")
+            && !library.has_policy(name)
+        {
+            return Err(unknown_policy(env, name).await.about(&brought.path(index)));
+        }
+    }
+    Ok(())
+}
+
+async fn unknown_policy(env: &Env, name: &str) -> Refusal {
+    let names = super::library::policy_names(env).await.unwrap_or_default();
+    policy_not_found(name, names.iter().map(String::as_str))
+}
+
 /// KV `rules`; none where there is no such document.
-async fn rules(env: &Env, default_provider: &str) -> Result<Rc<Rules>, Refusal> {
+async fn rules(env: &Env, default_provider: &str) -> Result<InForce<Rules>, Refusal> {
     let known = |name: &str| built_in(name).is_some();
     let parse = |bytes: &[u8]| Rules::parse(bytes, default_provider, &known).map_err(|bad| bad.to_string());
     match load(env, "rules", parse).await {
-        Ok(Loaded::Good { value, .. }) => Ok(value),
-        Ok(Loaded::Missing) => Ok(Rc::default()),
+        Ok(Loaded::Good { value, stale, .. }) => Ok(InForce { value, stale }),
+        Ok(Loaded::Missing) => Ok(InForce::default()),
         Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "rules_invalid", message)),
         Err(error) => Err(down(error)),
     }

@@ -2,7 +2,7 @@
 
 use super::bindings::text;
 use super::breakers;
-use super::documents::{Loaded, StoreDown, load};
+use super::documents::{InForce, Loaded, StoreDown, load};
 use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::Library;
@@ -23,11 +23,11 @@ use worker::Env;
 ///
 /// # Errors
 /// 500 `models_invalid`, 503 `store_unavailable`.
-pub async fn catalogue(env: &Env) -> Result<Rc<Catalogue>, Refusal> {
+pub async fn catalogue(env: &Env) -> Result<InForce<Catalogue>, Refusal> {
     let parse = |bytes: &[u8]| catalogue::document::parse(bytes).map_err(|bad| bad.to_string());
     match load(env, "models", parse).await {
-        Ok(Loaded::Good { value, .. }) => Ok(value),
-        Ok(Loaded::Missing) => Ok(Rc::default()),
+        Ok(Loaded::Good { value, stale, .. }) => Ok(InForce { value, stale }),
+        Ok(Loaded::Missing) => Ok(InForce::default()),
         Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "models_invalid", message)),
         Err(StoreDown(error)) => Err(keys::store_down(&error)),
     }
@@ -68,8 +68,10 @@ fn ready_hop(
     let wire = provider.wire(route, &hop.target.model);
     let facts = catalogue.facts(&hop.target);
     let region = provider.region(hop.target.region.as_deref(), |name| text(asker.env, name));
-    let id = catalogue.wire_id(&hop.target, region.as_deref());
-    let model_id = provider.wire_model(&id).into_owned();
+    let model_id = match &hop.endpoint {
+        Some(endpoint) => endpoint.model.clone(),
+        None => provider.wire_model(&catalogue.wire_id(&hop.target, region.as_deref())).into_owned(),
+    };
     let (credentials, missing) = match wire {
         Some(wire) => keys::credentials(asker.env, hop, &provider, wire, asker.caller, asker.sent),
         None => (Vec::new(), None),

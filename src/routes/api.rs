@@ -221,7 +221,10 @@ impl Inbound<'_> {
         if refusal.status == 405 {
             reply = reply.header("allow", methods_of(self.path));
         }
-        self.named(reply)
+        if let Some(rule) = &refusal.rule {
+            reply = reply.header("x-understudy-rule", rule);
+        }
+        self.named(reply.header("x-understudy-attempts", "0").header("x-understudy-fallback", "false"))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 use crate::domain::target::RESERVED;
-use crate::edge::bindings::text;
+use crate::edge::bindings::{settings, text};
 use crate::edge::keys::{self, Caller};
 use crate::edge::library::{self, built_in};
 use crate::edge::ready;
@@ -42,7 +42,7 @@ pub async fn one(env: &Env, family: Family, caller: Option<&Caller>, id: &str) -
 }
 
 async fn ids(env: &Env, caller: Option<&Caller>) -> Result<Vec<String>, Refusal> {
-    let catalogue = ready::catalogue(env).await?;
+    let catalogue = ready::catalogue(env).await?.value;
     let names = library::policy_names(env).await.map_err(|error| keys::store_down(&error.0))?;
     let mut ids: Vec<String> = names.iter().map(|name| format!("policy/{name}")).collect();
     let changed = catalogue.changed().map(str::to_owned).collect::<Vec<_>>();
@@ -52,7 +52,9 @@ async fn ids(env: &Env, caller: Option<&Caller>) -> Result<Vec<String>, Refusal>
     targets.dedup();
     ids.extend(targets);
     if let Some(caller) = caller {
-        ids.retain(|id| caller.file.allows(id) && !caller.file.denies(id));
+        let settings = settings(env);
+        let default = settings.default_provider.as_str();
+        ids.retain(|id| caller.file.allows(id, default) && !caller.file.denies(id, default));
     }
     Ok(ids)
 }

@@ -229,6 +229,7 @@ fn one_off_credentials_need_the_owner_s_leave() {
         (json!({"base_url": "https://10.0.0.1", "api_key": "k"}), "private"),
         (json!({"base_url": "https://understudy.example", "api_key": "k"}), "own host"),
         (json!({"base_url": "https://a.example", "api_key": "k k"}), "openpipe.fallback_client.api_key"),
+        (json!({"base_url": "https://a.example", "api_key": "k", "apiKey": "k"}), "given twice"),
         (json!({"base_url": "https://a.example", "baseURL": "https://a.example", "api_key": "k"}), "given twice"),
     ] {
         let refusal = read(&body(client.clone()), &[], on).err().unwrap_or_else(|| panic!("taken: {client}"));

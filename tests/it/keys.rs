@@ -119,15 +119,37 @@ fn a_document_says_what_its_key_may() {
         ("openrouter/openai/gpt-4o", false),
     ];
     for (name, allowed) in cases {
-        assert_eq!(key.allows(&model(name)), allowed, "{name}");
+        assert_eq!(key.allows(&model(name), "openai"), allowed, "{name}");
     }
-    assert!(key.denies(&model("openai/o3")) && !key.denies(&model("openai/o")) && !key.denies(&model("openai/o3x")));
+    let denies = |name: &str| key.denies(&model(name), "openai");
+    assert!(denies("openai/o3") && !denies("openai/o") && !denies("openai/o3x"));
+}
+
+#[test]
+fn a_pattern_names_models_as_requests_do() {
+    let denies = |pattern: &str, name: &str| {
+        file(&format!(r#"{{"name": "a", "deny": ["{pattern}"]}}"#)).denies(&model(name), "openai")
+    };
+    for (pattern, name, expected) in [
+        ("gpt-4o", "gpt-4o", true),
+        ("gpt-4o", "openai/gpt-4o", true),
+        ("gpt-*", "openai/gpt-4o", true),
+        ("gpt-*", "azure/gpt-4o", false),
+        ("openai:gpt-*", "gpt-4o", true),
+        ("openpipe:my-*", "openpipe/my-ft", true),
+        ("ft:gpt-*", "ft:gpt-4o:acme", true),
+        ("policy/*", "policy/x", true),
+        ("x", "policy/x", false),
+        ("openai/*", "openrouter/openai/gpt-4o", false),
+    ] {
+        assert_eq!(denies(pattern, name), expected, "{pattern} on {name}");
+    }
 }
 
 #[test]
 fn without_allow_every_model_is_allowed_and_an_empty_list_allows_none() {
-    assert!(file(r#"{"name": "a"}"#).allows(&model("x/y/z")));
-    assert!(!file(r#"{"name": "a", "allow": []}"#).allows(&model("x/y/z")));
+    assert!(file(r#"{"name": "a"}"#).allows(&model("x/y/z"), "openai"));
+    assert!(!file(r#"{"name": "a", "allow": []}"#).allows(&model("x/y/z"), "openai"));
 }
 
 #[test]

@@ -58,6 +58,10 @@ impl Store {
     }
 
     fn ask(&self, body: &Value, pairs: &[(&str, &str)]) -> Result<Met, Refusal> {
+        self.ask_with(body, pairs, 7)
+    }
+
+    fn ask_with(&self, body: &Value, pairs: &[(&str, &str)], seed: u64) -> Result<Met, Refusal> {
         let headers: Headers = pairs.iter().map(|(name, value)| (*name, *value)).collect();
         let bytes = body.to_string().into_bytes();
         let parsed = Body::parse(&Route::Chat, None, &bytes)?;
@@ -76,7 +80,7 @@ impl Store {
         let tree =
             tree.map(|(name, document)| resolve(name, &file::from_value(name, document).unwrap(), world).unwrap());
         let stored = tree.as_ref().map(|tree| Stored { tree, version: "12345678", stale: false });
-        let composed = course.compose(stored, world, 7)?;
+        let composed = course.compose(stored, world, seed)?;
         Ok(Met { plan: composed.plan, denied: composed.denied, start: course.start.clone() })
     }
 
@@ -218,6 +222,40 @@ fn one_off_credentials_go_with_their_hop_alone() {
 }
 
 #[test]
+fn at_an_endpoint_of_its_own_a_model_is_called_as_the_request_writes_it() {
+    let client = json!({"base_url": "https://llm.example.com/v1", "api_key": "sk"});
+    let ask = |model: &str| {
+        let body = json!({"model": "gpt-4o", "openpipe": {"fallback": {"model": model}, "fallback_client": client}});
+        Store::new().plan(body).hops.remove(1)
+    };
+    for (written, target) in [
+        ("gpt-4-turbo", "openai/gpt-4-turbo"),
+        ("anthropic/claude-x", "anthropic/claude-x"),
+        ("meta-llama/Llama-3-70b", "openai/meta-llama/Llama-3-70b"),
+    ] {
+        let hop = ask(written);
+        let endpoint = hop.endpoint.unwrap();
+        assert_eq!((hop.target.to_string().as_str(), endpoint.model.as_str()), (target, written));
+        assert!(hop.breaker.is_none(), "its failures are not those of the provider of that name");
+    }
+    let narrow = Store::new().key(json!({"allow": ["openai/gpt-4o"]}));
+    let body = json!({"model": "gpt-4o", "openpipe": {"fallback": {"model": "meta/x"}, "fallback_client": client}});
+    narrow.refuses(body, 403, "model_not_allowed", "openpipe.fallback.model");
+}
+
+#[test]
+fn a_rule_s_word_is_stronger_than_that_of_a_policy_the_request_brings() {
+    let store = sonnet()
+        .rule(json!({}), json!({"timeouts": {"attempt_ms": 3_000}, "on": {"auth": "stop"}, "keep": ["region"]}));
+    let plan = store.plan(json!({"model": "gpt-4o", "models": ["policy/cheap", "google/g"]}));
+    assert_eq!(targets(&plan), ["openai/gpt-4o", "openai/gpt-4o-mini", "google/g"]);
+    for hop in &plan.hops {
+        assert_eq!((hop.timeouts.attempt.0, hop.on.of(Class::Auth)), (3_000, Verdict::Stop), "{}", hop.target);
+        assert_eq!(hop.keep, [Boundary::Region], "{}", hop.target);
+    }
+}
+
+#[test]
 fn a_request_shortens_a_policy_s_clocks_and_never_lengthens_them() {
     let store = sonnet();
     let with = |understudy: Value| store.plan(json!({"model": "policy/sonnet", "understudy": understudy}));
@@ -346,6 +384,8 @@ fn rules_see_who_asks() {
 fn a_rule_denies_with_its_own_words() {
     let store = Store::new().rule(json!({"model": "openai/o*"}), json!({"deny": "ask the platform team"}));
     store.refuses(json!({"model": "o3"}), 403, "model_not_allowed", "ask the platform team");
+    let refusal = store.ask(&json!({"model": "o3"}), &[]).err().unwrap();
+    assert_eq!(refusal.rule.as_deref(), Some("s/r"));
     let met = store.met(json!({"model": "gpt-4o", "models": ["openai/o3", "google/g"]}), &[]);
     let denied: Vec<bool> = met.denied.iter().map(Option::is_some).collect();
     assert_eq!(denied, [false, true, false]);
@@ -408,6 +448,40 @@ fn load_balance_draws_the_first_hop_that_rules_and_requests_speak_of() {
         drawn.insert(plan.hops[0].target.to_string());
     }
     assert!(drawn.len() > 3, "{drawn:?}");
+}
+
+#[test]
+fn a_user_or_else_a_trace_stays_with_its_hop() {
+    let chain: Vec<Value> = (0..8).map(|n| json!({"model": format!("openai/m{n}")})).collect();
+    let store = Store::new().policy("lb", json!({"type": "load_balance", "chain": chain}));
+    let drawn = |said: Value, pairs: &[(&str, &str)], seed: u64| {
+        let mut body = json!({"model": "policy/lb"});
+        body.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+        targets(&store.ask_with(&body, pairs, seed).unwrap().plan).remove(0)
+    };
+    let spread = |said: &dyn Fn(usize) -> Value, header: &dyn Fn(usize) -> String| {
+        let mut seen = std::collections::BTreeSet::new();
+        for n in 0..40 {
+            let header = header(n);
+            let pairs: Vec<(&str, &str)> =
+                if header.is_empty() { vec![] } else { vec![("traceparent", header.as_str())] };
+            let first = drawn(said(n), &pairs, 1);
+            assert!((2..9).all(|seed| drawn(said(n), &pairs, seed) == first), "{}", said(n));
+            seen.insert(first);
+        }
+        assert!(seen.len() > 4, "{seen:?}");
+    };
+    let no_header = |_| String::new();
+    spread(&|n| json!({"user": format!("u{n}")}), &no_header);
+    spread(&|n| json!({"metadata": {"user": format!("u{n}")}}), &no_header);
+    spread(&|n| json!({"requesty": {"trace_id": format!("t{n}")}}), &no_header);
+    spread(&|n| json!({"understudy": {"metadata": {"trace_id": format!("t{n}")}}}), &no_header);
+    spread(&|_| json!({}), &|n| format!("00-{n:032x}-00f067aa0ba902b7-01"));
+    // The user comes first: whatever the trace, the same hop.
+    let of = |trace: &str| drawn(json!({"user": "u", "requesty": {"trace_id": trace}}), &[], 3);
+    assert!((0..20).all(|n| of(&format!("t{n}")) == of("t")));
+    let seeds: std::collections::BTreeSet<String> = (0..40).map(|seed| drawn(json!({}), &[], seed)).collect();
+    assert!(seeds.len() > 4, "nobody known: {seeds:?}");
 }
 
 // Boundaries.

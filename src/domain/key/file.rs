@@ -42,31 +42,41 @@ pub struct KeyFile {
     pub budget_usd_per_month: Option<f64>,
 }
 
-/// A pattern over model references: `*` is any characters, `/` included, `?` any one; all else is literal.
+/// A pattern over model references: `*` is any characters, `/` included, `?` any one; all else is literal. A model may be
+/// written in it as in a request: with its provider, with a colon after it, or bare.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Glob(WildMatch);
+pub struct Glob {
+    as_written: WildMatch,
+    /// The same with a slash in the colon's place.
+    with_slash: Option<WildMatch>,
+}
 
 impl Glob {
-    /// The pattern as written.
+    /// A pattern.
     pub fn new(pattern: &str) -> Glob {
-        Glob(WildMatch::new(pattern))
+        let colon = pattern.split_once(':').filter(|(provider, _)| is_provider_name(provider));
+        let with_slash = colon.map(|(provider, model)| WildMatch::new(&format!("{provider}/{model}")));
+        Glob { as_written: WildMatch::new(pattern), with_slash }
     }
 
-    /// Whether it matches the whole text.
-    pub fn matches(&self, text: &str) -> bool {
-        self.0.matches(text)
+    /// Whether it matches a whole reference, or a bare model of the default provider.
+    pub fn matches(&self, reference: &str, default_provider: &str) -> bool {
+        let bare = || reference.strip_prefix(default_provider)?.strip_prefix('/');
+        self.as_written.matches(reference)
+            || self.with_slash.as_ref().is_some_and(|pattern| pattern.matches(reference))
+            || bare().is_some_and(|model| self.as_written.matches(model))
     }
 }
 
 impl KeyFile {
     /// Whether a request may name this model itself: `provider/model[@region]` or `policy/<name>`.
-    pub fn allows(&self, model: &str) -> bool {
-        self.allow.iter().any(|glob| glob.matches(model))
+    pub fn allows(&self, model: &str, default_provider: &str) -> bool {
+        self.allow.iter().any(|glob| glob.matches(model, default_provider))
     }
 
     /// Whether no hop may be this model, whoever named it.
-    pub fn denies(&self, model: &str) -> bool {
-        self.deny.iter().any(|glob| glob.matches(model))
+    pub fn denies(&self, model: &str, default_provider: &str) -> bool {
+        self.deny.iter().any(|glob| glob.matches(model, default_provider))
     }
 
     /// Whether it may be used now.

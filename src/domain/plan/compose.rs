@@ -7,7 +7,9 @@
 
 use std::borrow::Cow;
 
-use super::course::{Course, Start};
+use serde_json::Value;
+
+use super::course::{Course, Start, read_model};
 use super::refusals::{bad_model, policy_not_found};
 use crate::domain::document::{BadDocument, Findings, Kind, Path};
 use crate::domain::outcome::Skip;
@@ -57,7 +59,7 @@ impl Course<'_> {
                 (Cow::Borrowed(stored.tree), name, stored.stale)
             }
         };
-        let draw = self.identity.user.as_deref().map_or(Draw::Seed(seed), Draw::Sticky);
+        let draw = self.sticks_to().map_or(Draw::Seed(seed), Draw::Sticky);
         let mut plan = tree.plan(name, draw);
         plan.stale = stale;
         let mut base = tree.base.clone();
@@ -70,8 +72,17 @@ impl Course<'_> {
             plan.hops.extend(branch.flatten(draw));
         }
         self.apply_request(&mut plan);
-        let denied = plan.hops.iter().map(|hop| self.denied(&hop.target.to_string())).collect();
+        let denied = plan.hops.iter().map(|hop| self.denied(&hop.target.to_string(), world)).collect();
         Ok(Composed { plan, denied })
+    }
+
+    /// What keeps a request with others under `load_balance`: its user, else the trace that it is part of, by the field
+    /// `trace_id` of its identity or the header `traceparent`.
+    fn sticks_to(&self) -> Option<&str> {
+        let identity = &self.identity;
+        let field = || identity.metadata.get("trace_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+        let header = || self.request.headers.value("traceparent")?.split('-').nth(1).filter(|id| id.len() == 32);
+        identity.user.as_deref().or_else(field).or_else(header)
     }
 
     /// `own` for a provider whose key came with the request.
@@ -100,9 +111,19 @@ impl Course<'_> {
             return Err(Refusal::value(path, message));
         };
         for entry in &mut branch.entries {
-            if let Node::Hop(hop) = &mut entry.node {
-                hop.timeouts = self.capped(hop.timeouts, base.timeouts);
-                hop.endpoint = brought.endpoint.clone();
+            match &mut entry.node {
+                Node::Hop(hop) => {
+                    hop.timeouts = self.capped(hop.timeouts, base.timeouts);
+                    hop.endpoint = brought.endpoint.clone();
+                    // What fails at an endpoint of the request's own says nothing of the provider of that name.
+                    hop.breaker = hop.breaker.filter(|_| hop.endpoint.is_none());
+                }
+                // A stored policy's hops have its own verdicts and clocks, and a rule's are stronger.
+                Node::Policy(nested) => {
+                    if let Some(rule) = &self.rule {
+                        nested.each_hop(&mut |hop| rule.then.overrides.apply_to(hop));
+                    }
+                }
             }
         }
         Ok(branch)
@@ -110,11 +131,14 @@ impl Course<'_> {
 
     /// A hop as the request brings it: with its own key where it says no other and one came along.
     fn own_hop(&self, brought: &Brought, index: usize, hop: &HopFile, world: World<'_>) -> Result<HopFile, Refusal> {
-        let field = format!("{}[{index}].model", brought.field);
+        let field = brought.path(index);
         let mut hop = hop.clone();
-        match ModelRef::parse(&hop.model, world.default_provider, world.provider) {
+        match read_model(&hop.model, Some(brought), world) {
             Err(bad) => return Err(bad_model(&field, &hop.model, bad)),
-            Ok(ModelRef::Target(target)) => hop.key = hop.key.or_else(|| self.key_for(&target.provider)),
+            Ok(ModelRef::Target(target)) => {
+                hop.key = hop.key.or_else(|| self.key_for(&target.provider));
+                hop.model = target.to_string();
+            }
             Ok(ModelRef::Policy(name)) => match (world.policy)(&name) {
                 Lookup::Found(_) => {}
                 Lookup::Missing => return Err(policy_not_found(&name, std::iter::empty()).about(&field)),
@@ -161,8 +185,8 @@ impl Course<'_> {
         }
     }
 
-    fn denied(&self, target: &str) -> Option<Skip> {
-        let by_key = self.request.key.is_some_and(|key| key.denies(target));
+    fn denied(&self, target: &str, world: World<'_>) -> Option<Skip> {
+        let by_key = self.request.key.is_some_and(|key| key.denies(target, world.default_provider));
         let by = if by_key { "key" } else { "rule" };
         let denied = by_key || self.request.rules.denied(&self.facts(target)).is_some();
         denied.then(|| Skip::Boundary(format!("{by}-deny")))

@@ -5,7 +5,7 @@ use crate::domain::key::KeyFile;
 use crate::domain::policy::file::HopFile;
 use crate::domain::policy::resolve::World;
 use crate::domain::refusal::Refusal;
-use crate::domain::request::{Asked, Headers, Identity};
+use crate::domain::request::{Asked, Brought, Headers, Identity};
 use crate::domain::route::Route;
 use crate::domain::rules::{Facts, Picked, Rules};
 use crate::domain::target::{BadModel, ModelRef, Target};
@@ -51,8 +51,8 @@ impl<'a> Course<'a> {
         let identity = request.asked.identity.clone().under(request.key);
         let name = model.to_string();
         let rule = request.rules.pick(&facts(&request, &identity, &name));
-        if let Some(message) = rule.and_then(|rule| rule.then.deny.as_deref()) {
-            return Err(denied(message));
+        if let Some((rule, message)) = rule.and_then(|rule| Some((rule, rule.then.deny.as_deref()?))) {
+            return Err(denied(&rule, message));
         }
         let used = rule.and_then(|rule| rule.then.use_policy.clone()).map(ModelRef::Policy);
         let start = match (used.unwrap_or(model), request.key.and_then(|key| key.policy.clone())) {
@@ -96,18 +96,26 @@ fn facts<'b>(request: &Request<'b>, identity: &'b Identity, model: &'b str) -> F
     }
 }
 
+/// A model that a request names. At an endpoint of its own a name is the endpoint's, whatever stands before its slash.
+pub(super) fn read_model(written: &str, brought: Option<&Brought>, world: World<'_>) -> Result<ModelRef, BadModel> {
+    let parsed = ModelRef::parse(written, world.default_provider, world.provider);
+    match (parsed, brought.and_then(|brought| brought.endpoint.as_ref())) {
+        (Err(BadModel::UnknownProvider(_)), Some(_)) => Ok(ModelRef::Target(Target {
+            provider: world.default_provider.to_owned(),
+            model: written.to_owned(),
+            region: None,
+        })),
+        (parsed, _) => parsed,
+    }
+}
+
 /// The model asked for, after it and every model that the request brings were judged.
 fn judge_models(request: &Request<'_>, world: World<'_>) -> Result<ModelRef, Refusal> {
     let asked = request.asked;
     let named = |(index, written): (usize, &str)| {
-        let field = match (index, &asked.fallback) {
-            (0, _) | (_, None) => "model".to_owned(),
-            (n, Some(brought)) if brought.field == "openpipe.fallback" && n == 1 => {
-                "openpipe.fallback.model".to_owned()
-            }
-            (n, Some(brought)) => format!("{}[{}]", brought.field, n - 1),
-        };
-        (field, written.to_owned(), ModelRef::parse(written, world.default_provider, world.provider))
+        let brought = asked.fallback.as_ref().filter(|_| index > 0);
+        let field = brought.map_or_else(|| "model".to_owned(), |brought| brought.path(index - 1));
+        (field, written.to_owned(), read_model(written, brought, world))
     };
     let named: Vec<_> = asked.named().enumerate().map(named).collect();
     for (field, written, parsed) in &named {
@@ -118,8 +126,8 @@ fn judge_models(request: &Request<'_>, world: World<'_>) -> Result<ModelRef, Ref
     for (field, written, parsed) in &named {
         // A model of no known provider is judged as it is written: before it is told that it does not exist.
         let model = parsed.as_ref().map_or_else(|_| written.clone(), ModelRef::to_string);
-        let denied = |key: &KeyFile| field == "model" && key.denies(&model);
-        if request.key.is_some_and(|key| !key.allows(&model) || denied(key)) {
+        let denied = |key: &KeyFile| field == "model" && key.denies(&model, world.default_provider);
+        if request.key.is_some_and(|key| !key.allows(&model, world.default_provider) || denied(key)) {
             return Err(not_allowed(field, &model));
         }
     }

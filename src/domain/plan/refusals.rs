@@ -5,6 +5,7 @@ use crate::domain::document::shape::nearest;
 use crate::domain::document::{BadDocument, Kind};
 use crate::domain::policy::resolve::explain;
 use crate::domain::refusal::Refusal;
+use crate::domain::rules::Picked;
 use crate::domain::target::BadModel;
 
 /// 404 `policy_not_found`, with the nearest of the names that there are, when one is close.
@@ -31,8 +32,9 @@ pub(super) fn not_allowed(field: &str, model: &str) -> Refusal {
 }
 
 /// 403: a rule denies the request, in its own words.
-pub(super) fn denied(message: &str) -> Refusal {
-    Refusal::new(403, "model_not_allowed", message).about("model")
+pub(super) fn denied(rule: &Picked<'_>, message: &str) -> Refusal {
+    let refusal = Refusal::new(403, "model_not_allowed", message).about("model");
+    Refusal { rule: Some(rule.label()), ..refusal }
 }
 
 /// A document that cannot be used: the owner's is a 500 of its kind, what a request carries is a 400.

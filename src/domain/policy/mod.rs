@@ -318,6 +318,8 @@ pub struct Hop {
 pub struct Endpoint {
     pub base_url: String,
     pub api_key: String,
+    /// The model as the request writes it: what its own server calls it, whoever else has that name.
+    pub model: String,
 }
 
 impl std::fmt::Debug for Endpoint {

@@ -3,7 +3,7 @@
 //! Weakest first: defaults, policy, hop, rule, request. `timeouts`, `stream` and `on` merge field by field; a `preset`
 //! given later replaces all classes before it.
 
-use super::{Boundary, Commit, Consent, Plan, Preset, RelayMode, StreamRules, Timeouts, Verdict, Verdicts};
+use super::{Boundary, Commit, Consent, Hop, Plan, Preset, RelayMode, StreamRules, Timeouts, Verdict, Verdicts};
 use crate::domain::outcome::Class;
 use crate::domain::time::Span;
 
@@ -46,14 +46,17 @@ pub struct StreamOverride {
 impl Overrides {
     /// Makes these changes to every hop of a plan and to the plan itself. `keep` is added to what holds already.
     pub fn apply(&self, plan: &mut Plan) {
-        for hop in &mut plan.hops {
-            hop.on = self.on.over(hop.on);
-            hop.timeouts = self.timeouts.over(hop.timeouts);
-            add_boundaries(&mut hop.keep, &self.keep);
-        }
+        plan.hops.iter_mut().for_each(|hop| self.apply_to(hop));
         plan.deadline = self.deadline.unwrap_or(plan.deadline);
         plan.stream = self.stream.over(plan.stream);
         plan.consent = self.consent.unwrap_or(plan.consent);
+    }
+
+    /// Makes those of them that concern a hop.
+    pub fn apply_to(&self, hop: &mut Hop) {
+        hop.on = self.on.over(hop.on);
+        hop.timeouts = self.timeouts.over(hop.timeouts);
+        add_boundaries(&mut hop.keep, &self.keep);
     }
 }
 

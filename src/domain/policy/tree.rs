@@ -194,6 +194,16 @@ impl Branch {
         hit.unwrap_or(0)
     }
 
+    /// Changes every hop.
+    pub fn each_hop(&mut self, change: &mut impl FnMut(&mut Hop)) {
+        for entry in &mut self.entries {
+            match &mut entry.node {
+                Node::Hop(hop) => change(hop),
+                Node::Policy(branch) => branch.each_hop(change),
+            }
+        }
+    }
+
     /// Every hop in the order written.
     pub fn hops(&self) -> Vec<&Hop> {
         let mut hops = Vec::new();

@@ -53,6 +53,17 @@ pub struct Brought {
     pub endpoint: Option<Endpoint>,
 }
 
+impl Brought {
+    /// Where the model of a hop stands, for messages.
+    pub fn path(&self, index: usize) -> String {
+        match self.field {
+            "openpipe.fallback" => "openpipe.fallback.model".to_owned(),
+            "models" => format!("models[{index}]"),
+            field => format!("{field}[{index}].model"),
+        }
+    }
+}
+
 /// Provider keys by provider. Their text is never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct OwnKeys(BTreeMap<String, String>);

@@ -71,17 +71,26 @@ pub(super) fn read(bytes: &[u8], reading: Reading<'_>) -> Result<OpenPipe, Refus
         None => None,
         Some(value) => object(value, "openpipe.fallback")?,
     };
+    if endpoint.is_some()
+        && fallback.is_some_and(|fallback| fallback.get("provider").is_some_and(|name| !name.is_null()))
+    {
+        let message = "cannot stand beside fallback_client: one or the other says who answers";
+        return Err(Refusal::value("openpipe.fallback.provider", message));
+    }
     let hop = |fallback| -> Result<HopFile, Refusal> {
         let own = timeout(fallback, "openpipe.fallback", reading)?;
         let timeouts = clock(own.or(primary).unwrap_or(DEFAULT_TIMEOUT), reading.stream);
         Ok(HopFile { timeouts, ..HopFile::of(model(fallback)?) })
     };
+    let fallback = fallback.map(hop).transpose()?;
+    let endpoint =
+        endpoint.zip(fallback.as_ref()).map(|(endpoint, hop)| Endpoint { model: hop.model.clone(), ..endpoint });
     let tags = match fields.get("tags") {
         None => None,
         Some(tags) => object(tags, "openpipe.tags")?,
     };
     Ok(OpenPipe {
-        fallback: fallback.map(hop).transpose()?,
+        fallback,
         endpoint,
         timeouts: primary.map(|span| clock(span, reading.stream)).unwrap_or_default(),
         tags: tags.cloned().unwrap_or_default(),
@@ -181,5 +190,5 @@ fn endpoint(client: &Value, reading: Reading<'_>) -> Result<Endpoint, Refusal> {
     }
     let base_url = BaseUrl::parse(&base_url, reading.own_host)
         .map_err(|message| Refusal::value(&format!("{path}.base_url"), message))?;
-    Ok(Endpoint { base_url: base_url.as_str().to_owned(), api_key })
+    Ok(Endpoint { base_url: base_url.as_str().to_owned(), api_key, model: String::new() })
 }

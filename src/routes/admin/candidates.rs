@@ -27,7 +27,7 @@ const PROMPT_MAX: u64 = 100_000_000;
 /// 503 when what it refers to cannot be read.
 pub async fn report(asked: &Asked<'_>, name: &str, bytes: &[u8], prompt_tokens: u64) -> Result<Report, Failure> {
     let library = world_of(asked, name, bytes).await?;
-    let catalogue = catalogue(asked.env).await?;
+    let catalogue = catalogue(asked.env).await?.value;
     let today = day_of(now());
     Ok(library.world(|world| {
         let context = lint::Context {

@@ -14,7 +14,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::target::is_provider_name;
 use crate::domain::time::{Instant, Span};
 use crate::edge::glue::{now, random};
-use crate::edge::keys::keks;
+use crate::edge::keys::kek;
 use crate::edge::recorder;
 use crate::edge::store::{self, Publication, Standing};
 use crate::routes::reply::Reply;
@@ -175,8 +175,7 @@ pub async fn put_own(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
         return Err(Refusal::value("key", "the provider's key is missing: {\"key\": \"...\"}").into());
     };
-    let keks = keks(asked.env);
-    let (Some(kek), Some(nonce)) = (keks.first(), random()) else {
+    let (Some(Ok(kek)), Some(nonce)) = (kek(asked.env), random()) else {
         let message = "provider keys cannot be sealed: set the secret KEK to base64 of 32 random bytes";
         return Err(Refusal::new(503, "kek_missing", message).into());
     };
