@@ -1,37 +1,23 @@
 // The official Python SDKs: they give a whole stream, and raise on a broken one.
 import assert from 'node:assert/strict';
-import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { python } from './python.mjs';
 import { rig } from './rig.mjs';
 import { CUT, LEAD, STALL, answer, frames, sse } from './upstream.mjs';
 import { root } from './worker.mjs';
 
 const here = join(root, 'tests/worker/python');
-const venv = join(root, 'target/venv');
+const { run, missing: skip } = python('sdk', join(here, 'requirements.txt'), join(here, 'streams.py'));
 const WORDS = ['one ', 'two ', 'three'];
 
-/** A virtual environment with the SDKs of requirements.txt, made once; the reason when there can be none. */
-function environment() {
-  if (spawnSync('python3', ['-c', 'import ensurepip, venv']).status !== 0) return 'python3 with venv is not installed (Debian: apt-get install python3-venv)';
-  const wanted = readFileSync(join(here, 'requirements.txt'), 'utf8');
-  const stamp = join(venv, 'requirements.txt');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
-  console.log('Installing the Python SDKs into target/venv (about 20 seconds, once)');
-  execFileSync('python3', ['-m', 'venv', '--clear', venv], { stdio: 'inherit' });
-  execFileSync(join(venv, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', join(here, 'requirements.txt')], { stdio: 'inherit' });
-  writeFileSync(stamp, wanted);
-  return false;
-}
-
-const skip = environment();
 if (skip) console.log(`Skipped: ${skip}`);
 const { worker, policy } = skip ? {} : await rig();
 
 async function draw(cases) {
-  const child = spawn(join(venv, 'bin/python'), [join(here, 'streams.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(run[0], run.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(JSON.stringify({ url: worker.url, cases }));
   let text = '';
   for await (const chunk of child.stdout) text += chunk;
@@ -61,7 +47,7 @@ test('the Python programs of docs/clients', { skip }, async () => {
   await worker.put('policy:demo', { chain: ['sim/overloaded', 'sim/echo'] });
   const env = { ...process.env, UNDERSTUDY_URL: worker.url, UNDERSTUDY_KEY: 'none' };
   for (const [name, said] of [['openai_sdk.py', /Hello \| answered by sim\/echo\nHello/], ['anthropic_sdk.py', /Hello\nHello/]]) {
-    const { stdout } = await promisify(execFile)(join(venv, 'bin/python'), [join(root, 'docs/clients', name)], { env, timeout: 60_000 });
+    const { stdout } = await promisify(execFile)(run[0], [join(root, 'docs/clients', name)], { env, timeout: 60_000 });
     assert.match(stdout, said, name);
   }
 });
