@@ -4,7 +4,7 @@ import { build } from './build.mjs';
 import { inRoot } from './lib/project.mjs';
 import { Problem, show } from './lib/steps.mjs';
 
-export const help = `npm run bench [-- OPTIONS]
+export const help = `npm run bench -- [OPTIONS]
 
 Measures Understudy beside a bare JavaScript pass-through Worker on the same workerd, served directly, and beside the Portkey
 gateway on Node (installed into target/ when first measured). Prints ratios, Understudy over the other, with their spread.
@@ -13,7 +13,13 @@ gateway on Node (installed into target/ when first measured). Prints ratios, Und
   --only NAME[,NAME]  these cases: json, json_ledger_apart, json_1, json_256, body_100kb, body_1mb, chain_16, fallback, stream,
                       stream_inspect, stream_burst, ttft, counts, startup
   --rounds N          rounds per case (5)
-  --quick             3 shorter rounds`;
+  --quick             3 shorter rounds
+  --save              write the results into tests/bench/results.json and onto the pages that tell them
+
+npm run bench -- growth [OPTIONS]
+
+What becomes of a request's cost as things grow: policies, rules, chain, body, volume, streams, requests, ledger. Besides the
+options above, --long sends a million requests where memory is watched.`;
 
 export async function run(args) {
   const script = inRoot('tests', 'bench', 'main.mjs');

@@ -25,6 +25,9 @@ const MOST: usize = 1_000;
 /// How long a write through `/admin` stands before KV is believed again.
 const ADOPTED: Span = Span(60_000);
 
+/// How long a copy that is being read again is served meanwhile; a reader that was cut off gives nothing back.
+const READING: Span = Span(5_000);
+
 /// What the store holds under a name.
 pub enum Loaded<T> {
     Missing,
@@ -65,6 +68,8 @@ struct Adopted {
 #[derive(Default)]
 struct Entry {
     read_at: Instant,
+    /// Until then one request reads it again, and the others need not wait for KV, nor ask it each.
+    reading_until: Instant,
     used: u64,
     /// Version of the bytes last seen; `None` when the document is missing.
     seen: Option<Rc<str>>,
@@ -147,10 +152,12 @@ impl Copies {
             entry.take(key, bytes.as_deref(), parse);
             entry.read_at = now;
         }
-        match entry.read_at > Instant(0) && now.since(entry.read_at) < ttl {
-            true => Some(entry.answer()),
-            false => None,
+        let young = now.since(entry.read_at) < ttl || (ttl > Span(0) && now < entry.reading_until);
+        if entry.read_at > Instant(0) && young {
+            return Some(entry.answer());
         }
+        entry.reading_until = now + READING;
+        None
     }
 
     /// What KV said just now.

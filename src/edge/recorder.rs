@@ -118,7 +118,8 @@ pub async fn flush(env: &Env) {
 
 async fn send(env: &Env, shard: u32) {
     let (mut failures, mut batches, started) = (0, 0, now());
-    while batches < BATCHES {
+    let mark = with(env, |recorder| recorder.outbox.mark());
+    while batches < BATCHES && with(env, |recorder| recorder.outbox.is_due(shard, mark)) {
         match with(env, |recorder| recorder.outbox.take(shard, now())) {
             Taken::Nothing => return,
             Taken::Busy if now().since(started) > LEASE => return,

@@ -94,7 +94,7 @@ function summary(one, rounds) {
     cpu_ratio: cpu.middle,
     ttft_added_ms: first.middle,
     latency_ratio: latency.middle,
-    spread: { rps: rps.spread, cpu: cpu.spread, ttft: first.spread, latency: latency.spread },
+    spread: { rps: rps.spread, cpu: cpu.spread, ttft: first.spread, latency: latency.spread, added: added.spread },
     added_latency_ratio: added.middle,
     what: one.what,
     understudy: figures('full'),

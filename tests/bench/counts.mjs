@@ -3,10 +3,22 @@
 import { chat } from './cases.mjs';
 import { post, steady } from './load.mjs';
 import { round3 } from './compare.mjs';
+import { startUnderstudy } from './sides.mjs';
 
 const PER_SECOND = 500;
+/** About as far as both are when deployed: what comes while one waits for them is what tells. */
+const DISTANCE_MS = 25;
 
-export async function counts({ apart }, { seconds }) {
+export async function counts(upstream, { seconds }) {
+  const apart = await startUnderstudy(upstream, { ledger: 'apart', distanceMs: DISTANCE_MS });
+  try {
+    return await counted(apart, seconds);
+  } finally {
+    await apart.close();
+  }
+}
+
+async function counted(apart, seconds) {
   const request = post('/v1/chat/completions', { authorization: `Bearer ${apart.key}` }, chat('policy/two', 900));
   await steady(apart.port, request, { perSecond: PER_SECOND, seconds: 1 });
   await rest();

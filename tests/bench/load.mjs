@@ -67,6 +67,9 @@ function reader() {
   };
 }
 
+/** A request, or a function that gives the next one. */
+const made = (request) => (typeof request === 'function' ? request() : request);
+
 /**
  * A closed loop: each of `connections` sends its next request when its last answer is whole, for `seconds`, or until
  * `requests` are answered. `staggerMs` spreads the starts, so that paced streams do not all begin at once.
@@ -81,7 +84,7 @@ export function drive(port, request, { connections, seconds = Infinity, requests
     const next = (line) => {
       if (sent < requests && performance.now() < until) {
         sent++;
-        return line.send(request, (answer) => {
+        return line.send(made(request), (answer) => {
           result.add(answer);
           next(line);
         });
@@ -93,7 +96,10 @@ export function drive(port, request, { connections, seconds = Infinity, requests
   });
 }
 
-/** An open loop: `perSecond` requests started every second for `seconds`, whatever becomes of them. */
+/** Connections that a steady load opens at most: beyond them it falls behind, and `perSecond` of its result says so. */
+const STEADY_CONNECTIONS = 64;
+
+/** A steady load: `perSecond` requests started every second for `seconds`. */
 export function steady(port, request, { perSecond, seconds }) {
   return new Promise((resolve, reject) => {
     const result = tally();
@@ -102,10 +108,10 @@ export function steady(port, request, { perSecond, seconds }) {
     let [sent, open] = [0, 0];
     const timer = setInterval(() => {
       const elapsed = (performance.now() - started) / 1000;
-      for (const due = Math.floor(Math.min(elapsed, seconds) * perSecond); sent < due; sent++) {
+      for (const due = Math.floor(Math.min(elapsed, seconds) * perSecond); sent < due && open < STEADY_CONNECTIONS; sent++) {
         const line = free.pop() ?? connect(port, { onError: reject });
         open++;
-        line.send(request, (answer) => {
+        line.send(made(request), (answer) => {
           open--;
           result.add(answer);
           free.push(line);
@@ -136,6 +142,30 @@ function tally() {
       return { requests: latencies.length, seconds, perSecond: latencies.length / seconds, latencies: sort(latencies), firsts: sort(firsts), failed, failure };
     },
   };
+}
+
+/** Reads one answer at `bytesPerSecond`, as a slow client does: what it has not taken stays in the socket. */
+export function sip(port, request, { bytesPerSecond }) {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const socket = net.connect({ port, host: '127.0.0.1', highWaterMark: 16 * 1024 });
+    const parser = reader();
+    let bytes = 0;
+    const ahead = () => bytes / bytesPerSecond - (performance.now() - started) / 1000;
+    const end = () => {
+      clearInterval(timer);
+      socket.destroy();
+      resolve({ bytes, seconds: (performance.now() - started) / 1000, ...parser.answer() });
+    };
+    const timer = setInterval(() => socket.isPaused() && ahead() <= 0 && socket.resume(), 10);
+    socket.on('error', reject);
+    socket.on('data', (data) => {
+      bytes += data.length;
+      if (parser.take(data)) return end();
+      if (ahead() > 0) socket.pause();
+    });
+    socket.write(request);
+  });
 }
 
 export const percentile = (sorted, p) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? NaN;

@@ -5,7 +5,9 @@ import { uploadBytes } from '../../scripts/build.mjs';
 import { CASES } from './cases.mjs';
 import { compare } from './compare.mjs';
 import { counts } from './counts.mjs';
-import { table } from './report.mjs';
+import { SERIES, growth } from './growth.mjs';
+import { grown, table } from './report.mjs';
+import { keep as save } from './results.mjs';
 import { startPortkey, startUnderstudy, startUpstream, startYardstick } from './sides.mjs';
 import { startup } from './startup.mjs';
 import { machine } from './usage.mjs';
@@ -19,30 +21,43 @@ const note = (text) => console.error(text);
 const MORE = ['counts', 'startup'];
 
 async function main() {
-  const names = option('--only')?.split(',') ?? [...CASES.map((one) => one.name), ...MORE];
-  const unknown = names.filter((name) => !MORE.includes(name) && !CASES.some((one) => one.name === name));
+  const growing = args[0] === 'growth';
+  const known = growing ? Object.keys(SERIES) : [...CASES.map((one) => one.name), ...MORE];
+  const names = option('--only')?.split(',') ?? known;
+  const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length || !(rounds >= 1)) {
-    note(unknown.length ? `no case is called ${unknown.join(', ')}: there are ${[...CASES.map((one) => one.name), ...MORE].join(', ')}` : '--rounds takes a number from 1');
+    note(unknown.length ? `no case is called ${unknown.join(', ')}: there are ${known.join(', ')}` : '--rounds takes a number from 1');
     return 2;
   }
-  if (process.platform !== 'linux') note('processor time is read from /proc, which only Linux has');
+  if (process.platform !== 'linux') {
+    note('processor time is read from /proc, which only Linux has');
+    return 1;
+  }
+  const report = growing ? await grow(names) : await ratios(names);
+  if (args.includes('--save')) save(report);
+  console.log(json ? JSON.stringify(report) : growing ? grown(report) : table(report));
+  return 0;
+}
+
+const grow = async (names) => ({ machine: machine(), at: new Date().toISOString(), rounds, growth: await growth(names, { rounds, quick, long: args.includes('--long'), note }) });
+
+async function ratios(names) {
   const chosen = CASES.filter((one) => names.includes(one.name));
   const report = { machine: machine(), at: new Date().toISOString(), rounds, cases: [], upload_gzip_bytes: uploadBytes() };
-  await withSides(chosen, names, async (sides) => {
+  await withSides(chosen, async (sides) => {
     for (const one of chosen) {
       const done = await compare(one, sides, { rounds, quick });
       report.cases.push(done);
       note(`${done.name}: requests/s ${done.rps_ratio} x, CPU ${done.cpu_ratio} x, latency ${done.latency_ratio} x${done.ttft_added_ms === null ? '' : `, first content +${done.ttft_added_ms} ms`}`);
     }
-    if (names.includes('counts')) report.counts = await counts(sides, { seconds: quick ? 10 : 40 });
+    if (names.includes('counts')) report.counts = await counts(sides.upstream, { seconds: quick ? 10 : 40 });
     if (names.includes('startup')) report.startup = await startup(sides.upstream, { rounds });
   });
-  console.log(json ? JSON.stringify(report) : table(report));
-  return 0;
+  return report;
 }
 
 /** Starts what the chosen cases need, in the order of an onion, and ends it all. */
-async function withSides(chosen, names, work) {
+async function withSides(chosen, work) {
   const open = [];
   const keep = async (starting) => {
     const side = await starting;
@@ -54,7 +69,7 @@ async function withSides(chosen, names, work) {
     const sides = { upstream };
     if (chosen.length) sides.yardstick = await keep(startYardstick(upstream));
     if (chosen.some((one) => !one.ledger)) sides.within = await keep(startUnderstudy(upstream));
-    if (chosen.some((one) => one.ledger === 'apart') || names.includes('counts')) sides.apart = await keep(startUnderstudy(upstream, { ledger: 'apart' }));
+    if (chosen.some((one) => one.ledger === 'apart')) sides.apart = await keep(startUnderstudy(upstream, { ledger: 'apart' }));
     if (chosen.some((one) => one.portkey)) sides.portkey = await keep(startPortkey(note));
     await work(sides);
   } finally {

@@ -12,16 +12,23 @@ export function table(report) {
   return `\n${parts.join('\n\n')}`;
 }
 
+/** The series of growth, as rows. */
+export const grown = ({ growth }) =>
+  growth.map(({ title, x, y, lines: all }) => `${title}: ${y.label}\n${all.map(({ name, points }) => `  ${name}: ${thinned(points).map(([a, b]) => `${a} ${x.label} ${b}`).join(', ')}`).join('\n')}`).join('\n\n');
+
+/** Ten of many. */
+const thinned = (points) => points.filter((_, i) => points.length <= 12 || i === points.length - 1 || i % Math.ceil(points.length / 10) === 0);
+
 const range = (spread) => (spread ? spread.join(' to ') : '');
 const lines = (head, rows) => [head, head.replace(/[^|]+/g, ' --- '), ...rows].join('\n');
 
-const ratios = (cases) =>
+export const ratios = (cases) =>
   lines(
     '| case | requests/s | spread | CPU per request | spread | latency p50 | added latency | first content, ms |',
     cases.map((one) => `| ${one.name} | ${one.rps_ratio} | ${range(one.spread.rps)} | ${one.cpu_ratio} | ${range(one.spread.cpu)} | ${one.latency_ratio} | ${one.added_latency_ratio ?? ''} | ${one.ttft_added_ms ?? ''} |`),
   );
 
-const checks = (cases) =>
+export const checks = (cases) =>
   lines(
     '| case | Understudy /s | pass-through /s | Understudy CPU us | pass-through CPU us | cores busy: Understudy | pass-through | client | upstream | client and upstream alone, x |',
     cases.map(
@@ -30,17 +37,17 @@ const checks = (cases) =>
     ),
   );
 
-const portkey = (cases) =>
+export const portkey = (cases) =>
   lines(
     '| case | requests/s | spread | CPU per request | spread | latency p50 | first content, ms |',
     cases.map(({ name, portkey: one }) => `| ${name} | ${one.rps_ratio} | ${range(one.spread.rps)} | ${one.cpu_ratio} | ${range(one.spread.cpu)} | ${one.latency_ratio} | ${one.ttft_added_ms ?? ''} |`),
   );
 
-const countsLine = (one) => `At ${one.per_second} requests/s, per 1,000 requests: ${one.object_calls_per_1000} calls of Durable Objects, ${one.kv_reads_per_1000} reads of KV.`;
+export const countsLine = (one) => `At ${one.per_second} requests/s, per 1,000 requests: ${one.object_calls_per_1000} calls of Durable Objects, ${one.kv_reads_per_1000} reads of KV.`;
 
-const startupTable = ({ wasm_bytes: bytes, compile_ms: compile, instantiate_ms: instance, understudy, passthrough }) =>
+export const startupTable = ({ wasm_bytes: bytes, instance, understudy, passthrough }) =>
   lines('| start | process to socket, ms | first request, ms | next request, ms |', [
     ...Object.entries({ Understudy: understudy, 'pass-through': passthrough }).map(([name, one]) => `| ${name} | ${one.ready_ms} | ${one.first_request_ms} | ${one.second_request_ms} |`),
-  ]) + `\n\nThe module: ${kib(bytes)} KiB, compiled in ${compile} ms, instantiated in ${instance} ms.`;
+  ]) + `\n\nThe module, ${kib(bytes)} KiB: its first instance in ${instance.first_ms} ms, a further one in ${instance.next_ms} ms.`;
 
 const kib = (bytes) => Math.round(bytes / 1024);

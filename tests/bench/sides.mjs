@@ -36,14 +36,15 @@ const BUILT = [
  * Understudy, with the policies of the cases, a store in this process and a gateway key.
  *
  * `ledger`: `within` keeps the Durable Objects in the process; `apart` puts them into a second one, whose pid is
- * `ledgerPid`; `counted` is `within` with a count of the calls, see `calls()`.
+ * `ledgerPid` and whose calls are counted. `distanceMs` is how long store and objects (`apart`) take to answer at least.
  */
-export async function startUnderstudy(upstream, { ledger = 'within', vars = {}, policies = POLICIES } = {}) {
-  const store = await startStore();
-  for (const name of UPSTREAMS) {
+export async function startUnderstudy(upstream, { ledger = 'within', distanceMs = 0, vars = {}, policies = POLICIES, documents = {}, upstreams = UPSTREAMS } = {}) {
+  const store = await startStore({ distanceMs });
+  for (const name of upstreams) {
     store.put(`provider:${name}`, { base_url: `${upstream.url}/${name}`, auth: { header: 'authorization', scheme: 'Bearer', secret: 'ACME_API_KEY' } });
   }
   for (const [name, policy] of Object.entries(policies)) store.put(`policy:${name}`, policy);
+  for (const [name, document] of Object.entries(documents)) store.put(name, document);
   const bindings = { ADMIN_TOKEN, ACME_API_KEY: 'sk-acme-managed-0123456789', AUTH: 'keys', POLICY_TTL_MS: '30000', ...vars, POLICIES: { kv: store.port } };
   const worker = { date: DATE, flags: FLAGS, modules: BUILT, bindings };
   const objects = { LEDGER: { objects: 'Ledger' } };
@@ -52,7 +53,7 @@ export async function startUnderstudy(upstream, { ledger = 'within', vars = {}, 
   if (ledger === 'within') {
     main = await startWorkerd([{ ...worker, name: 'understudy', bindings: { ...bindings, ...objects }, objects: ['Ledger'] }]);
   } else {
-    const holder = { date: DATE, flags: FLAGS, modules: [{ name: 'objects.js', esModule: join(here, 'objects.js') }, ...BUILT], objects: ['Counted'], bindings: { ...bindings, LEDGER: { objects: 'Counted' } } };
+    const holder = { date: DATE, flags: FLAGS, modules: [{ name: 'objects.js', esModule: join(here, 'objects.js') }, ...BUILT], objects: ['Counted'], bindings: { ...bindings, DISTANCE_MS: String(distanceMs), LEDGER: { objects: 'Counted' } } };
     apart = await startWorkerd([{ ...holder, name: 'objects' }]);
     const proxy = { name: 'proxy', date: DATE, modules: [{ name: 'proxy.js', esModule: join(here, 'proxy.js') }], objects: ['Ledger'], bindings: { THERE: { http: apart.port } } };
     main = await startWorkerd([{ ...worker, name: 'understudy', bindings: { ...bindings, LEDGER: { objects: 'Ledger', from: 'proxy' } } }, proxy]);

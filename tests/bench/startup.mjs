@@ -1,11 +1,13 @@
 // What starting costs: a process of workerd from its start to its socket, with Understudy and with the yardstick in it; the
-// first and the next request; and the module alone, compiled and instantiated, in this process's V8.
-import { readFileSync, statSync } from 'node:fs';
+// first and the next request; and an instance of the module alone.
+import { statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { inRoot } from '../../scripts/lib/project.mjs';
 import { chat } from './cases.mjs';
 import { round3 } from './compare.mjs';
 import { drive, post } from './load.mjs';
-import { startUnderstudy, startYardstick } from './sides.mjs';
+import { DATE, startUnderstudy, startYardstick } from './sides.mjs';
+import { startWorkerd } from './workerd.mjs';
 
 export async function startup(upstream, { rounds }) {
   const seen = { understudy: [], passthrough: [] };
@@ -15,11 +17,9 @@ export async function startup(upstream, { rounds }) {
     const bare = await startYardstick(upstream);
     seen.passthrough.push(await times(bare, post('/pass/ok/chat/completions', {}, chat('bench', 900))));
   }
-  const module = readFileSync(inRoot('build', 'index_bg.wasm'));
   return {
     wasm_bytes: statSync(inRoot('build', 'index_bg.wasm')).size,
-    compile_ms: median(Array.from({ length: rounds }, () => timed(() => new WebAssembly.Module(module)))),
-    instantiate_ms: median(Array.from({ length: rounds }, () => instantiation(new WebAssembly.Module(module)))),
+    instance: await instance(),
     understudy: middles(seen.understudy),
     passthrough: middles(seen.passthrough),
   };
@@ -32,21 +32,16 @@ async function times(side, request) {
   return result;
 }
 
-/** With imports that do nothing: only the making of the instance is timed, its memory and tables among it. */
-function instantiation(module) {
-  const imports = {};
-  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    imports[from] ??= {};
-    if (kind === 'function') imports[from][name] = () => 0;
-    if (kind === 'tag') imports[from][name] = new WebAssembly.Tag({ parameters: ['externref'] });
-  }
-  return timed(() => new WebAssembly.Instance(module, imports));
-}
-
-function timed(work) {
-  const started = performance.now();
-  work();
-  return performance.now() - started;
+/** The module alone, on workerd: what one instance costs, its memory and tables, with imports that do nothing. */
+async function instance() {
+  const modules = [
+    { name: 'instance.js', esModule: fileURLToPath(new URL('instance.js', import.meta.url)) },
+    { name: 'index_bg.wasm', wasm: inRoot('build', 'index_bg.wasm') },
+  ];
+  const worker = await startWorkerd([{ name: 'instance', modules, date: DATE }]);
+  const times = await (await fetch(worker.url)).json();
+  await worker.close();
+  return { first_ms: round3(times[0]), next_ms: median(times.slice(1)) };
 }
 
 const median = (list) => round3([...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]);

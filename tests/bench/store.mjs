@@ -1,8 +1,8 @@
 // The KV namespace of a benchmark: the HTTP that workerd speaks to one, over a map in this process, with a count of what was
-// asked. Values are in `values`, so that a benchmark can lay ten thousand of them at once.
+// asked. Values are in `values`, so that a benchmark can lay ten thousand of them at once. It answers after `distanceMs`.
 import http from 'node:http';
 
-export async function startStore() {
+export async function startStore({ distanceMs = 0 } = {}) {
   const values = new Map();
   const store = { values, reads: 0, writes: 0, put: (key, value) => values.set(key, typeof value === 'string' ? value : JSON.stringify(value)) };
   const server = http.createServer((request, response) => {
@@ -10,7 +10,8 @@ export async function startStore() {
     const key = decodeURIComponent(url.pathname.slice(1));
     const pieces = [];
     request.on('data', (piece) => pieces.push(piece));
-    request.on('end', () => {
+    request.on('end', async () => {
+      if (distanceMs > 0) await new Promise((done) => setTimeout(done, distanceMs));
       const body = Buffer.concat(pieces);
       if (request.method === 'GET' && key === '') return respond(response, 200, names(values, url.searchParams.get('prefix') ?? ''));
       if (request.method === 'GET') {

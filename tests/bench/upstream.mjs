@@ -6,6 +6,7 @@
 //   POST /paced/chat/completions     the same, one every 10 ms
 //   POST /short/chat/completions     20 of them, one every 10 ms
 //   POST /fail/chat/completions      503
+//   POST /bulk-B-R/chat/completions  a stream of B bytes at R bytes a second
 //
 // Started as a process of its own: node upstream.mjs PORT
 import net from 'node:net';
@@ -26,8 +27,8 @@ const chunked = (text) => Buffer.from(`${text.length.toString(16)}\r\n${text}\r\
 const FIRST = chunked(sse({ role: 'assistant', content: '' }));
 const PIECE = chunked(sse({ content: 'some words ' }));
 const LAST = Buffer.concat([chunked(sse({}, 'stop')), chunked('data: [DONE]\n\n'), Buffer.from('0\r\n\r\n')]);
-// Large streams go out in 64 KiB writes.
-const BIG = chunked(sse({ content: 'some words ' }).repeat(400));
+/** About 1 KB. */
+const BIG = chunked(sse({ content: 'some words ' }).repeat(7));
 
 function stream(socket, path) {
   const chunks = path.startsWith('/short') ? 20 : 200;
@@ -50,16 +51,20 @@ function stream(socket, path) {
 }
 
 function bulk(socket, path) {
-  let left = Number(/bytes=(\d+)/.exec(path)?.[1] ?? 50e6);
-  const perSecond = Number(/rate=(\d+)/.exec(path)?.[1] ?? 1e6);
+  const [bytes, perSecond] = path.match(/\d+/g).map(Number);
+  const started = performance.now();
+  let sent = 0;
   socket.write(STREAM_HEAD);
   socket.write(FIRST);
   const timer = setInterval(() => {
-    for (let sent = 0; sent < perSecond / 20 && left > 0; sent += BIG.length, left -= BIG.length) socket.write(BIG);
-    if (left > 0 && !socket.destroyed) return;
+    const due = Math.min(bytes, (perSecond * (performance.now() - started)) / 1000);
+    const pieces = [];
+    for (; sent < due; sent += BIG.length) pieces.push(BIG);
+    if (!socket.destroyed && pieces.length) socket.write(Buffer.concat(pieces));
+    if (sent < bytes && !socket.destroyed) return;
     clearInterval(timer);
     if (!socket.destroyed) socket.write(LAST);
-  }, 50);
+  }, 20);
 }
 
 function respond(socket, path) {

@@ -174,6 +174,20 @@ impl Outbox {
         }
     }
 
+    /// The rows so far: what a sender that begins now is to send.
+    pub fn mark(&self) -> u64 {
+        self.pushed
+    }
+
+    /// Has a sender that began at `mark` something to send to this shard? Rows that came later wait for company, unless
+    /// they fill a batch: else a steady load would be sent row by row, each while the one before it is on its way.
+    pub fn is_due(&self, shard: u32, mark: u64) -> bool {
+        self.lanes.get(shard as usize).is_some_and(|lane| {
+            let waited = lane.rows.front().is_some_and(|(place, _)| *place <= mark);
+            waited || lane.rows.len() >= BATCH_ROWS || lane.unanswered.is_some()
+        })
+    }
+
     /// Does a row of this shard wait, or a batch of it need sending again?
     pub fn has_work(&self, shard: u32) -> bool {
         self.lanes.get(shard as usize).is_some_and(|lane| !lane.rows.is_empty() || lane.unanswered.is_some())

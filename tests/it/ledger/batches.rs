@@ -128,6 +128,24 @@ fn a_full_lane_is_sent_at_once_and_never_twice_at_a_time() {
 }
 
 #[test]
+fn rows_that_come_while_a_batch_is_on_its_way_wait_for_company() {
+    let mut outbox = Outbox::new("a".into(), 1);
+    (0..10).for_each(|n| assert_eq!(outbox.push(row(n)), None));
+    let mark = outbox.mark();
+    assert!(outbox.is_due(0, mark) && !outbox.is_due(7, mark));
+    let Taken::Batch(batch) = outbox.take(0, Instant(1)) else { panic!("there is a batch") };
+    assert_eq!(batch.rows.len(), 10);
+    outbox.push(row(10));
+    assert!(outbox.is_due(0, mark), "the batch may need sending again");
+    outbox.answered(0, 1);
+    assert!(!outbox.is_due(0, mark) && outbox.has_work(0));
+    assert!(outbox.is_due(0, outbox.mark()), "the next sender takes it");
+    (11..9 + BATCH_ROWS as u64).for_each(|n| assert!(outbox.push(row(n)).is_none() && !outbox.is_due(0, mark)));
+    assert_eq!(outbox.push(row(9 + BATCH_ROWS as u64)), Some(0));
+    assert!(outbox.is_due(0, mark), "a full batch waits for nobody");
+}
+
+#[test]
 fn too_many_waiting_rows_drop_the_oldest_and_are_counted() {
     let mut outbox = Outbox::new("a".into(), 3);
     let over = 25;

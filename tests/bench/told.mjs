@@ -1,0 +1,101 @@
+// What pages tell of results: each block between `<!-- measured: NAME -->` and `<!-- /measured -->` is written from
+// results.json, so that no figure on a page is one that nobody measured. `--save` writes them, a test compares them.
+import { readFileSync } from 'node:fs';
+import { inRoot } from '../../scripts/lib/project.mjs';
+import { checks, countsLine, portkey, ratios, startupTable } from './report.mjs';
+import { PRICES, SIZES, callsOfIsolate, cost, measured, needs } from './scale.mjs';
+
+export const PAGES = ['README.md', 'docs/scale.md', 'tests/bench/RESULTS.md'];
+
+/** The page as it should be. */
+export function told(page, results) {
+  return readFileSync(inRoot(page), 'utf8').replace(/(<!-- measured: (\w+) -->\n)[^]*?(<!-- \/measured -->)/g, (_, begin, name, end) => {
+    if (!BLOCKS[name]) throw new Error(`${page}: no block is called ${name}: there are ${Object.keys(BLOCKS).join(', ')}`);
+    return `${begin}${BLOCKS[name](results)}\n${end}`;
+  });
+}
+
+function machine({ machine: { cores, cpu, memory_gib: memory, workerd, node }, at, rounds }) {
+  return `${cores} cores of ${cpu}, ${memory} GiB, workerd ${workerd}, Node ${node}, ${at.slice(0, 10)}; medians of ${rounds} rounds.`;
+}
+
+function budgets({ cases, counts, growth: series, upload_gzip_bytes: upload }) {
+  const of = (name) => cases.find((one) => one.name === name);
+  const [json, apart, stream, inspect, ttft, body] = ['json', 'json_ledger_apart', 'stream', 'stream_inspect', 'ttft', 'body_1mb'].map(of);
+  const streams = series.find((one) => one.name === 'streams');
+  const added = (name) => Math.round(streams.lines.find((line) => line.name === name).most * 10) / 10;
+  return rows('| what | result | spread | budget |', [
+    ['requests per second, non-stream chat, two hops, key and ledger on', json.rps_ratio, range(json.spread.rps), '0.70 or more'],
+    ['CPU time per request, the same', json.cpu_ratio, range(json.spread.cpu), '1.5 or less'],
+    ['the same without the ledger\'s objects, which run elsewhere when deployed', apart.cpu_ratio, range(apart.spread.cpu), ''],
+    ['CPU time per chunk, stream of 200 chunks, `pipe`', stream.cpu_ratio, range(stream.spread.cpu), '1.6 or less'],
+    ['CPU time per chunk, `inspect`, over a reader and writer in JavaScript', inspect.cpu_ratio, range(inspect.spread.cpu), '1.1 or less'],
+    ['time added to the first content, p50', `${ttft.ttft_added_ms} ms`, range(ttft.spread.ttft), '1 ms or less'],
+    ['latency added to a request of 1 MB', body.added_latency_ratio, range(body.spread.added), '1.5 or less'],
+    ['Durable Object calls per 1,000 requests, at 500 a second', counts.object_calls_per_1000, '', '20 or less'],
+    ['KV reads per 1,000 requests, the same', counts.kv_reads_per_1000, '', '10 or less'],
+    ['memory that a 50 MB stream at 1 MB/s adds, and with a slow client', `${added('Understudy')} MB, ${added('Understudy, slow client')} MB`, '', 'under 8 MB'],
+    ['upload, gzip', `${Math.round(upload / 1024)} KiB`, '', '400 KiB or less'],
+    ['requests per second, over the Portkey gateway on Node', json.portkey.rps_ratio, range(json.portkey.spread.rps), '2.0 or more'],
+    ['CPU time per request, over the Portkey gateway', json.portkey.cpu_ratio, range(json.portkey.spread.cpu), '0.5 or less'],
+  ]);
+}
+
+const start = ({ counts, startup }) => `${startupTable(startup)}\n\n${countsLine(counts)}`;
+
+const growth = ({ growth: series }) => series.map(({ name, title }) => `![${title}](../../docs/plots/${name}.svg)`).join('\n');
+
+function facts(results) {
+  const known = measured(results);
+  return rows('| measured | |', [
+    ['CPU time of the Worker per request', `${fixed(known.cpuMs, 2)} ms`],
+    ['CPU time of the ledger per request', `${fixed(known.ledgerMs, 3)} ms`],
+    ['requests a second whose rows one shard takes, half its processor left free', number(known.shardPerSecond)],
+    ['rows written per request, in batches of 200', known.rowsBatched],
+    ['rows written per request, one call each', known.rowsAlone],
+    ['bytes kept per request', number(known.bytes)],
+    ['KV reads per 1,000 requests, at 500 a second in an isolate', fixed(known.kvReads * 1000, 2)],
+  ]);
+}
+
+function shards(results) {
+  const known = measured(results);
+  const all = SIZES.map((size) => [size, needs(size, known)]);
+  return rows('| requests a second | shards | for their rows alone | calls a second to a shard | requests in a call | calls a second to `control` | calls per 1,000 requests | shards with a call per attempt |', all.map(([size, one]) => [
+    number(size), `${number(one.shards)}${one.fits ? '' : ' (more than `LEDGER_SHARDS` takes)'}`, number(one.byRows), number(one.callsPerShard), fixed(one.rowsPerCall, 1), number(one.control), number(one.callsPer1000), number(one.alone),
+  ]));
+}
+
+const isolates = () =>
+  rows('| requests a second in one isolate | calls per 1,000 requests, 4 shards | 1 shard |', [1, 5, 50, 500, 2_000].map((rate) => {
+    const per1000 = (count) => number((Object.values(callsOfIsolate(rate, count)).reduce((a, b) => a + b) / rate) * 1000);
+    return [number(rate), per1000(4), per1000(1)];
+  }));
+
+const LINES = { requests: 'requests', cpu: 'CPU', kv: 'KV reads', objectRequests: 'Durable Object requests', duration: 'Durable Object duration', rows: 'rows written', storage: 'storage, 7 days', total: '**all**' };
+
+function costs(results) {
+  const known = measured(results);
+  const all = SIZES.map((size) => cost(size, known));
+  const head = `| dollars for a million requests, prices of ${PRICES.asOf} | ${SIZES.map((size) => `at ${number(size)}/s | a call per attempt`).join(' | ')} |`;
+  return rows(head, Object.entries(LINES).map(([key, name]) => [name, ...all.flatMap(({ batched, alone }) => [fixed(batched[key], 4), fixed(alone[key], 4)])]));
+}
+
+const rows = (head, list) => [head, head.replace(/[^|]+/g, ' --- '), ...list.map((cells) => `| ${cells.join(' | ')} |`)].join('\n');
+const range = (spread) => (spread ? spread.join(' to ') : '');
+const number = (x) => Math.round(x).toLocaleString('en');
+const fixed = (x, digits) => x.toFixed(digits);
+
+const BLOCKS = {
+  machine,
+  budgets,
+  ratios: ({ cases }) => ratios(cases),
+  checks: ({ cases }) => checks(cases),
+  portkey: ({ cases }) => portkey(cases.filter((one) => one.portkey)),
+  start,
+  growth,
+  facts,
+  shards,
+  isolates,
+  costs,
+};
