@@ -72,8 +72,10 @@ export function pipe(readable, writable) {
   return readable.pipeTo(writable, { preventClose: true, preventAbort: true });
 }
 
-// One read of at most `size` bytes of what a branch has buffered; undefined at the end.
+// One read of at most `size` bytes of what a branch has buffered; undefined at the end. What is answered stands until the next
+// read of the same reader, which fills the same memory: a buffer each would pile up until they are collected.
 export async function readSome(reader, size) {
-  const { done, value } = await reader.read(new Uint8Array(size));
+  const { done, value } = await reader.read(new Uint8Array(reader.spare ?? new ArrayBuffer(size)));
+  reader.spare = value?.buffer;
   return done ? undefined : value;
 }
