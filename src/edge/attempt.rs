@@ -1,43 +1,33 @@
-//! One attempt: prepared, sent and judged under its clocks, until it fails or reaches its commit point.
+//! One attempt: prepared, sent and judged under its clocks, until it fails or reaches its commit point (`hold.rs`).
 //!
 //! ```text
-//! headers clock ----> status, headers     not 2xx: the body's prefix is read and classified
+//! headers clock ----> status, headers     not 2xx: the body's prefix is classified
 //! first-token clock -> chunks are held     the intake says when they hold content, or that they never will
 //! idle clock --------> (commit: complete)  between content events
 //! attempt clock, deadline: over all of it, until the commit
 //! ```
 
-use super::body::{Reader, message_of};
 use super::glue;
 use super::job::{Job, Ready};
-use super::line::{Line, within};
+use super::line::{Answer, EndedBy, Line, Reading};
 use super::upstream;
-use crate::domain::answer;
 use crate::domain::chain::{Call, Clocks};
 use crate::domain::classify;
 use crate::domain::dialect::Wire;
-use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::ledger::account::Measured;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::{Commit, Hop, RelayMode};
-use crate::domain::relay::{Held, Intake, Relay, Setup};
+use crate::domain::relay::Relay;
 use crate::domain::time::{Instant, Span};
 use crate::domain::usage::Usage;
-use js_sys::{ArrayBuffer, Uint8Array};
 use std::cell::Cell;
 use std::rc::Rc;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, ReadableStream, Response};
+use wasm_bindgen::JsValue;
+use web_sys::{Headers, ReadableStream};
 
 /// Set once the attempt has shown content: hedging looks at it.
 pub type Content = Rc<Cell<bool>>;
-
-/// How much of an error's body is read.
-const ERROR_BODY_BYTES: usize = 64 << 10;
-/// How large an answer that is read whole may be: far above any model's, far below what an isolate holds.
-const ANSWER_BYTES: usize = 48 << 20;
 
 /// What was measured of an attempt.
 #[derive(Clone, Debug, Default)]
@@ -71,22 +61,13 @@ pub struct Served {
     pub call: Call,
     pub line: Line,
     pub status: u16,
-    /// Those of the upstream's headers that the client may see.
+    /// The upstream's own headers.
     pub headers: Headers,
+    /// The content type, where what is sent is not what the upstream sent.
+    pub kind: Option<&'static str>,
     pub body: Body,
     pub marks: Marks,
 }
-
-impl Served {
-    /// What is sent is not what the upstream sent: it has a content type of its own.
-    fn of_kind(self, kind: &str) -> Served {
-        let _ = self.headers.set("content-type", kind);
-        self
-    }
-}
-
-/// The content type of a stream that is written here.
-const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// The answer's body at the commit point.
 pub enum Body {
@@ -124,18 +105,19 @@ impl From<Failure> for Stop {
     }
 }
 
-struct Attempt<'a> {
-    job: &'a Job,
-    call: &'a Call,
-    hop: &'a Hop,
-    ready: &'a Ready,
-    line: Line,
-    content: Content,
+/// A call in flight.
+pub(super) struct Attempt<'a> {
+    pub job: &'a Job,
+    pub call: &'a Call,
+    pub hop: &'a Hop,
+    pub ready: &'a Ready,
+    pub line: Line,
+    pub content: Content,
     /// What translation changed on the way out, to be undone in the answer.
-    reply: Reply,
+    pub reply: Reply,
     /// How many content events were seen, and when the last one came.
-    seen: (u64, Option<Span>),
-    marks: &'a mut Marks,
+    pub seen: (u64, Option<Span>),
+    pub marks: &'a mut Marks,
 }
 
 impl<'a> Attempt<'a> {
@@ -145,7 +127,7 @@ impl<'a> Attempt<'a> {
         };
         let prepared = upstream::prepare(job, call, hop, ready).await?;
         marks.dropped = prepared.dropped;
-        let line = Line::open()?;
+        let line = Line::open(job.signal.as_ref());
         let reply = prepared.reply;
         let attempt = Attempt { job, call, hop, ready, line, content, reply, seen: (0, None), marks };
         Ok(attempt.run(prepared.send).await?)
@@ -153,14 +135,13 @@ impl<'a> Attempt<'a> {
 
     async fn run(mut self, outbound: upstream::Sendable) -> Result<Served, Failure> {
         let (phase, clock) = self.first_clock();
-        let response = match within(clock, outbound.send(&self.line)).await {
-            Some(sent) => sent?,
-            None => return Err(self.timeout(phase, clock)),
-        };
-        self.marks.headers = Some((glue::now(), response.status()));
-        match response.status() {
-            200..=203 | 205..=299 => self.judge(response).await,
-            _ => Err(self.refused(response).await),
+        self.line.limit(phase, clock, clock);
+        let wire = self.ready.wire.unwrap_or(Wire::Opaque);
+        let answer = outbound.send(&self.line, self.reading(wire)).await.map_err(|failure| self.blamed(failure))?;
+        self.marks.headers = Some((answer.headers_at(), answer.status()));
+        match answer.status() {
+            200..=203 | 205..=299 => self.judge(answer, wire).await,
+            _ => Err(self.refused(&answer)),
         }
     }
 
@@ -177,256 +158,74 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn clocks(&self) -> &Clocks {
+    pub fn clocks(&self) -> &Clocks {
         &self.call.clocks
+    }
+
+    /// A failure to hear from the upstream is a clock's, or the client's who left, where one of these ended the call.
+    pub fn blamed(&self, failure: Failure) -> Failure {
+        match self.line.ended_by() {
+            Some(EndedBy::Clock(phase, span)) => self.timeout(phase, span),
+            Some(EndedBy::Client) => Failure::new(Class::Cancelled, "the client went away"),
+            None => failure,
+        }
     }
 
     /// A clock fired. One that the deadline had cut short is the deadline's.
     fn timeout(&self, phase: Phase, clock: Span) -> Failure {
-        self.line.abort();
         let phase = if clock >= self.clocks().deadline { Phase::Deadline } else { phase };
         Failure { status: None, ..Failure::timeout(phase, clock) }
     }
 
-    /// Reads the body of an error and classifies it.
-    async fn refused(&mut self, response: Response) -> Failure {
-        let left = self.line.left(self.clocks().attempt);
-        let body = within(left, prefix(&response, ERROR_BODY_BYTES)).await.unwrap_or_default();
+    /// Classifies an error by its head and the beginning of its body.
+    fn refused(&mut self, answer: &Answer) -> Failure {
         self.line.abort();
-        let headers = response.headers();
+        let headers = answer.response().headers();
         classify::classify(&classify::Facts {
-            status: response.status(),
+            status: answer.status(),
             header: &|name| headers.get(name).ok().flatten(),
-            body: &body,
+            body: &answer.bytes().map(|bytes| bytes.to_vec()).unwrap_or_default(),
             provider: &self.ready.provider.name,
             rules: &self.ready.provider.errors,
             now: glue::now(),
         })
     }
 
-    /// A 2xx: holds the answer back until it has earned its commit.
-    async fn judge(self, response: Response) -> Result<Served, Failure> {
-        let kind = response.headers().get("content-type").ok().flatten().unwrap_or_default().to_ascii_lowercase();
-        let textual = kind.contains("json") || kind.contains("html");
-        let wire = self.ready.wire.unwrap_or(Wire::Opaque);
-        if wire == Wire::Opaque && !textual && !kind.starts_with("text/") {
-            return self.binary(response).await;
+    /// What of a good answer is read before it is judged: streams are not, nor what is handed on at its 200.
+    fn reading(&self, wire: Wire) -> Reading {
+        match (self.job.stream, wire) {
+            (true, _) => Reading::Documents,
+            (false, _) if self.hands_on(wire) => Reading::Nothing,
+            (false, Wire::Opaque) => Reading::Text,
+            (false, _) => Reading::Everything,
         }
-        match self.job.stream && !textual {
-            true => self.stream(response, wire).await,
-            false if self.job.plan.stream.commit == Commit::Headers && !self.translates(wire) => self.unread(response),
-            false => self.whole(response, wire).await,
-        }
-    }
-
-    fn translates(&self, wire: Wire) -> bool {
-        upstream::translates(&self.job.route, wire)
     }
 
     /// `commit: headers`: the answer is handed on at its 200.
-    fn unread(self, response: Response) -> Result<Served, Failure> {
-        match response.body() {
-            Some(body) => self.served(&response, Body::Opaque(body)),
-            None => self.served(&response, Body::Whole(JsValue::NULL)),
+    fn hands_on(&self, wire: Wire) -> bool {
+        !self.job.stream && self.job.plan.stream.commit == Commit::Headers && !self.translates(wire)
+    }
+
+    /// A 2xx: held back until it has earned its commit.
+    async fn judge(self, answer: Answer, wire: Wire) -> Result<Served, Failure> {
+        if answer.bytes().is_some() || answer.broke().is_some() {
+            return self.whole(&answer, wire);
+        }
+        let binary = wire == Wire::Opaque && !answer.kind().starts_with("text/");
+        match self.hands_on(wire) {
+            true => self.unread(&answer),
+            false if binary => self.binary(&answer).await,
+            false => self.stream(&answer, wire).await,
         }
     }
 
-    /// Reads a JSON answer whole and checks it.
-    async fn whole(self, response: Response, wire: Wire) -> Result<Served, Failure> {
-        let clock = self.clocks().attempt;
-        let buffer = match within(self.line.left(clock), read_whole(&response)).await {
-            Some(Ok(buffer)) => buffer,
-            Some(Err(failure)) => return Err(failure),
-            None => return Err(self.timeout(Phase::Attempt, clock)),
-        };
-        self.line.done();
-        let bytes = Uint8Array::new(&buffer).to_vec();
-        let voice = self.translates(wire).then(|| self.voice());
-        let checked = answer::check(&self.job.route, wire, &bytes, voice.as_ref(), self.job.stream)
-            .map_err(|failure| classify::reclassify(failure, &self.ready.provider.errors))?;
-        self.marks.usage = checked.usage;
-        self.marks.content_chars = checked.content_chars;
-        self.content.set(true);
-        let kind = if self.job.stream { EVENT_STREAM } else { "application/json" };
-        match checked.rewritten {
-            Some(bytes) => {
-                let body = Body::Whole(Uint8Array::from(bytes.as_slice()).into());
-                Ok(self.served(&response, body)?.of_kind(kind))
-            }
-            None => self.served(&response, Body::Whole(buffer.into())),
-        }
+    pub fn translates(&self, wire: Wire) -> bool {
+        upstream::translates(&self.job.route, wire)
     }
 
-    fn voice(&self) -> Voice {
-        upstream::voice(self.job, self.hop, self.reply.clone())
-    }
-
-    /// Audio and the like: any byte is content.
-    async fn binary(self, response: Response) -> Result<Served, Failure> {
-        let Some(body) = response.body() else {
-            return Err(Failure {
-                status: Some(response.status()),
-                ..Failure::new(Class::Malformed, "the answer has no body")
-            });
-        };
-        let clock = self.clocks().attempt;
-        let reader = Reader::open(&body);
-        let first = match within(self.line.left(clock), reader.next()).await {
-            Some(Ok(Some(chunk))) => chunk.to_vec(),
-            Some(Ok(None)) => return Err(Failure::new(Class::Malformed, "the answer is empty")),
-            Some(Err(error)) => return Err(Failure::new(Class::Interrupted, message_of(&error))),
-            None => return Err(self.timeout(Phase::Attempt, clock)),
-        };
-        reader.release();
-        self.content.set(true);
-        let relay = Box::new(Relay::opaque());
-        self.served(&response, Body::Stream { held: first, rest: Some(body), relay, mode: RelayMode::Pipe })
-    }
-
-    /// Holds a stream back until its commit point.
-    async fn stream(mut self, response: Response, wire: Wire) -> Result<Served, Failure> {
-        let Some(body) = response.body() else {
-            return Err(Failure {
-                status: Some(response.status()),
-                ..Failure::new(Class::Malformed, "the answer has no body")
-            });
-        };
-        let setup = self.setup(wire);
-        let mode = setup.mode();
-        let mut intake = Intake::new(setup);
-        let reader = Reader::open(&body);
-        let mut ended = false;
-        while !intake.committed() {
-            let held = match self.next_chunk(&reader).await? {
-                Some(chunk) => intake.push(&chunk.to_vec()),
-                None => {
-                    ended = true;
-                    intake.end()
-                }
-            };
-            self.note(&intake);
-            match held {
-                Held::Hold => {}
-                Held::Commit => break,
-                Held::Failed(failure) => {
-                    self.line.abort();
-                    let failure = Failure { status: failure.status.or(Some(response.status())), ..failure };
-                    return Err(classify::reclassify(failure, &self.ready.provider.errors));
-                }
-            }
-        }
-        let rest = (!ended).then(|| {
-            reader.release();
-            body
-        });
-        if ended {
-            self.line.done();
-        }
-        let (held, relay) = intake.commit();
-        let served = self.served(&response, Body::Stream { held, rest, relay: Box::new(relay), mode })?;
-        Ok(if mode == RelayMode::Pipe { served } else { served.of_kind(EVENT_STREAM) })
-    }
-
-    fn setup(&self, wire: Wire) -> Setup {
-        upstream::setup(self.job, self.hop, wire, self.reply.clone())
-    }
-
-    fn note(&mut self, intake: &Intake) {
-        if intake.contents() > self.seen.0 {
-            let elapsed = self.line.elapsed();
-            self.seen = (intake.contents(), Some(elapsed));
-            self.marks.ttft_ms.get_or_insert(elapsed.0);
-            self.content.set(true);
-        }
-        self.marks.usage = intake.usage().or(self.marks.usage);
-        self.marks.content_chars = intake.content_chars();
-    }
-
-    /// The next chunk, under whichever clock runs now: to the first content, then between contents, and over all.
-    async fn next_chunk(&self, reader: &Reader) -> Result<Option<Uint8Array>, Failure> {
-        let clocks = *self.clocks();
-        let elapsed = self.line.elapsed();
-        let (phase, ends) = match self.seen.1 {
-            None => (Phase::FirstToken, clocks.first_token),
-            Some(at) => (Phase::Idle, Span(at.0.saturating_add(clocks.idle.0))),
-        };
-        let (phase, clock) = match ends < clocks.attempt {
-            true => (phase, ends),
-            false => (Phase::Attempt, clocks.attempt),
-        };
-        match within(Span(clock.0.saturating_sub(elapsed.0)), reader.next()).await {
-            Some(Ok(chunk)) => Ok(chunk),
-            Some(Err(error)) => Err(Failure {
-                status: None,
-                ..Failure::new(Class::Interrupted, format!("the stream broke: {}", message_of(&error)))
-            }),
-            None => {
-                let said = if phase == Phase::Idle { clocks.idle } else { clock };
-                Err(self.timeout(phase, said))
-            }
-        }
-    }
-
-    fn served(self, response: &Response, body: Body) -> Result<Served, Failure> {
-        let headers = glue::passed(&response.headers());
+    pub fn served(self, answer: &Answer, body: Body, kind: Option<&'static str>) -> Served {
+        let headers = answer.response().headers();
         let marks = Marks::default();
-        Ok(Served { call: self.call.clone(), line: self.line, status: response.status(), headers, body, marks })
+        Served { call: self.call.clone(), line: self.line, status: answer.status(), headers, kind, body, marks }
     }
-}
-
-/// The first bytes of a body, whatever becomes of the rest.
-async fn prefix(response: &Response, most: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let Some(body) = response.body() else { return bytes };
-    let reader = Reader::open(&body);
-    while let Ok(Some(chunk)) = reader.next().await {
-        bytes.extend_from_slice(&chunk.to_vec());
-        if bytes.len() >= most {
-            bytes.truncate(most);
-            break;
-        }
-    }
-    bytes
-}
-
-/// A whole body, bounded. It stays on the JavaScript side: the client gets these very bytes.
-async fn read_whole(response: &Response) -> Result<ArrayBuffer, Failure> {
-    let stated = response.headers().get("content-length").ok().flatten().and_then(|text| text.parse::<usize>().ok());
-    let broken =
-        |error: JsValue| Failure::new(Class::Interrupted, format!("the answer broke off: {}", message_of(&error)));
-    match stated {
-        Some(length) if length <= ANSWER_BYTES => {
-            let promise = response.array_buffer().map_err(broken)?;
-            JsFuture::from(promise).await.map(JsCast::unchecked_into).map_err(broken)
-        }
-        Some(_) => Err(too_large()),
-        None => read_chunks(response).await,
-    }
-}
-
-async fn read_chunks(response: &Response) -> Result<ArrayBuffer, Failure> {
-    let mut bytes = Vec::new();
-    if let Some(body) = response.body() {
-        let reader = Reader::open(&body);
-        loop {
-            match reader.next().await {
-                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk.to_vec()),
-                Ok(None) => break,
-                Err(error) => {
-                    return Err(Failure::new(
-                        Class::Interrupted,
-                        format!("the answer broke off: {}", message_of(&error)),
-                    ));
-                }
-            }
-            if bytes.len() > ANSWER_BYTES {
-                return Err(too_large());
-            }
-        }
-    }
-    Ok(Uint8Array::from(bytes.as_slice()).buffer())
-}
-
-fn too_large() -> Failure {
-    Failure::new(Class::Malformed, format!("the answer is longer than {ANSWER_BYTES} bytes"))
 }

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStream, WritableStreamDefaultWriter};
 
-/// Reads a stream chunk by chunk. Dropping it leaves the stream locked; [`Reader::release`] gives it back.
+/// The lock of a stream that is read chunk by chunk ([`Line::read`](super::line::Line::read)). Dropping it leaves the stream locked; [`Reader::release`] gives it back.
 pub struct Reader {
     inner: ReadableStreamDefaultReader,
 }
@@ -17,26 +17,14 @@ impl Reader {
         Reader { inner: stream.get_reader().unchecked_into() }
     }
 
-    /// The next chunk; `None` at the end.
-    ///
-    /// # Errors
-    /// What the stream failed with.
-    pub async fn next(&self) -> Result<Option<Uint8Array>, JsValue> {
-        let result = JsFuture::from(self.inner.read()).await?;
-        match Reflect::get(&result, &"done".into())?.is_truthy() {
-            true => Ok(None),
-            false => Ok(Some(Reflect::get(&result, &"value".into())?.unchecked_into())),
-        }
+    /// The platform's reader.
+    pub fn inner(&self) -> &ReadableStreamDefaultReader {
+        &self.inner
     }
 
     /// Unlocks the stream for another reader or a pipe.
     pub fn release(self) {
         self.inner.release_lock();
-    }
-
-    /// Tells the source that no more is wanted.
-    pub fn cancel(&self) {
-        let _ = self.inner.cancel();
     }
 }
 

@@ -2,22 +2,23 @@
 //!
 //! ```text
 //! Call    -> attempt.rs: send, hold, judge      -> on_outcome
-//! Pending -> wait for the outcome of a call in flight, or for the moment to hedge
+//! Pending -> wait for the outcome of a call in flight, or for the moment to hedge; a client that leaves ends the call
 //! Wait    -> sleep
 //! Done    -> the answer of the call that serves, or an error that speaks for the chain
 //! ```
 
 use super::attempt::{self, Attempted, Marks, Served};
-use super::glue::{self, now, sleep};
+use super::glue::{left_within, now, sleep};
 use super::job::Job;
 use crate::domain::chain::{Call, Chain, End, Step};
 use crate::domain::outcome::{Class, Failure, Outcome, Skip};
 use crate::domain::time::Instant;
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
-use futures::stream::{FuturesUnordered, StreamExt};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
-use wasm_bindgen_futures::JsFuture;
+use std::task::Poll;
 
 /// How the chain of a request ended.
 pub struct Driven {
@@ -26,36 +27,35 @@ pub struct Driven {
     /// The call that serves, held at its commit point.
     pub served: Option<Box<Served>>,
     /// What was measured of each call, by its id.
-    pub marks: HashMap<u32, Marks>,
+    pub marks: BTreeMap<u32, Marks>,
     /// The client left before any answer was committed.
     pub gone: bool,
 }
 
-/// A call in flight, and whether it has shown content yet.
+/// A call in flight, and whether it has shown content yet. Dropping it aborts the call.
 struct Flight {
     id: u32,
     content: attempt::Content,
+    call: LocalBoxFuture<'static, Attempted>,
 }
 
 /// Runs a chain to its end.
 pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
-    let mut gone = client_gone(job);
-    let mut calls: FuturesUnordered<LocalBoxFuture<'static, (u32, Attempted)>> = FuturesUnordered::new();
     let mut flights: Vec<Flight> = Vec::new();
     let mut hedge_at: Option<Instant> = None;
-    let mut marks = HashMap::new();
+    let mut marks = BTreeMap::new();
     let mut served = None;
-    let mut left = false;
+    let mut gone = false;
     let end = loop {
         match chain.next(now()) {
             Step::Call(call) => {
                 hedge_at = call.hedge_at.or(hedge_at);
-                calls.push(start(job, call, &mut flights));
+                flights.push(start(job, call));
                 continue;
             }
             Step::Wait { until } => {
-                if let Either::Right(_) = select(sleep(until.since(now())).boxed_local(), &mut gone).await {
-                    left = true;
+                if left_within(until.since(now()), job.signal.as_ref()).await {
+                    gone = true;
                     break End::Exhausted;
                 }
                 continue;
@@ -63,9 +63,8 @@ pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
             Step::Pending => {}
             Step::Done(end) => break end,
         }
-        match next_event(&mut calls, hedge_at, &mut gone).await {
+        match next_event(&mut flights, hedge_at).await {
             Event::Ended(id, attempted) => {
-                flights.retain(|flight| flight.id != id);
                 let (outcome, measured) = match attempted {
                     Attempted::Incompatible(feature) => {
                         chain.pass_over(id, Skip::Incompatible(feature));
@@ -76,7 +75,10 @@ pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
                         served = Some(answer);
                         (Outcome::Served, measured)
                     }
-                    Attempted::Failed(failure, measured) => (Outcome::Failed(failure), measured),
+                    Attempted::Failed(failure, measured) => {
+                        gone |= failure.class == Class::Cancelled;
+                        (Outcome::Failed(failure), measured)
+                    }
                 };
                 if let Some((at, status)) = measured.headers {
                     chain.on_headers(id, status, at);
@@ -89,72 +91,56 @@ pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
                 if flights.iter().all(|flight| !flight.content.get())
                     && let Some(call) = chain.hedge(now())
                 {
-                    calls.push(start(job, call, &mut flights));
+                    flights.push(start(job, call));
                 }
             }
-            Event::Gone => {
-                left = true;
-                break cancel(&mut chain, &flights, "the client went away");
-            }
+        }
+        if gone {
+            cancel(&mut chain, &mut flights, "the client went away");
+            break End::Exhausted;
         }
         if served.is_some() {
-            // The loser of a hedge: dropping its future aborts its call.
-            cancel(&mut chain, &flights, "another target answered first");
-            calls.clear();
-            flights.clear();
+            cancel(&mut chain, &mut flights, "another target answered first");
         }
     };
-    Driven { chain, end, served, marks, gone: left }
+    Driven { chain, end, served, marks, gone }
 }
 
-fn start(job: &Rc<Job>, call: Call, flights: &mut Vec<Flight>) -> LocalBoxFuture<'static, (u32, Attempted)> {
-    let id = call.id;
-    let content = attempt::Content::default();
-    flights.push(Flight { id, content: content.clone() });
-    let job = job.clone();
-    async move { (id, attempt::attempt(&job, &call, content).await) }.boxed_local()
+fn start(job: &Rc<Job>, call: Call) -> Flight {
+    let (id, content, job) = (call.id, attempt::Content::default(), job.clone());
+    let seen = content.clone();
+    Flight { id, content, call: async move { attempt::attempt(&job, &call, seen).await }.boxed_local() }
 }
 
-fn cancel(chain: &mut Chain, flights: &[Flight], why: &str) -> End {
-    for flight in flights {
+fn cancel(chain: &mut Chain, flights: &mut Vec<Flight>, why: &str) {
+    for flight in flights.drain(..) {
         chain.on_outcome(flight.id, Outcome::Failed(Failure::new(Class::Cancelled, why)), now());
     }
-    End::Exhausted
 }
 
 enum Event {
     Ended(u32, Attempted),
     Hedge,
-    Gone,
 }
 
-async fn next_event(
-    calls: &mut FuturesUnordered<LocalBoxFuture<'static, (u32, Attempted)>>,
-    hedge_at: Option<Instant>,
-    gone: &mut LocalBoxFuture<'static, ()>,
-) -> Event {
-    let hedge = match hedge_at {
-        Some(at) => sleep(at.since(now())).boxed_local(),
-        None => futures::future::pending().boxed_local(),
-    };
-    let next = async {
-        match calls.next().await {
-            Some((id, attempted)) => Event::Ended(id, attempted),
-            None => futures::future::pending().await,
-        }
-    };
-    futures::pin_mut!(next);
-    match select(next, select(hedge, gone)).await {
+async fn next_event(flights: &mut Vec<Flight>, hedge_at: Option<Instant>) -> Event {
+    let ended = first_to_end(flights);
+    let Some(at) = hedge_at else { return ended.await };
+    match select(pin!(ended), pin!(sleep(at.since(now())))).await {
         Either::Left((event, _)) => event,
-        Either::Right((Either::Left(_), _)) => Event::Hedge,
-        Either::Right((Either::Right(_), _)) => Event::Gone,
+        Either::Right(_) => Event::Hedge,
     }
 }
 
-/// Resolves when the platform says that the client left; never where it cannot say so.
-fn client_gone(job: &Job) -> LocalBoxFuture<'static, ()> {
-    match &job.signal {
-        Some(signal) => JsFuture::from(glue::aborted(signal)).map(drop).fuse().boxed_local(),
-        None => futures::future::pending().boxed_local(),
-    }
+/// The first call to end, taken out of those in flight: two at most, so all are asked.
+async fn first_to_end(flights: &mut Vec<Flight>) -> Event {
+    poll_fn(|context| {
+        for index in 0..flights.len() {
+            if let Poll::Ready(attempted) = flights[index].call.as_mut().poll(context) {
+                return Poll::Ready(Event::Ended(flights.remove(index).id, attempted));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }

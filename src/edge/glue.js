@@ -1,61 +1,159 @@
-// What would take many crossings between Wasm and JavaScript, done in one. Typed faces: glue.rs.
+// What would take many crossings between Wasm and JavaScript, done in one. Typed faces: glue.rs, line.rs.
 
-const PASS = /^(?:x-ratelimit-|anthropic-ratelimit-|x-request-id$|request-id$|apim-request-id$|x-amzn-requestid$|x-amzn-bedrock-|openai-processing-ms$|openai-version$|content-type$|content-disposition$)/;
+// Futures of Wasm are scheduled with queueMicrotask where there is one, else with a resolved promise. On this platform the
+// former is a call into the runtime, several for each request; without it a request costs a sixth less.
+globalThis.queueMicrotask = undefined;
 
-// The response headers of an answering upstream that go on to the client, as a fresh, mutable list.
-export function passed(from) {
-  const to = new Headers();
-  for (const [name, value] of from) if (PASS.test(name)) to.set(name, value);
-  return to;
-}
-
-// The client's own headers that go upstream, as a fresh, mutable list; organization and project with an own key alone.
-const FORWARD = /^(?:content-type|accept|openai-(?!organization$|project$).*|anthropic-version|anthropic-beta|idempotency-key|traceparent|tracestate|user-agent)$/;
-const ACCOUNT = /^openai-(?:organization|project)$/;
-export function forwarded(from, account) {
-  const to = new Headers();
-  for (const [name, value] of from) if (FORWARD.test(name) || (account && ACCOUNT.test(name))) to.set(name, value);
-  return to;
-}
-
-// Headers as lines: name, value, name, value. Neither can hold a line feed. One string crosses cheaper than many.
-export function lines(from) {
-  let text = "";
-  for (const [name, value] of from) text += name + "\n" + value + "\n";
+// A request's head as lines: method, URL, colo, then every header's name and value. None of them can hold a line feed, and one
+// string crosses cheaper than many.
+export function head(request) {
+  let text = request.method + "\n" + request.url + "\n" + (request.cf?.colo ?? "") + "\n";
+  for (const [name, value] of request.headers) text += name + "\n" + value + "\n";
   return text;
 }
 
-// Sets every header of such lines.
-export function setLines(to, text) {
-  const parts = text.split("\n");
-  for (let i = 0; i + 1 < parts.length; i += 2) to.set(parts[i], parts[i + 1]);
+// Such lines of names and values as a list of pairs.
+function pairs(lines) {
+  const parts = lines.split("\n");
+  const list = [];
+  for (let i = 0; i + 1 < parts.length; i += 2) list.push([parts[i], parts[i + 1]]);
+  return list;
 }
 
-// A stream whose two ends the runtime joins natively: [readable, writable].
-export function identity() {
-  const { readable, writable } = new IdentityTransformStream();
-  return [readable, writable];
+const PASS = /^(?:x-ratelimit-|anthropic-ratelimit-|x-request-id$|request-id$|apim-request-id$|x-amzn-requestid$|x-amzn-bedrock-|openai-processing-ms$|openai-version$|content-type$|content-disposition$)/;
+
+// A response: such headers of the upstream's (`from`) as a client may see, ours over them, and the request's id where the
+// upstream gave none of its own.
+export function respond(status, from, lines, requestId, body) {
+  const headers = new Headers();
+  if (from) for (const [name, value] of from) if (PASS.test(name)) headers.set(name, value);
+  for (const [name, value] of pairs(lines)) headers.set(name, value);
+  if (requestId && !headers.has("x-request-id")) headers.set("x-request-id", requestId);
+  return new Response(body, { status, headers });
 }
 
-// The same stream as one of bytes, which a stream made of Wasm is not: the relay's observer reads into a buffer of its own.
-export function inBytes(stream) {
-  const reader = stream.getReader();
-  return new ReadableStream({
-    type: "bytes",
-    async pull(controller) {
-      try {
-        for (;;) {
-          const { done, value } = await reader.read();
-          if (done) break;
-          if (value.length > 0) return controller.enqueue(value);
-        }
-        controller.close();
-        controller.byobRequest?.respond(0);
-      } catch (error) {
-        controller.error(error);
+// One call to an upstream, under one clock at a time. It is aborted when the clock fires and when the client leaves: what
+// waits for the upstream then fails, and `expired` says whether it was the clock.
+export class Line {
+  control = new AbortController();
+  expired = false;
+  ends = Infinity;
+  due = Infinity;
+
+  constructor(client) {
+    client?.addEventListener("abort", () => this.control.abort(), { once: true });
+  }
+
+  get signal() {
+    return this.control.signal;
+  }
+
+  abort() {
+    this.control.abort();
+  }
+
+  // The call ends `ms` from now, unless told otherwise until then; with Infinity no clock runs. Timers are not taken back but
+  // looked at when they fire: most calls end long before, and taking one back costs more than setting it.
+  limit(ms) {
+    this.ends = Date.now() + ms;
+    if (this.ends < this.due) this.arm(ms);
+  }
+
+  arm(ms) {
+    const due = (this.due = this.ends);
+    setTimeout(() => {
+      if (this.due !== due) return;
+      this.due = Infinity;
+      const left = this.ends - Date.now();
+      if (left === Infinity) return;
+      if (left > 0) return this.arm(left);
+      this.expired = true;
+      this.control.abort();
+    }, ms);
+  }
+
+  // The next chunk, waited for `ms` at most; undefined at the end.
+  async read(reader, ms) {
+    this.limit(ms);
+    const { done, value } = await reader.read();
+    this.ends = Infinity;
+    return done ? undefined : value;
+  }
+
+  // Sends a request; see `answer` for what it resolves with. Rejects where the runtime found no connection.
+  async send(url, lines, body, reading) {
+    const init = { method: "POST", headers: pairs(lines), body, redirect: "manual", signal: this.control.signal };
+    return this.answer(await fetch(url, init), reading);
+  }
+
+  // The head of an answer, with as much of its body as is read whatever it says: the beginning of an error, and an answer
+  // whose content type `reading` (an index of READS) calls for.
+  async answer(response, reading) {
+    const kind = (response.headers.get("content-type") ?? "").toLowerCase();
+    const answer = { response, status: response.status, kind, at: Date.now(), bytes: undefined, over: false, broke: undefined };
+    const good = response.status >= 200 && response.status < 300;
+    if (!good || READS[reading].test(kind)) await gather(answer, good ? ANSWER_BYTES : ERROR_BYTES);
+    return answer;
+  }
+}
+
+// Which answers are read whole: none, documents (never a stream), any text, all. The same order as `Reading` in line.rs.
+const READS = [/^$(?!)/, /json|html/, /json|html|^text\//, /^/];
+
+// How large an answer that is read whole may be: far above any model's, far below what an isolate holds.
+const ANSWER_BYTES = 48 << 20;
+// How much of an error's body is read.
+const ERROR_BYTES = 64 << 10;
+
+// Reads a body of at most `most` bytes; `over` says that it has more.
+async function gather(answer, most) {
+  const { response } = answer;
+  const stated = response.headers.get("content-length");
+  try {
+    if (stated !== null && Number(stated) <= most) answer.bytes = new Uint8Array(await response.arrayBuffer());
+    else await gatherChunks(answer, most);
+  } catch (error) {
+    answer.broke = error;
+  }
+}
+
+async function gatherChunks(answer, most) {
+  const chunks = [];
+  let length = 0;
+  // What came before a body broke off is kept: the beginning of an error may say enough.
+  try {
+    const reader = answer.response.body?.getReader();
+    for (;;) {
+      const { done, value } = reader ? await reader.read() : { done: true };
+      if (done) break;
+      chunks.push(value);
+      length += value.length;
+      if (length > most) {
+        answer.over = true;
+        break;
       }
-    },
-    cancel: (reason) => reader.cancel(reason),
+    }
+  } finally {
+    answer.bytes = chunks.length === 1 ? chunks[0] : joined(chunks, length);
+  }
+}
+
+function joined(chunks, length) {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+// Waits; resolves with true as soon as the client has left.
+export function pause(ms, client) {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(false), ms);
+    if (client?.aborted) resolve(true);
+    client?.addEventListener("abort", () => resolve(true), { once: true });
   });
 }
 
@@ -67,15 +165,48 @@ export function aborted(signal) {
   });
 }
 
-// Pipes without closing or aborting the writable, so that an ending can still be written.
-export function pipe(readable, writable) {
-  return readable.pipeTo(writable, { preventClose: true, preventAbort: true });
-}
-
 // One read of at most `size` bytes of what a branch has buffered; undefined at the end. What is answered stands until the next
 // read of the same reader, which fills the same memory: a buffer each would pile up until they are collected.
 export async function readSome(reader, size) {
   const { done, value } = await reader.read(new Uint8Array(reader.spare ?? new ArrayBuffer(size)));
   reader.spare = value?.buffer;
   return done ? undefined : value;
+}
+
+// A stream whose two ends the runtime joins natively: [readable, writable].
+export function identity() {
+  const { readable, writable } = new IdentityTransformStream();
+  return [readable, writable];
+}
+
+// Pipes without closing or aborting the writable, so that an ending can still be written.
+export function pipe(readable, writable) {
+  return readable.pipeTo(writable, { preventClose: true, preventAbort: true });
+}
+
+// The same stream as one of bytes, which a stream made of Wasm is not: the relay's observer reads into a buffer of its own.
+// It fails when the signal aborts, as the body of a fetched response does.
+export function inBytes(stream, signal) {
+  const reader = stream.getReader();
+  return new ReadableStream({
+    type: "bytes",
+    start(controller) {
+      signal.addEventListener("abort", () => controller.error(signal.reason), { once: true });
+    },
+    async pull(controller) {
+      try {
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (signal.aborted) return;
+          if (done) break;
+          if (value.length > 0) return controller.enqueue(value);
+        }
+        controller.close();
+        controller.byobRequest?.respond(0);
+      } catch (error) {
+        controller.error(error);
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
 }

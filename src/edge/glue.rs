@@ -5,25 +5,31 @@ use js_sys::{Array, Promise};
 use std::cell::Cell;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    /// The headers of an upstream's answer that a client may see, in a fresh list.
-    pub fn passed(from: &web_sys::Headers) -> web_sys::Headers;
-    /// The client's headers that go upstream, in a fresh list; organization and project only for `account`.
-    pub fn forwarded(from: &web_sys::Headers, account: bool) -> web_sys::Headers;
-    /// Every header as two lines: name, value.
-    fn lines(from: &web_sys::Headers) -> String;
-    /// Sets every header of such lines. A value that no header can hold fails the rest.
-    #[wasm_bindgen(catch, js_name = setLines)]
-    pub fn set_lines(to: &web_sys::Headers, text: &str) -> Result<(), JsValue>;
+    /// Method, URL, colo (or empty), then every header as two lines.
+    fn head(request: &web_sys::Request) -> String;
+    /// A response of that body (`Uint8Array`, `ReadableStream` or null) under the headers of `from`, an upstream's answer,
+    /// that a client may see, those of `lines` over them, and `request_id` as `x-request-id` where there is none yet.
+    #[wasm_bindgen(catch)]
+    fn respond(
+        status: u16,
+        from: Option<&web_sys::Headers>,
+        lines: &str,
+        request_id: &str,
+        body: &JsValue,
+    ) -> Result<web_sys::Response, JsValue>;
     /// `[readable, writable]` of an `IdentityTransformStream`.
     pub fn identity() -> Array;
-    /// The same stream as one of bytes.
+    /// The same stream as one of bytes, which fails when the signal aborts.
     #[wasm_bindgen(js_name = inBytes)]
-    pub fn in_bytes(stream: &web_sys::ReadableStream) -> web_sys::ReadableStream;
+    pub fn in_bytes(stream: &web_sys::ReadableStream, signal: &web_sys::AbortSignal) -> web_sys::ReadableStream;
     /// Resolves when the signal aborts.
     pub fn aborted(signal: &web_sys::AbortSignal) -> Promise;
+    /// Resolves after that time, or with true as soon as the client has left.
+    fn pause(ms: f64, client: Option<&web_sys::AbortSignal>) -> Promise;
     /// Pipes `readable` into `writable`, closing and aborting neither.
     pub fn pipe(readable: &web_sys::ReadableStream, writable: &web_sys::WritableStream) -> Promise;
     /// One BYOB read of at most `size` bytes; `undefined` at the end.
@@ -33,20 +39,62 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_name = fetch)]
-    fn global_fetch(url: &str, init: &web_sys::RequestInit) -> Promise;
+    /// Sends a request. The promise rejects where the runtime found no connection.
+    pub fn fetch(url: &str, init: &web_sys::RequestInit) -> Promise;
 }
 
-/// Every header, read in one crossing.
-pub fn pairs(from: &web_sys::Headers) -> Vec<(String, String)> {
-    let text = lines(from);
-    let mut lines = text.split('\n').map(str::to_owned);
-    std::iter::from_fn(|| Some((lines.next().filter(|name| !name.is_empty())?, lines.next()?))).collect()
+/// A request's head, read in one crossing.
+pub struct Head {
+    pub method: String,
+    pub url: String,
+    pub colo: Option<String>,
+    pub headers: Vec<(String, String)>,
 }
 
-/// Sends a request. The promise rejects where the runtime found no connection.
-pub fn fetch(url: &str, init: &web_sys::RequestInit) -> Promise {
-    global_fetch(url, init)
+impl Head {
+    /// Of a request.
+    pub fn of(request: &web_sys::Request) -> Head {
+        let text = head(request);
+        let mut lines = text.split('\n').map(str::to_owned);
+        let mut next = || lines.next().unwrap_or_default();
+        let (method, url, colo) = (next(), next(), Some(next()).filter(|colo| !colo.is_empty()));
+        let pairs = std::iter::from_fn(|| Some((lines.next().filter(|name| !name.is_empty())?, lines.next()?)));
+        Head { headers: pairs.collect(), method, url, colo }
+    }
+}
+
+/// Headers as lines, for one crossing. A value that no header can hold is left out.
+pub fn to_lines<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> String {
+    let mut lines = String::with_capacity(headers.len() * 48);
+    for (name, value) in headers {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        if is_header_value(value) {
+            lines.extend([name, "\n", value, "\n"]);
+        }
+    }
+    lines
+}
+
+/// Whether a header can hold it: Latin-1 without line breaks and zeros (Fetch standard, "header value").
+pub fn is_header_value(value: &str) -> bool {
+    value.chars().all(|c| c <= '\u{ff}' && !matches!(c, '\n' | '\r' | '\0'))
+}
+
+/// The platform's response; its own error where a header cannot be.
+pub fn response(
+    status: u16,
+    from: Option<&web_sys::Headers>,
+    headers: &[(&str, String)],
+    request_id: &str,
+    body: &JsValue,
+) -> web_sys::Response {
+    respond(status, from, &to_lines(headers), request_id, body).unwrap_or_else(|_| web_sys::Response::error())
+}
+
+/// Waits at least that long; true as soon as the client has left, where the platform says so.
+pub async fn left_within(span: Span, client: Option<&web_sys::AbortSignal>) -> bool {
+    let ms = span.0.min(i32::MAX as u64) as f64;
+    JsFuture::from(pause(ms, client)).await.is_ok_and(|left| left.is_truthy())
 }
 
 /// The platform's clock, in ms since the Unix epoch. It advances with I/O alone in production.

@@ -7,7 +7,7 @@ use crate::domain::dialect::Wire;
 use crate::domain::outcome::Skip;
 use crate::domain::policy::{Hop, Plan};
 use crate::domain::provider::Provider;
-use crate::domain::request::{Body, Identity};
+use crate::domain::request::{Body, Headers, Identity};
 use crate::domain::route::Route;
 use crate::domain::scripted::Drill;
 use crate::domain::time::Instant;
@@ -26,8 +26,8 @@ pub struct Job {
     pub body: Body,
     /// The client asked for a stream.
     pub stream: bool,
-    /// The client's headers, as the platform holds them.
-    pub headers: web_sys::Headers,
+    /// The client's headers.
+    pub headers: Headers,
     /// The client's `signal`: aborts when it leaves, where the platform says so.
     pub signal: Option<web_sys::AbortSignal>,
     pub request_id: String,

@@ -1,63 +1,171 @@
-//! One connection to an upstream, under clocks. Dropping it before [`Line::keep`] aborts the call, so that a hop that is given
-//! up, a loser of a hedge, or a request whose client left never keeps an upstream at work.
+//! One connection to an upstream, under one clock at a time. The clock and the client's leaving abort it by themselves: what
+//! waits for the upstream then fails, and [`Line::ended_by`] says why. Dropping it before [`Line::done`] aborts it too, so
+//! that a hop that is given up or a loser of a hedge never keeps an upstream at work.
 
-use super::body::message_of;
+use super::body::{Reader, message_of};
 use super::glue;
-use crate::domain::outcome::{Class, Failure};
+use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::time::{Instant, Span};
 use futures::future::{Either, select};
+use js_sys::{Promise, Uint8Array};
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, ReadableStreamDefaultReader, Response};
+
+#[wasm_bindgen(module = "/src/edge/glue.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = Line)]
+    type Wire;
+    #[wasm_bindgen(constructor, js_class = "Line")]
+    fn new(client: Option<&AbortSignal>) -> Wire;
+    #[wasm_bindgen(method, getter)]
+    fn signal(this: &Wire) -> AbortSignal;
+    #[wasm_bindgen(method, getter)]
+    fn expired(this: &Wire) -> bool;
+    #[wasm_bindgen(method)]
+    fn abort(this: &Wire);
+    #[wasm_bindgen(method)]
+    fn limit(this: &Wire, ms: f64);
+    #[wasm_bindgen(method)]
+    fn read(this: &Wire, reader: &ReadableStreamDefaultReader, ms: f64) -> Promise;
+    #[wasm_bindgen(method)]
+    fn send(this: &Wire, url: &str, lines: &str, body: Uint8Array, reading: u8) -> Promise;
+    #[wasm_bindgen(method)]
+    fn answer(this: &Wire, response: &Response, reading: u8) -> Promise;
+
+    /// An upstream's answer: its head, and what was read of its body.
+    pub type Answer;
+    #[wasm_bindgen(method, getter)]
+    pub fn response(this: &Answer) -> Response;
+    #[wasm_bindgen(method, getter)]
+    pub fn status(this: &Answer) -> u16;
+    /// The content type in lower case, or empty.
+    #[wasm_bindgen(method, getter)]
+    pub fn kind(this: &Answer) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn at(this: &Answer) -> f64;
+    /// The body, where it was read. It stays on the JavaScript side: a client of the same family gets these very bytes.
+    #[wasm_bindgen(method, getter)]
+    pub fn bytes(this: &Answer) -> Option<Uint8Array>;
+    /// The body is longer than an answer may be.
+    #[wasm_bindgen(method, getter)]
+    pub fn over(this: &Answer) -> bool;
+    /// What the body broke off with.
+    #[wasm_bindgen(method, getter)]
+    pub fn broke(this: &Answer) -> Option<js_sys::Object>;
+}
+
+impl Answer {
+    /// When its headers came.
+    pub fn headers_at(&self) -> Instant {
+        Instant(self.at() as u64)
+    }
+}
+
+/// Which answers are read whole before they are looked at; of errors the beginning always is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// None: they go on as they come.
+    Nothing,
+    /// JSON and HTML.
+    Documents,
+    /// Any text.
+    Text,
+    Everything,
+}
 
 /// A request ready to be sent: everything but the clocks.
 pub struct Outbound {
     pub url: String,
-    pub headers: web_sys::Headers,
-    /// A `Uint8Array`, made once per distinct body and shared by the tries.
-    pub body: JsValue,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
 
 /// A call in flight, from the moment it was sent.
 pub struct Line {
-    controller: web_sys::AbortController,
+    wire: Wire,
+    client: Option<AbortSignal>,
     sent_at: Instant,
     live: Cell<bool>,
+    /// The clock that runs, and its span as it is said when it fires.
+    clock: Cell<(Phase, Span)>,
+}
+
+/// Why a line ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    Clock(Phase, Span),
+    /// The client left.
+    Client,
 }
 
 impl Line {
-    /// A line on which nothing was sent yet.
-    ///
-    /// # Errors
-    /// The platform gives no controller (it always does).
-    pub fn open() -> Result<Line, Failure> {
-        let controller =
-            web_sys::AbortController::new().map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))?;
-        Ok(Line { controller, sent_at: glue::now(), live: Cell::new(true) })
+    /// A line on which nothing was sent yet. `client` aborts when the client leaves, where the platform says so.
+    pub fn open(client: Option<&AbortSignal>) -> Line {
+        let clock = Cell::new((Phase::Attempt, Span::ZERO));
+        Line { wire: Wire::new(client), client: client.cloned(), sent_at: glue::now(), live: Cell::new(true), clock }
     }
 
-    /// Sends the request; resolves with the response's head.
+    /// Sends the request; resolves with the answer's head.
     ///
     /// # Errors
     /// [`Class::Unreachable`]: no connection, or none that brought headers.
-    pub async fn send(&self, outbound: &Outbound) -> Result<web_sys::Response, Failure> {
-        let init = web_sys::RequestInit::new();
-        init.set_method("POST");
-        init.set_headers(&outbound.headers);
-        init.set_body(&outbound.body);
-        init.set_redirect(web_sys::RequestRedirect::Manual);
-        init.set_signal(Some(&self.controller.signal()));
-        JsFuture::from(glue::fetch(&outbound.url, &init))
-            .await
-            .map(JsCast::unchecked_into)
-            .map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))
+    pub async fn send(&self, outbound: &Outbound, reading: Reading) -> Result<Answer, Failure> {
+        let lines = glue::to_lines(&outbound.headers);
+        let body = Uint8Array::from(outbound.body.as_slice());
+        self.hear(self.wire.send(&outbound.url, &lines, body, reading as u8)).await
+    }
+
+    /// Takes a response that was made here for an upstream's.
+    ///
+    /// # Errors
+    /// None that such a response can bring.
+    pub async fn receive(&self, response: &Response, reading: Reading) -> Result<Answer, Failure> {
+        self.hear(self.wire.answer(response, reading as u8)).await
+    }
+
+    async fn hear(&self, answer: Promise) -> Result<Answer, Failure> {
+        let answer = JsFuture::from(answer).await;
+        answer.map(JsCast::unchecked_into).map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))
     }
 
     /// Aborts when the call is given up.
-    pub fn signal(&self) -> web_sys::AbortSignal {
-        self.controller.signal()
+    pub fn signal(&self) -> AbortSignal {
+        self.wire.signal()
+    }
+
+    /// Starts a clock in place of the one that runs: it fires after `left`, and is said to have run `said`.
+    pub fn limit(&self, phase: Phase, left: Span, said: Span) {
+        self.clock.set((phase, said));
+        self.wire.limit(ms_of(left));
+    }
+
+    /// Reads the next chunk of the answer under a clock as of [`Line::limit`]; `None` at the end.
+    ///
+    /// # Errors
+    /// What the stream failed with.
+    pub async fn read(
+        &self,
+        reader: &Reader,
+        phase: Phase,
+        left: Span,
+        said: Span,
+    ) -> Result<Option<Uint8Array>, JsValue> {
+        self.clock.set((phase, said));
+        let chunk = JsFuture::from(self.wire.read(reader.inner(), ms_of(left))).await?;
+        Ok((!chunk.is_undefined()).then(|| chunk.unchecked_into()))
+    }
+
+    /// Why what waited for the upstream failed, if the upstream is not to blame.
+    pub fn ended_by(&self) -> Option<EndedBy> {
+        if self.wire.expired() {
+            let (phase, span) = self.clock.get();
+            return Some(EndedBy::Clock(phase, span));
+        }
+        self.client.as_ref().is_some_and(AbortSignal::aborted).then_some(EndedBy::Client)
     }
 
     /// How long ago the call was sent.
@@ -73,13 +181,14 @@ impl Line {
     /// Ends the call now: the upstream sees its connection close.
     pub fn abort(&self) {
         if self.live.replace(false) {
-            self.controller.abort();
+            self.wire.abort();
         }
     }
 
-    /// The call ended by itself; nothing is left to abort.
+    /// The call ended by itself; nothing is left to abort, and no clock runs.
     pub fn done(&self) {
         self.live.set(false);
+        self.wire.limit(f64::INFINITY);
     }
 }
 
@@ -87,6 +196,11 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.abort();
     }
+}
+
+/// As timers take it: what is longer than any of them runs never ends.
+fn ms_of(span: Span) -> f64 {
+    if span.0 > i32::MAX as u64 { f64::INFINITY } else { span.0 as f64 }
 }
 
 /// The future's value, or `None` when the span passed first (the future is dropped).

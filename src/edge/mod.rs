@@ -8,6 +8,7 @@ pub mod breakers;
 pub mod documents;
 pub mod drive;
 pub mod glue;
+mod hold;
 pub mod job;
 pub mod keys;
 pub mod ledger;

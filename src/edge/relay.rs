@@ -12,7 +12,7 @@
 use super::attempt::Marks;
 use super::body::{Identity, Reader, Writer, message_of};
 use super::glue::{self, now, sleep};
-use super::line::{Line, within};
+use super::line::{EndedBy, Line, within};
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::RelayMode;
 use crate::domain::relay::{Ending, Relay, Tail};
@@ -29,6 +29,8 @@ const LOOK: Span = Span(250);
 const READ_BYTES: u32 = 64 << 10;
 /// How far behind it may fall, in reads of [`READ_BYTES`].
 const BEHIND: u32 = 16;
+/// No clock runs.
+const FOREVER: Span = Span(u64::MAX);
 /// How long the branch may take to hand over what it holds once the pipe has ended.
 const DRAIN: Span = Span(1_000);
 
@@ -42,8 +44,6 @@ pub struct Committed {
     /// Between content events.
     pub idle: Span,
     pub marks: Marks,
-    /// Aborts when the client leaves, where the platform says so.
-    pub signal: Option<web_sys::AbortSignal>,
 }
 
 /// How a relayed stream came out.
@@ -56,16 +56,7 @@ pub struct Relayed {
 
 /// Relays a stream into the client's. To be awaited in `wait_until`.
 pub async fn relay(mut committed: Committed, identity: Identity) -> Relayed {
-    let ending = match committed.signal.clone() {
-        Some(signal) => {
-            let gone = JsFuture::from(glue::aborted(&signal));
-            match select(committed.run(&identity).boxed_local(), gone).await {
-                Either::Left((ending, _)) => ending,
-                Either::Right(_) => Ending::ClientGone,
-            }
-        }
-        None => committed.run(&identity).await,
-    };
+    let ending = committed.run(&identity).await;
     committed.close(ending, &identity).await
 }
 
@@ -132,11 +123,10 @@ impl Committed {
         let mut progress = Progress::new(self.relay.contents());
         let mut out = Vec::new();
         loop {
-            let chunk = match within(progress.left(self.idle), reader.next()).await {
-                Some(Ok(Some(chunk))) => chunk.to_vec(),
-                Some(Ok(None)) => return Ending::Clean,
-                Some(Err(error)) => return Ending::Broken(broken(&error)),
-                None => return Ending::Clock(Phase::Idle, self.idle),
+            let chunk = match self.line.read(&reader, Phase::Idle, progress.left(self.idle), self.idle).await {
+                Ok(Some(chunk)) => chunk.to_vec(),
+                Ok(None) => return Ending::Clean,
+                Err(error) => return self.broke(&error),
             };
             out.clear();
             self.relay.push(&chunk, &mut out);
@@ -151,6 +141,17 @@ impl Committed {
         }
     }
 
+    /// The upstream's stream failed: by itself, or because one of ours ended it.
+    fn broke(&self, error: &JsValue) -> Ending {
+        match self.line.ended_by() {
+            Some(EndedBy::Clock(phase, span)) => Ending::Clock(phase, span),
+            Some(EndedBy::Client) => Ending::ClientGone,
+            None => {
+                Ending::Broken(Failure::new(Class::Interrupted, format!("the stream broke off: {}", message_of(error))))
+            }
+        }
+    }
+
     fn note(&mut self, progress: &mut Progress) {
         if progress.saw(self.relay.contents()) {
             self.marks.ttft_ms.get_or_insert(self.line.elapsed().0);
@@ -160,9 +161,10 @@ impl Committed {
     /// The runtime moves the bytes; a second branch is read now and then.
     async fn pipe(&mut self, rest: ReadableStream, identity: &Identity) -> Ending {
         if !self.relay.observes() {
+            self.line.limit(Phase::Idle, FOREVER, self.idle);
             return match JsFuture::from(glue::pipe(&rest, &identity.writable)).await {
                 Ok(_) => Ending::Clean,
-                Err(error) => how_it_broke(&error, &rest).await,
+                Err(error) => self.how_it_broke(&error, &rest).await,
             };
         }
         let branches = rest.tee();
@@ -171,44 +173,36 @@ impl Committed {
         let mut piping = JsFuture::from(glue::pipe(&ours, &identity.writable)).boxed_local();
         let mut progress = Progress::new(self.relay.contents());
         let ended = loop {
-            let look = self.look(&mut observer, &progress).boxed_local();
-            let seen = match select(&mut piping, look).await {
-                Either::Left((ended, _)) => Err(ended),
-                Either::Right((look, _)) => Ok(look),
+            // Blind, nobody can tell any more whether content comes: the pipe alone ends this.
+            let left = if observer.blind() { FOREVER } else { progress.left(self.idle) };
+            self.line.limit(Phase::Idle, left, self.idle);
+            let chunk = match select(&mut piping, observer.next().boxed_local()).await {
+                Either::Left((ended, _)) => break ended,
+                Either::Right((chunk, _)) => chunk,
             };
-            match seen {
-                Err(ended) => break ended,
-                Ok(Look::Read(chunk)) => {
-                    self.observe(&chunk);
-                    self.note(&mut progress);
-                    if observer.blind() {
-                        self.relay.lose_sight();
-                    }
-                }
-                Ok(Look::Idle) => {
-                    self.line.abort();
-                    observer.cancel();
-                    // The pipe lets go of the client's stream once its source has failed: an error event must follow.
-                    let _ = within(DRAIN, &mut piping).await;
-                    return Ending::Clock(Phase::Idle, self.idle);
-                }
+            self.observe(&chunk);
+            self.note(&mut progress);
+            if observer.blind() {
+                self.relay.lose_sight();
             }
         };
-        match ended {
-            Ok(_) => {
-                self.drain(&mut observer).await;
-                Ending::Clean
-            }
-            Err(error) => match how_it_broke(&error, &ours).await {
-                Ending::Broken(failure) => {
-                    self.drain(&mut observer).await;
-                    Ending::Broken(failure)
-                }
-                ending => {
-                    observer.cancel();
-                    ending
-                }
-            },
+        let ending = match ended {
+            Ok(_) => Ending::Clean,
+            Err(error) => self.how_it_broke(&error, &ours).await,
+        };
+        match ending {
+            Ending::Clean | Ending::Broken(_) => self.drain(&mut observer).await,
+            Ending::Clock(..) | Ending::ClientGone => observer.cancel(),
+        }
+        ending
+    }
+
+    /// A pipe failed: was it the client's end or the upstream's? A source whose destination failed was cancelled, and reads
+    /// as ended; one that failed itself still says so.
+    async fn how_it_broke(&self, error: &JsValue, source: &ReadableStream) -> Ending {
+        match self.line.read(&Reader::open(source), Phase::Idle, FOREVER, self.idle).await {
+            Ok(_) => Ending::ClientGone,
+            Err(_) => self.broke(error),
         }
     }
 
@@ -217,28 +211,12 @@ impl Committed {
         self.relay.push(chunk, &mut unused);
     }
 
-    /// Waits a little, then reads what has gathered; or says that nothing came for too long.
-    async fn look(&self, observer: &mut Observer, progress: &Progress) -> Look {
-        match observer.blind() {
-            // Nobody can tell any more whether content comes: the pipe alone ends this.
-            true => futures::future::pending().await,
-            false => within(progress.left(self.idle), observer.next()).await.map_or(Look::Idle, Look::Read),
-        }
-    }
-
     /// Reads what the branch still holds: it receives every byte before the end or the error.
     async fn drain(&mut self, observer: &mut Observer) {
         while let Some(Some(chunk)) = within(DRAIN, observer.read()).await {
             self.observe(&chunk);
         }
     }
-}
-
-/// What a look at the stream brought.
-enum Look {
-    Read(Vec<u8>),
-    /// No content for the idle clock's span.
-    Idle,
 }
 
 /// When content was last seen.
@@ -304,7 +282,7 @@ impl Observer {
         self.state == Sight::Blind
     }
 
-    /// What has gathered since the last look. Never resolves once the branch has ended: the pipe says how.
+    /// What has gathered since the last look. Never resolves once the branch has ended or fell behind: the pipe says how.
     async fn next(&mut self) -> Vec<u8> {
         if self.state == Sight::Rested {
             sleep(LOOK).await;
@@ -350,17 +328,4 @@ impl Observer {
         self.state = Sight::Blind;
         let _ = self.reader.cancel();
     }
-}
-
-/// A pipe failed: was it the client's end or the upstream's? A source whose destination failed was cancelled, and reads as
-/// ended; one that failed itself still says so.
-async fn how_it_broke(error: &JsValue, source: &ReadableStream) -> Ending {
-    match Reader::open(source).next().await {
-        Ok(_) => Ending::ClientGone,
-        Err(_) => Ending::Broken(broken(error)),
-    }
-}
-
-fn broken(error: &JsValue) -> Failure {
-    Failure::new(Class::Interrupted, format!("the stream broke off: {}", message_of(error)))
 }

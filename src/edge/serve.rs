@@ -3,7 +3,7 @@
 use super::attempt::{Body, Marks, Served};
 use super::body::Identity;
 use super::drive::{self, Driven};
-use super::glue::{self, now};
+use super::glue::now;
 use super::job::Job;
 use super::recorder;
 use super::relay::{self, Committed, Relayed};
@@ -18,18 +18,28 @@ use crate::domain::redact::redact;
 use crate::domain::relay::Ending;
 use crate::domain::time::Span;
 use js_sys::Uint8Array;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
-use web_sys::{Headers, Response, ResponseInit};
+use web_sys::Headers;
 use worker::Context;
 
-/// What a request came to, for the writer of the response.
+/// What a request came to, for the writer of the response, with the headers that tell of the chain.
 pub enum Answer {
-    /// Status, headers and body of the target that answered.
-    Served(Response),
-    /// An error, and the headers that tell of the chain.
-    Failed(Final, Headers),
+    Served(Response, Said),
+    Failed(Final, Said),
+}
+
+/// Headers of our own.
+pub type Said = Vec<(&'static str, String)>;
+
+/// What the target that answered makes the client see.
+pub struct Response {
+    pub status: u16,
+    /// The upstream's own headers.
+    pub from: Headers,
+    /// A `Uint8Array`, a `ReadableStream` or null.
+    pub body: JsValue,
 }
 
 /// Runs the chain and answers. The row is recorded when the answer has ended.
@@ -37,7 +47,7 @@ pub async fn serve(job: Rc<Job>, chain: Chain, context: &Context) -> Answer {
     let driven = drive::run(&job, chain).await;
     log_moves(&job, driven.chain.trail());
     match driven.served {
-        Some(served) => Answer::Served(committed(&job, driven.chain, *served, driven.marks, context)),
+        Some(served) => committed(&job, driven.chain, *served, driven.marks, context),
         None => failed(&job, driven, context),
     }
 }
@@ -56,47 +66,45 @@ fn committed(
     job: &Rc<Job>,
     chain: Chain,
     served: Served,
-    mut marks: HashMap<u32, Marks>,
+    mut marks: BTreeMap<u32, Marks>,
     context: &Context,
-) -> Response {
-    let Served { call, line, status, headers, body, marks: own } = served;
+) -> Answer {
+    let Served { call, line, status, headers, kind, body, marks: own } = served;
     marks.insert(call.id, own);
-    annotate(&headers, job, &chain, Some(&call), &marks);
+    let mut said = annotations(job, &chain, Some(&call), &marks);
+    said.extend(kind.map(|kind| ("content-type", kind.to_owned())));
     let breaker = chain.breaker(call.id);
     let account = Account { job: job.clone(), trail: chain.into_trail(), marks, status };
-    match body {
+    let body = match body {
         Body::Whole(value) => {
-            let elapsed = line.elapsed();
-            account.settle(context, &call, elapsed, None);
-            response(status, &headers, &value)
+            account.settle(context, &call, line.elapsed(), None);
+            value
         }
         Body::Opaque(stream) => {
-            let elapsed = line.elapsed();
             line.done();
-            account.settle(context, &call, elapsed, None);
-            response(status, &headers, &stream)
+            account.settle(context, &call, line.elapsed(), None);
+            stream.into()
         }
         Body::Stream { mut held, rest: None, relay, .. } => {
-            let elapsed = line.elapsed();
             let tail = relay.end(Ending::Clean);
             held.extend_from_slice(&tail.append);
-            account.settle(context, &call, elapsed, tail.outcome.as_ref());
-            response(status, &headers, &Uint8Array::from(held.as_slice()))
+            account.settle(context, &call, line.elapsed(), tail.outcome.as_ref());
+            Uint8Array::from(held.as_slice()).into()
         }
         Body::Stream { held, rest, relay, mode } => {
             let identity = Identity::new();
             let readable = identity.readable.clone();
             let idle = call.clocks.idle;
             let marks = account.marks.get(&call.id).cloned().unwrap_or_default();
-            let committed =
-                Committed { line, held, rest, relay: *relay, mode, idle, marks, signal: job.signal.clone() };
+            let committed = Committed { line, held, rest, relay: *relay, mode, idle, marks };
             context.wait_until(async move {
                 let relayed = relay::relay(committed, identity).await;
                 account.relayed(call, relayed, breaker).await;
             });
-            response(status, &headers, &readable)
+            readable.into()
         }
-    }
+    };
+    Answer::Served(Response { status, from: headers, body }, said)
 }
 
 fn failed(job: &Rc<Job>, driven: Driven, context: &Context) -> Answer {
@@ -113,12 +121,11 @@ fn failed(job: &Rc<Job>, driven: Driven, context: &Context) -> Answer {
         retry_after: chain.retry_hint(now()),
         lacks_consent: chain.lacks_consent(),
     });
-    let headers = Headers::new().unwrap_or_else(|_| Headers::from(JsValue::NULL));
-    annotate(&headers, job, &chain, None, &marks);
+    let said = annotations(job, &chain, None, &marks);
     let account = Account { job: job.clone(), trail: chain.into_trail(), marks, status: last.status };
     let outcome = if gone { "cancelled" } else { last.outcome };
     account.give_up(context, outcome);
-    Answer::Failed(last, headers)
+    Answer::Failed(last, said)
 }
 
 /// The client left: the attempt that was in flight speaks, to nobody.
@@ -127,63 +134,54 @@ fn last_call(chain: &Chain) -> End {
     last.map_or(End::Exhausted, |id| End::Stopped { id })
 }
 
-/// Writes what a response says of the chain that made it.
-fn annotate(headers: &Headers, job: &Job, chain: &Chain, served: Option<&Call>, marks: &HashMap<u32, Marks>) {
-    let mut lines = String::new();
-    let mut set = |name: &str, value: &str| {
-        lines.push_str(name);
-        lines.push('\n');
-        // Names in documents may be in any script; a header is ASCII.
-        lines.extend(value.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }));
-        lines.push('\n');
-    };
-    set("x-understudy-request-id", &job.request_id);
+/// What a response says of the chain that made it.
+fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &BTreeMap<u32, Marks>) -> Said {
+    let mut said = Vec::with_capacity(12);
+    let mut set = |name: &'static str, value: String| said.push((name, in_ascii(value)));
+    let yes = || "true".to_owned();
+    set("x-understudy-request-id", job.request_id.clone());
     if let PlanName::Stored { name, version } = &job.plan.name {
-        set("x-understudy-policy", &format!("{name}@{version}"));
+        set("x-understudy-policy", [name, "@", version].concat());
     }
     if let Some(rule) = &job.plan.rule {
-        set("x-understudy-rule", rule);
+        set("x-understudy-rule", rule.clone());
     }
     if job.plan.stale {
-        set("x-understudy-policy-stale", "true");
+        set("x-understudy-policy-stale", yes());
     }
-    set("x-understudy-attempts", &chain.calls().to_string());
-    set("x-understudy-fallback", if served.is_some_and(|call| call.hop > 0) { "true" } else { "false" });
-    set("x-understudy-trail", &error::trail_header(chain.trail(), job.stream));
+    set("x-understudy-attempts", chain.calls().to_string());
+    set("x-understudy-fallback", served.is_some_and(|call| call.hop > 0).to_string());
+    set("x-understudy-trail", error::trail_header(chain.trail(), job.stream));
     if let Some((call, (hop, _))) = served.and_then(|call| Some((call, job.hop(call)?))) {
-        set("x-understudy-model", &hop.target.to_string());
+        set("x-understudy-model", hop.target.to_string());
         match &hop.degraded {
             Degraded::No => {}
-            Degraded::Yes => set("x-understudy-degraded", "true"),
+            Degraded::Yes => set("x-understudy-degraded", yes()),
             Degraded::Notice(text) => {
-                set("x-understudy-degraded", "true");
-                set("x-understudy-notice", text);
+                set("x-understudy-degraded", yes());
+                set("x-understudy-notice", text.clone());
             }
         }
         if let Some(marks) = marks.get(&call.id).filter(|marks| !marks.dropped.is_empty()) {
-            set("x-understudy-dropped", &marks.dropped.join(", "));
+            set("x-understudy-dropped", marks.dropped.join(", "));
         }
     }
-    if !headers.has("x-request-id").unwrap_or(true) {
-        set("x-request-id", &job.request_id);
-    }
-    let _ = glue::set_lines(headers, &lines);
+    said
 }
 
-fn response(status: u16, headers: &Headers, body: &JsValue) -> Response {
-    use wasm_bindgen::JsCast;
-    let init = ResponseInit::new();
-    init.set_status(status);
-    init.set_headers(headers);
-    let body = (!body.is_null()).then(|| body.unchecked_ref::<js_sys::Object>());
-    Response::new_with_opt_buffer_source_and_init(body, &init).unwrap_or_else(|_| Response::error())
+/// Names in documents may be in any script; a header is ASCII.
+fn in_ascii(text: String) -> String {
+    match text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        true => text,
+        false => text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect(),
+    }
 }
 
 /// A request whose chain is over, on its way into the ledger.
 struct Account {
     job: Rc<Job>,
     trail: Vec<TrailEntry>,
-    marks: HashMap<u32, Marks>,
+    marks: BTreeMap<u32, Marks>,
     status: u16,
 }
 

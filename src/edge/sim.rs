@@ -4,7 +4,7 @@
 use super::glue::{self, now, sleep};
 use super::job::{Job, Ready};
 use crate::domain::dialect::Wire;
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Class, Failure};
 use crate::domain::policy::Hop;
 use crate::domain::sim::{self, Act, Answer, Asked, End, Piece, Played};
 use futures::stream;
@@ -39,9 +39,13 @@ pub fn scripted(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Option<Playe
 pub async fn respond(played: &Played, signal: &AbortSignal) -> Result<web_sys::Response, Failure> {
     match played {
         Played::Fails(failure) => Err(failure.clone()),
-        Played::Silence => futures::future::pending().await,
-        Played::Answer(answer) => response(answer, signal)
-            .map_err(|error| Failure::new(crate::domain::outcome::Class::Unreachable, error.to_string())),
+        Played::Silence => {
+            let _ = JsFuture::from(glue::aborted(signal)).await;
+            Err(Failure::new(Class::Unreachable, "the call was aborted"))
+        }
+        Played::Answer(answer) => {
+            response(answer, signal).map_err(|error| Failure::new(Class::Unreachable, error.to_string()))
+        }
     }
 }
 
@@ -73,7 +77,7 @@ fn response(answer: &Answer, signal: &AbortSignal) -> worker::Result<web_sys::Re
         }
     });
     let body = match Response::from_stream(body)?.body() {
-        ResponseBody::Stream(stream) => ResponseBody::Stream(glue::in_bytes(stream)),
+        ResponseBody::Stream(stream) => ResponseBody::Stream(glue::in_bytes(stream, signal)),
         other => other.clone(),
     };
     Ok(Response::from_body(body)?.with_status(answer.status).with_headers(headers).into())

@@ -86,7 +86,7 @@ impl Trial {
             ready: made.ready,
             bytes,
             body,
-            headers: headers_of_json(),
+            headers: [("content-type", "application/json")].into_iter().collect(),
             signal: None,
             request_id: recorder::new_ledger_id(),
             ledger_id: recorder::new_ledger_id(),
@@ -253,12 +253,6 @@ fn whole(body: &Answered) -> Option<Value> {
 
 fn bytes_of(body: &JsValue) -> Vec<u8> {
     js_sys::Uint8Array::new(body).to_vec()
-}
-
-fn headers_of_json() -> web_sys::Headers {
-    let headers = web_sys::Headers::new().unwrap_or_else(|_| web_sys::Headers::from(JsValue::NULL));
-    let _ = headers.set("content-type", "application/json");
-    headers
 }
 
 /// Caps the output of a comparison and asks for one whole answer, in the field that the route has for it.

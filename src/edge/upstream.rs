@@ -1,16 +1,15 @@
 //! From a hop to a request on the wire: URL, headers, authentication, body.
 //!
-//! What goes up: the client's own content and tracing headers (`glue.js` lists them), the provider's, its key, and
+//! What goes up: the client's own content and tracing headers ([`forwards`] lists them), the provider's, its key, and
 //! `cdn-loop`, by which a request that comes back to this Worker is known. Never: the client's key, cookies, or anything of
 //! Understudy's.
 
 use super::attempt::Stop;
 use super::bindings::text;
-use super::body::message_of;
-use super::glue;
+use super::glue::{self, is_header_value};
 use super::job::{Job, Ready};
 use super::keys::{Credential, Kind};
-use super::line::{Line, Outbound};
+use super::line::{Answer, Line, Outbound, Reading};
 use super::{sim, vertex};
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
@@ -24,8 +23,6 @@ use crate::domain::request::Body;
 use crate::domain::route::Route;
 use crate::domain::sigv4;
 use crate::domain::sim::Played;
-use js_sys::Uint8Array;
-use web_sys::Headers;
 
 /// How this Worker names itself to whoever it calls.
 const CDN_LOOP: &str = "understudy";
@@ -39,14 +36,17 @@ pub enum Sendable {
 }
 
 impl Sendable {
-    /// Sends it; resolves with the response's head.
+    /// Sends it; resolves with the answer's head.
     ///
     /// # Errors
     /// No connection, or none that brought headers.
-    pub async fn send(&self, line: &Line) -> Result<web_sys::Response, Failure> {
+    pub async fn send(&self, line: &Line, reading: Reading) -> Result<Answer, Failure> {
         match self {
-            Sendable::Outbound(outbound) => line.send(outbound).await,
-            Sendable::Scripted(played) => sim::respond(played, &line.signal()).await,
+            Sendable::Outbound(outbound) => line.send(outbound, reading).await,
+            Sendable::Scripted(played) => {
+                let response = sim::respond(played, &line.signal()).await?;
+                line.receive(&response, reading).await
+            }
         }
     }
 }
@@ -92,19 +92,17 @@ pub async fn prepare(job: &Job, call: &Call, hop: &Hop, ready: &Ready) -> Result
         .provider
         .url(&job.route, wire, &ready.model_id, region, job.stream, vars)
         .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
-    let headers = glue::forwarded(&job.headers, call.slot == KeySlot::Own);
-    dress(&headers, job, ready, wire);
+    let mut headers = dressed(job, ready, wire, call.slot);
     let draft = Draft { job, hop, ready, wire, url: &url, body: &encoded.body };
-    draft.authenticate(&headers, call.slot, credential).await?;
-    let body = Uint8Array::from(encoded.body.as_slice()).into();
-    let send = Sendable::Outbound(Outbound { url, headers, body });
+    draft.authenticate(&mut headers, call.slot, credential).await?;
+    let send = Sendable::Outbound(Outbound { url, headers: headers.0, body: encoded.body });
     Ok(Prepared { send, dropped: encoded.dropped, reply: encoded.reply })
 }
 
 /// A call as it would go out, but for its key: to be looked at, never sent.
 pub struct Preview {
     pub url: String,
-    pub headers: Headers,
+    pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub dropped: Vec<String>,
 }
@@ -121,9 +119,8 @@ pub fn preview(job: &Job, hop: &Hop, ready: &Ready) -> Result<Preview, Stop> {
         .provider
         .url(&job.route, wire, &ready.model_id, hop.target.region.as_deref(), job.stream, vars)
         .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
-    let headers = glue::forwarded(&job.headers, false);
-    dress(&headers, job, ready, wire);
-    Ok(Preview { url, headers, body: encoded.body, dropped: encoded.dropped })
+    let headers = dressed(job, ready, wire, KeySlot::Managed);
+    Ok(Preview { url, headers: headers.0, body: encoded.body, dropped: encoded.dropped })
 }
 
 /// The body for this hop, always from the client's original one.
@@ -158,9 +155,9 @@ fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, St
 
 /// InvokeModel takes betas in the body alone.
 fn with_betas(job: &Job, wire: Wire, encoded: Encoded) -> Encoded {
-    match job.headers.get("anthropic-beta").ok().flatten() {
+    match job.headers.value("anthropic-beta") {
         Some(betas) if wraps(&job.route, wire) && wire == Wire::Invoke => {
-            Encoded { body: envelope::with_betas(encoded.body, &betas), ..encoded }
+            Encoded { body: envelope::with_betas(encoded.body, betas), ..encoded }
         }
         Some(_) | None => encoded,
     }
@@ -213,31 +210,57 @@ pub fn voice(job: &Job, hop: &Hop, reply: Reply) -> Voice {
     }
 }
 
+/// The headers of a call in the making: one value per name.
+struct Outgoing(Vec<(String, String)>);
+
+impl Outgoing {
+    fn set(&mut self, name: &str, value: impl Into<String>) {
+        match self.0.iter_mut().find(|(have, _)| have == name) {
+            Some(pair) => pair.1 = value.into(),
+            None => self.0.push((name.to_owned(), value.into())),
+        }
+    }
+
+    /// Sets one that must go up: a key.
+    fn set_key(&mut self, name: &str, value: String) -> Result<(), Failure> {
+        if !is_header_value(&value) {
+            return Err(Failure::new(Class::Auth, "the key holds characters that no header can hold"));
+        }
+        self.set(name, value);
+        Ok(())
+    }
+}
+
+/// Whether a header of the client's goes upstream: its content and tracing headers. Its organization and project only beside
+/// its own key, its Anthropic headers only to that wire.
+fn forwards(name: &str, own_key: bool, anthropic: bool) -> bool {
+    match name {
+        "content-type" | "accept" | "idempotency-key" | "traceparent" | "tracestate" | "user-agent" => true,
+        "anthropic-version" | "anthropic-beta" => anthropic,
+        "openai-organization" | "openai-project" => own_key,
+        name => name.starts_with("openai-"),
+    }
+}
+
 /// Everything but authentication.
-fn dress(headers: &Headers, job: &Job, ready: &Ready, wire: Wire) {
-    let anthropic = matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict);
-    match anthropic || job.route == Route::CountTokens {
-        true => {
-            if !headers.has("anthropic-version").unwrap_or(false) {
-                let _ = headers.set("anthropic-version", ANTHROPIC_VERSION);
-            }
-        }
-        false => {
-            let _ = headers.delete("anthropic-version");
-            let _ = headers.delete("anthropic-beta");
-        }
+fn dressed(job: &Job, ready: &Ready, wire: Wire, slot: KeySlot) -> Outgoing {
+    let anthropic = matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict) || job.route == Route::CountTokens;
+    let forwarded = job.headers.iter().filter(|(name, _)| forwards(name, slot == KeySlot::Own, anthropic));
+    let mut headers = Outgoing(forwarded.map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
+    if anthropic && job.headers.value("anthropic-version").is_none() {
+        headers.set("anthropic-version", ANTHROPIC_VERSION);
     }
     if let Body::Json(_) = job.body {
-        let _ = headers.set("content-type", "application/json");
+        headers.set("content-type", "application/json");
     }
     if matches!(wire, Wire::Invoke | Wire::Converse) {
-        let kind = if job.stream { "application/vnd.amazon.eventstream" } else { "application/json" };
-        let _ = headers.set("accept", kind);
+        headers.set("accept", if job.stream { "application/vnd.amazon.eventstream" } else { "application/json" });
     }
     for (name, value) in &ready.provider.headers {
-        let _ = headers.set(name, value);
+        headers.set(&name.to_ascii_lowercase(), value.as_str());
     }
-    let _ = headers.set("cdn-loop", CDN_LOOP);
+    headers.set("cdn-loop", CDN_LOOP);
+    headers
 }
 
 /// A call but for its key.
@@ -253,7 +276,7 @@ struct Draft<'a> {
 impl Draft<'_> {
     async fn authenticate(
         &self,
-        headers: &Headers,
+        headers: &mut Outgoing,
         slot: KeySlot,
         credential: Option<&Credential>,
     ) -> Result<(), Failure> {
@@ -261,7 +284,6 @@ impl Draft<'_> {
             KeySlot::Own => self.ready.provider.own_auth(self.wire),
             KeySlot::Managed => self.ready.provider.auth(self.wire),
         };
-        let refused = |error| Failure::new(Class::Auth, message_of(&error));
         match (auth, credential.map(|credential| &credential.kind)) {
             (Auth::None, _) | (_, None | Some(Kind::None)) => Ok(()),
             (Auth::Header { name, scheme }, Some(Kind::Key(key))) => {
@@ -269,19 +291,17 @@ impl Draft<'_> {
                     Some(scheme) => format!("{scheme} {key}"),
                     None => key.clone(),
                 };
-                headers.set(&name, &value).map_err(refused)
+                headers.set_key(&name.to_ascii_lowercase(), value)
             }
-            (Auth::Aws, Some(Kind::Key(key))) => {
-                headers.set("authorization", &format!("Bearer {key}")).map_err(refused)
-            }
+            (Auth::Aws, Some(Kind::Key(key))) => headers.set_key("authorization", format!("Bearer {key}")),
             (Auth::Aws, Some(Kind::Aws(credentials))) => {
                 let vars = |name: &str| text(&self.job.env, name);
                 let region = self.ready.provider.region(self.hop.target.region.as_deref(), vars).unwrap_or_default();
-                sign(headers, self.url, self.body, credentials, &region).map_err(refused)
+                sign(headers, self.url, self.body, credentials, &region)
             }
             (Auth::Google, Some(Kind::Key(key))) => {
                 let token = vertex::access_token(key).await?;
-                headers.set("authorization", &format!("Bearer {token}")).map_err(refused)
+                headers.set_key("authorization", format!("Bearer {token}"))
             }
             (Auth::Header { .. } | Auth::Google, Some(Kind::Aws(_))) => {
                 Err(Failure::new(Class::Auth, "this provider takes no AWS credentials"))
@@ -292,12 +312,12 @@ impl Draft<'_> {
 
 /// Signs a Bedrock call. Anew for each try: the signature holds the time.
 fn sign(
-    headers: &Headers,
+    headers: &mut Outgoing,
     url: &str,
     body: &[u8],
     credentials: &sigv4::Credentials,
     region: &str,
-) -> Result<(), wasm_bindgen::JsValue> {
+) -> Result<(), Failure> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -311,7 +331,7 @@ fn sign(
         body_sha256: &body_sha256,
     };
     for (name, value) in sigv4::sign(&request, credentials, region, "bedrock", glue::now()) {
-        headers.set(&name, &value)?;
+        headers.set_key(&name.to_ascii_lowercase(), value)?;
     }
     Ok(())
 }

@@ -15,11 +15,12 @@ use crate::domain::route::{Family, Route};
 use crate::domain::scripted::Drill;
 use crate::domain::time::Span;
 use crate::edge::bindings::{Settings, settings};
+use crate::edge::glue::{self, Head};
 use crate::edge::job::{Job, KeyName};
 use crate::edge::keys::{self, Caller};
 use crate::edge::plan::{self, Inquiry};
 use crate::edge::serve::{self, Answer};
-use crate::edge::{admins, body, glue, ready, recorder};
+use crate::edge::{admins, body, ready, recorder};
 use std::rc::Rc;
 use std::sync::Arc;
 use web_sys::{Request, Response};
@@ -27,11 +28,13 @@ use worker::{Context, Env};
 
 /// A request to `/v1`, its head read.
 struct Inbound<'a> {
-    request: Request,
+    request: &'a Request,
+    method: &'a str,
     address: &'a Address,
     /// After `/v1`.
     path: &'a str,
     headers: Headers,
+    colo: Option<String>,
     settings: Rc<Settings>,
     request_id: String,
     env: &'a Env,
@@ -39,41 +42,43 @@ struct Inbound<'a> {
 }
 
 /// Answers a request to `/v1`; `path` is what follows it.
-pub async fn handle(request: Request, address: &Address, path: &str, env: &Env, context: &Context) -> Response {
-    if request.method() == "OPTIONS" {
-        return cors::preflight(&request, address, env, methods_of(path));
+pub async fn handle(
+    request: &Request,
+    head: Head,
+    address: &Address,
+    path: &str,
+    env: &Env,
+    context: &Context,
+) -> Response {
+    let headers: Headers = head.headers.into_iter().collect();
+    if head.method == "OPTIONS" {
+        return cors::preflight(&headers, address, env, methods_of(path)).into_response();
     }
-    let headers = headers_of(&request);
     let family = family_of(path, &headers);
     let given = request::request_id(&headers);
     let request_id = given.clone().ok().flatten().unwrap_or_else(new_request_id);
-    let settings = settings(env);
-    let inbound = Inbound { request, address, path, headers, settings, request_id, env, context };
+    let (settings, method, colo) = (settings(env), head.method.as_str(), head.colo);
+    let inbound = Inbound { request, method, address, path, headers, colo, settings, request_id, env, context };
     let answered = match given {
         Ok(_) => inbound.answer(family).await,
         Err(refusal) => Err(refusal),
     };
-    let response = match answered {
-        Ok(response) => response,
-        Err(refusal) => inbound.refuse(family, &refusal),
-    };
-    cors::allow(&inbound.request, address, env, &response.headers());
-    response
+    let reply = answered.unwrap_or_else(|refusal| inbound.refuse(family, &refusal));
+    reply.saying(cors::allowance(&inbound.headers, address, env)).under(&inbound.request_id).into_response()
 }
 
 impl Inbound<'_> {
-    async fn answer(&self, family: Family) -> Result<Response, Refusal> {
+    async fn answer(&self, family: Family) -> Result<Reply, Refusal> {
         if self.headers.value("cdn-loop").is_some_and(loops) {
             let message = "this request already passed through this gateway: a provider's base_url leads back to it";
             return Err(Refusal::new(508, "loop_detected", message));
         }
-        let method = self.request.method();
         if let Some(rest) = self.path.strip_prefix("/models").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
-            self.allow_method(&method, &["GET", "HEAD"])?;
+            self.allow_method(&["GET", "HEAD"])?;
             return self.models(family, rest).await;
         }
         if self.path == "/report" {
-            self.allow_method(&method, &["POST"])?;
+            self.allow_method(&["POST"])?;
             let reply = Reply::json(200, &serde_json::json!({"status": "ok"}));
             return Ok(self.named(reply));
         }
@@ -81,21 +86,22 @@ impl Inbound<'_> {
             let message = format!("there is no route /v1{}", self.path);
             return Err(Refusal::new(404, "not_found", message));
         };
-        self.allow_method(&method, &["POST"])?;
+        self.allow_method(&["POST"])?;
         self.complete(route).await
     }
 
-    fn allow_method(&self, method: &str, allowed: &[&str]) -> Result<(), Refusal> {
-        match allowed.contains(&method) {
+    fn allow_method(&self, allowed: &[&str]) -> Result<(), Refusal> {
+        match allowed.contains(&self.method) {
             true => Ok(()),
             false => {
+                let method = self.method;
                 let message = format!("{method} is not allowed on /v1{}; use {}", self.path, allowed.join(" or "));
                 Err(Refusal::new(405, "method_not_allowed", message))
             }
         }
     }
 
-    async fn models(&self, family: Family, rest: &str) -> Result<Response, Refusal> {
+    async fn models(&self, family: Family, rest: &str) -> Result<Reply, Refusal> {
         let caller = self.caller().await?;
         let reply = match rest.strip_prefix('/') {
             None | Some("") => models::list(self.env, family, caller.as_ref()).await?,
@@ -108,7 +114,7 @@ impl Inbound<'_> {
         keys::authenticate(self.env, &self.headers, auth_off(self.env, self.address)).await
     }
 
-    async fn complete(&self, route: Route) -> Result<Response, Refusal> {
+    async fn complete(&self, route: Route) -> Result<Reply, Refusal> {
         let started = glue::now();
         let caller = self.caller().await?;
         self.within_budget(caller.as_ref()).await?;
@@ -145,20 +151,20 @@ impl Inbound<'_> {
             ready: made.ready,
             bytes,
             body,
-            headers: self.request.headers(),
+            headers: self.headers.clone(),
             signal: Some(self.request.signal()),
             request_id: self.request_id.clone(),
             ledger_id: recorder::new_ledger_id(),
             started,
             identity: made.identity,
             key: caller.map(|caller| KeyName { name: caller.file.name.clone(), id: caller.id }),
-            colo: self.colo(),
+            colo: self.colo.clone(),
             mark: if drill.is_some() { "drill".into() } else { String::new() },
             drill,
         };
         Ok(match serve::serve(Rc::new(job), chain, self.context).await {
-            Answer::Served(response) => response,
-            Answer::Failed(last, headers) => Reply::failed(&last).over(&headers).into_response(),
+            Answer::Served(response, said) => Reply::served(response).saying(said),
+            Answer::Failed(last, said) => Reply::failed(&last).saying(said),
         })
     }
 
@@ -191,7 +197,7 @@ impl Inbound<'_> {
         if let Some(length) = stated.filter(|length| *length > most) {
             return Err(too_large(length, most));
         }
-        let bytes = body::whole(&self.request).await.map_err(|error| {
+        let bytes = body::whole(self.request).await.map_err(|error| {
             Refusal::new(400, "invalid_body", format!("the body broke off: {}", body::message_of(&error)))
         })?;
         match bytes.len() > most {
@@ -200,20 +206,12 @@ impl Inbound<'_> {
         }
     }
 
-    fn colo(&self) -> Option<String> {
-        let cf = js_sys::Reflect::get(&self.request, &"cf".into()).ok()?;
-        cf.is_object().then(|| js_sys::Reflect::get(&cf, &"colo".into()).ok()?.as_string())?
-    }
-
-    fn named(&self, reply: Reply) -> Response {
-        reply
-            .header("x-understudy-request-id", &self.request_id)
-            .header("x-request-id", &self.request_id)
-            .into_response()
+    fn named(&self, reply: Reply) -> Reply {
+        reply.header("x-understudy-request-id", &self.request_id)
     }
 
     /// An error before any plan existed: counted in metrics only.
-    fn refuse(&self, family: Family, refusal: &Refusal) -> Response {
+    fn refuse(&self, family: Family, refusal: &Refusal) -> Reply {
         recorder::refused(self.env, refusal.code);
         let env = self.env.clone();
         self.context.wait_until(async move { recorder::settle(&env).await });
@@ -255,11 +253,6 @@ fn family_of(path: &str, headers: &Headers) -> Family {
         None if headers.value("anthropic-version").is_some() => Family::Messages,
         None => Family::Chat,
     }
-}
-
-/// The client's headers, read in one crossing.
-fn headers_of(request: &Request) -> Headers {
-    glue::pairs(&request.headers()).into_iter().collect()
 }
 
 fn new_request_id() -> String {

@@ -1,7 +1,8 @@
 //! CORS, for `/v1` alone: browsers may call the API, and read what it says of its own work.
 
+use super::reply::Reply;
 use super::{Address, auth_off, is_loopback};
-use web_sys::{Headers, Request};
+use crate::domain::request::Headers;
 use worker::Env;
 
 /// What a script may read beside the body.
@@ -9,33 +10,29 @@ const EXPOSED: &str = "x-understudy-request-id, x-understudy-policy, x-understud
 x-understudy-attempts, x-understudy-fallback, x-understudy-degraded, x-understudy-notice, x-understudy-dropped, \
 x-understudy-policy-stale, x-understudy-trail, x-understudy-hint, retry-after, x-should-retry, x-request-id, request-id";
 
-/// Writes the headers that let the page of this request's origin read the answer; none where it may not.
-pub fn allow(request: &Request, address: &Address, env: &Env, headers: &Headers) {
-    let Some(origin) = origin(request) else { return };
-    let _ = headers.append("vary", "Origin");
-    if auth_off(env, address) && !is_loopback(host_of(&origin)) {
-        return;
+/// The headers that let the page of this request's origin read the answer; none where it may not.
+pub fn allowance(headers: &Headers, address: &Address, env: &Env) -> Vec<(&'static str, String)> {
+    let Some(origin) = headers.value("origin") else { return Vec::new() };
+    let vary = ("vary", "Origin".to_owned());
+    if auth_off(env, address) && !is_loopback(host_of(origin)) {
+        return vec![vary];
     }
-    let _ = headers.set("access-control-allow-origin", &origin);
-    let _ = headers.set("access-control-expose-headers", EXPOSED);
+    let allowed = ("access-control-allow-origin", origin.to_owned());
+    vec![vary, allowed, ("access-control-expose-headers", EXPOSED.to_owned())]
 }
 
 /// The answer to a preflight.
-pub fn preflight(request: &Request, address: &Address, env: &Env, methods: &str) -> web_sys::Response {
-    let headers = super::reply::new_headers();
-    allow(request, address, env, &headers);
-    if headers.has("access-control-allow-origin").unwrap_or(false) {
-        let asked = request.headers().get("access-control-request-headers").ok().flatten();
-        let _ = headers.set("access-control-allow-methods", methods);
-        let _ = headers.set("access-control-allow-headers", asked.as_deref().unwrap_or("*"));
-        let _ = headers.set("access-control-max-age", "86400");
+pub fn preflight(headers: &Headers, address: &Address, env: &Env, methods: &str) -> Reply {
+    let allowance = allowance(headers, address, env);
+    let allowed = allowance.len() > 1;
+    let reply = Reply::empty(204).saying(allowance).header("allow", methods);
+    match allowed {
+        true => reply
+            .header("access-control-allow-methods", methods)
+            .header("access-control-allow-headers", headers.value("access-control-request-headers").unwrap_or("*"))
+            .header("access-control-max-age", "86400"),
+        false => reply,
     }
-    let _ = headers.set("allow", methods);
-    super::reply::response(204, &headers, &wasm_bindgen::JsValue::NULL)
-}
-
-fn origin(request: &Request) -> Option<String> {
-    request.headers().get("origin").ok().flatten()
 }
 
 fn host_of(origin: &str) -> &str {

@@ -17,7 +17,7 @@ pub mod reply;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 use crate::edge::bindings::{ASSETS, settings};
-use crate::edge::glue;
+use crate::edge::glue::{self, Head};
 use reply::Reply;
 use worker::{Context, Env};
 
@@ -35,13 +35,13 @@ pub struct Address {
 /// Answers one request.
 pub async fn handle(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     glue::tick();
-    let address = Address::of(&request.url());
-    let method = request.method();
+    let head = Head::of(&request);
+    let address = Address::of(&head.url);
     let path = address.path.as_str();
-    if let Some(rest) = path.strip_prefix("/v1/") {
-        let rest = format!("/{rest}");
-        return Ok(api::handle(request, &address, &rest, &env, &context).await);
+    if let Some(rest) = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')) {
+        return Ok(api::handle(&request, head, &address, rest, &env, &context).await);
     }
+    let method = head.method;
     if path == "/admin" || path.starts_with("/admin/") {
         let body = crate::edge::body::whole(&request).await?;
         let headers = request.headers();
@@ -65,7 +65,7 @@ fn schema(method: &str, path: &str) -> web_sys::Response {
     let name = path.strip_prefix("/schema/").and_then(|file| file.strip_suffix(".json")).unwrap_or_default();
     let Some(text) = crate::domain::schema::text(name) else { return not_found(path) };
     only_get(method, || {
-        Reply::bytes(200, "application/schema+json", text.as_bytes().to_vec())
+        Reply::bytes(200, "application/schema+json", text.as_bytes())
             .header("access-control-allow-origin", "*")
             .into_response()
     })

@@ -1,34 +1,40 @@
-//! A response in the making. Bodies of our own are bytes; upstream bodies never pass through here.
+//! A response in the making: written once, in one crossing.
 
 use crate::domain::error::{self, Final};
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 use crate::edge::glue;
+use crate::edge::serve;
 use serde::Serialize;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Headers, Response, ResponseInit};
+use wasm_bindgen::JsValue;
 
-/// Status, headers and a body of our own.
+/// Status, headers and body.
 pub struct Reply {
     status: u16,
-    headers: Headers,
-    body: Option<Vec<u8>>,
+    /// An upstream's headers: those that a client may see go under ours.
+    from: Option<web_sys::Headers>,
+    headers: Vec<(&'static str, String)>,
+    /// Goes out as `x-request-id` where the upstream gave none.
+    request_id: String,
+    /// A `Uint8Array`, a `ReadableStream` or null.
+    body: JsValue,
 }
 
 impl Reply {
     /// An answer without body.
     pub fn empty(status: u16) -> Reply {
-        Reply { status, headers: new_headers(), body: None }
+        Reply { status, from: None, headers: Vec::new(), request_id: String::new(), body: JsValue::NULL }
     }
 
     /// An answer of bytes.
-    pub fn bytes(status: u16, content_type: &str, body: Vec<u8>) -> Reply {
-        Reply { body: Some(body), ..Reply::empty(status).header("content-type", content_type) }
+    pub fn bytes(status: u16, content_type: &str, body: &[u8]) -> Reply {
+        let body = js_sys::Uint8Array::from(body).into();
+        Reply { body, ..Reply::empty(status) }.header("content-type", content_type)
     }
 
     /// A JSON answer.
     pub fn json(status: u16, value: &impl Serialize) -> Reply {
-        Reply::bytes(status, "application/json", serde_json::to_vec(value).unwrap_or_default())
+        Reply::bytes(status, "application/json", &serde_json::to_vec(value).unwrap_or_default())
     }
 
     /// A refusal in the family's own error shape.
@@ -36,9 +42,15 @@ impl Reply {
         Reply::failed(&error::refused(refusal, family, request_id))
     }
 
+    /// What an upstream answered.
+    pub fn served(served: serve::Response) -> Reply {
+        let serve::Response { status, from, body } = served;
+        Reply { from: Some(from), body, ..Reply::empty(status) }
+    }
+
     /// An error with the headers that tell clients what to make of it.
     pub fn failed(last: &Final) -> Reply {
-        let mut reply = Reply::bytes(last.status, "application/json", last.body.clone());
+        let mut reply = Reply::bytes(last.status, "application/json", &last.body);
         if let Some(seconds) = last.retry_after {
             reply = reply.header("retry-after", &seconds.to_string());
         }
@@ -53,40 +65,26 @@ impl Reply {
 
     /// The same answer with one header set. A value that no header can hold is left out.
     #[must_use]
-    pub fn header(self, name: &str, value: &str) -> Reply {
-        let _ = self.headers.set(name, value);
+    pub fn header(mut self, name: &'static str, value: &str) -> Reply {
+        self.headers.push((name, value.to_owned()));
         self
     }
 
-    /// The same answer over other headers: its own win.
+    /// The same answer with more headers.
     #[must_use]
-    pub fn over(self, headers: &Headers) -> Reply {
-        for (name, value) in glue::pairs(&self.headers) {
-            let _ = headers.set(&name, &value);
-        }
-        Reply { headers: headers.clone(), ..self }
+    pub fn saying(mut self, headers: Vec<(&'static str, String)>) -> Reply {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// The same answer under a request's id.
+    #[must_use]
+    pub fn under(self, request_id: &str) -> Reply {
+        Reply { request_id: request_id.to_owned(), ..self }
     }
 
     /// The platform's response.
-    pub fn into_response(self) -> Response {
-        let body = self.body.map_or(JsValue::NULL, |bytes| js_sys::Uint8Array::from(bytes.as_slice()).into());
-        response(self.status, &self.headers, &body)
+    pub fn into_response(self) -> web_sys::Response {
+        glue::response(self.status, self.from.as_ref(), &self.headers, &self.request_id, &self.body)
     }
-}
-
-/// A response of that body: a `Uint8Array`, an `ArrayBuffer`, a `ReadableStream` or null.
-pub fn response(status: u16, headers: &Headers, body: &JsValue) -> Response {
-    let init = ResponseInit::new();
-    init.set_status(status);
-    init.set_headers(headers);
-    let made = match body.is_null() {
-        true => Response::new_with_opt_str_and_init(None, &init),
-        false => Response::new_with_opt_buffer_source_and_init(Some(body.unchecked_ref()), &init),
-    };
-    made.unwrap_or_else(|_| Response::error())
-}
-
-/// An empty list.
-pub fn new_headers() -> Headers {
-    Headers::new().unwrap_or_else(|_| Headers::from(JsValue::NULL))
 }

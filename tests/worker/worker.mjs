@@ -103,6 +103,7 @@ export async function startWorker({ vars = {}, secrets = {}, assets = false, ins
     },
     openai: (options = {}) => new OpenAI({ baseURL: worker.base, apiKey: 'us-none', maxRetries: 0, ...options }),
     anthropic: (options = {}) => new Anthropic({ baseURL: worker.url, apiKey: 'us-none', maxRetries: 0, ...options }),
+    inspector: async () => Number((await miniflare.getInspectorURL()).port),
     /** `wrangler` as a user runs it, on this Worker's state. */
     wrangler: (...args) =>
       promisify(execFile)(process.execPath, [join(root, 'node_modules/wrangler/bin/wrangler.js'), ...args, '--local', '--persist-to', state], {

@@ -10,5 +10,5 @@ pub async fn text(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let (shards, control) = ledger::status(asked.env).await?;
     let (waiting, dropped) = recorder::backlog(asked.env);
     let body = render(&shards, &control, Local { waiting: waiting as u64, dropped });
-    Ok(Reply::bytes(200, "text/plain; version=0.0.4; charset=utf-8", body.into_bytes()))
+    Ok(Reply::bytes(200, "text/plain; version=0.0.4; charset=utf-8", body.as_bytes()))
 }

@@ -94,8 +94,8 @@ fn reason(skip: &Skip) -> String {
 
 fn request(preview: &Preview) -> Value {
     let mut headers = Map::new();
-    for (name, value) in crate::edge::glue::pairs(&preview.headers) {
-        headers.insert(name, value.into());
+    for (name, value) in &preview.headers {
+        headers.insert(name.clone(), value.as_str().into());
     }
     headers.insert("authorization".into(), REDACTED.into());
     let body = serde_json::from_slice::<Value>(&preview.body)

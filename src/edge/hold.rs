@@ -1,0 +1,148 @@
+//! An attempt's good answer, held back until it has earned its commit: read whole and checked, or by its first chunks.
+
+use super::attempt::{Attempt, Body, Served};
+use super::body::{Reader, message_of};
+use super::line::Answer;
+use super::upstream;
+use crate::domain::answer;
+use crate::domain::classify;
+use crate::domain::dialect::Wire;
+use crate::domain::dialect::decoder::Voice;
+use crate::domain::outcome::{Class, Failure, Phase};
+use crate::domain::policy::RelayMode;
+use crate::domain::relay::{Held, Intake, Relay, Setup};
+use crate::domain::time::Span;
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
+
+/// The content type of a stream that is written here.
+const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
+impl Attempt<'_> {
+    /// An answer that is handed on at its 200.
+    pub(super) fn unread(self, answer: &Answer) -> Result<Served, Failure> {
+        let body = answer.response().body().map_or(Body::Whole(JsValue::NULL), Body::Opaque);
+        Ok(self.served(answer, body, None))
+    }
+
+    /// Checks an answer that was read whole.
+    pub(super) fn whole(self, answer: &Answer, wire: Wire) -> Result<Served, Failure> {
+        if let Some(error) = answer.broke() {
+            let what = format!("the answer broke off: {}", message_of(&error));
+            return Err(self.blamed(Failure::new(Class::Interrupted, what)));
+        }
+        if answer.over() {
+            return Err(Failure::new(Class::Malformed, "the answer is longer than an answer may be (48 MiB)"));
+        }
+        self.line.done();
+        let buffer = answer.bytes().unwrap_or_default();
+        let voice = self.translates(wire).then(|| self.voice());
+        let checked = answer::check(&self.job.route, wire, &buffer.to_vec(), voice.as_ref(), self.job.stream)
+            .map_err(|failure| classify::reclassify(failure, &self.ready.provider.errors))?;
+        self.marks.usage = checked.usage;
+        self.marks.content_chars = checked.content_chars;
+        self.content.set(true);
+        Ok(match checked.rewritten {
+            Some(bytes) => {
+                let kind = if self.job.stream { EVENT_STREAM } else { "application/json" };
+                self.served(answer, Body::Whole(Uint8Array::from(bytes.as_slice()).into()), Some(kind))
+            }
+            None => self.served(answer, Body::Whole(buffer.into()), None),
+        })
+    }
+
+    fn voice(&self) -> Voice {
+        upstream::voice(self.job, self.hop, self.reply.clone())
+    }
+
+    /// Audio and the like: any byte is content.
+    pub(super) async fn binary(self, answer: &Answer) -> Result<Served, Failure> {
+        let Some(body) = answer.response().body() else { return Err(no_body(answer)) };
+        let clock = self.clocks().attempt;
+        let reader = Reader::open(&body);
+        let first = match self.line.read(&reader, Phase::Attempt, self.line.left(clock), clock).await {
+            Ok(Some(chunk)) => chunk.to_vec(),
+            Ok(None) => return Err(Failure::new(Class::Malformed, "the answer is empty")),
+            Err(error) => return Err(self.blamed(Failure::new(Class::Interrupted, message_of(&error)))),
+        };
+        reader.release();
+        self.content.set(true);
+        let relay = Box::new(Relay::opaque());
+        Ok(self.served(answer, Body::Stream { held: first, rest: Some(body), relay, mode: RelayMode::Pipe }, None))
+    }
+
+    /// Holds a stream back until its commit point.
+    pub(super) async fn stream(mut self, answer: &Answer, wire: Wire) -> Result<Served, Failure> {
+        let Some(body) = answer.response().body() else { return Err(no_body(answer)) };
+        let setup = self.setup(wire);
+        let mode = setup.mode();
+        let mut intake = Intake::new(setup);
+        let reader = Reader::open(&body);
+        let mut ended = false;
+        while !intake.committed() {
+            let held = match self.next_chunk(&reader).await? {
+                Some(chunk) => intake.push(&chunk.to_vec()),
+                None => {
+                    ended = true;
+                    intake.end()
+                }
+            };
+            self.note(&intake);
+            match held {
+                Held::Hold => {}
+                Held::Commit => break,
+                Held::Failed(failure) => {
+                    self.line.abort();
+                    let failure = Failure { status: failure.status.or(Some(answer.status())), ..failure };
+                    return Err(classify::reclassify(failure, &self.ready.provider.errors));
+                }
+            }
+        }
+        let rest = (!ended).then(|| {
+            reader.release();
+            body
+        });
+        if ended {
+            self.line.done();
+        }
+        let (held, relay) = intake.commit();
+        let kind = (mode != RelayMode::Pipe).then_some(EVENT_STREAM);
+        Ok(self.served(answer, Body::Stream { held, rest, relay: Box::new(relay), mode }, kind))
+    }
+
+    fn setup(&self, wire: Wire) -> Setup {
+        upstream::setup(self.job, self.hop, wire, self.reply.clone())
+    }
+
+    fn note(&mut self, intake: &Intake) {
+        if intake.contents() > self.seen.0 {
+            let elapsed = self.line.elapsed();
+            self.seen = (intake.contents(), Some(elapsed));
+            self.marks.ttft_ms.get_or_insert(elapsed.0);
+            self.content.set(true);
+        }
+        self.marks.usage = intake.usage().or(self.marks.usage);
+        self.marks.content_chars = intake.content_chars();
+    }
+
+    /// The next chunk, under whichever clock runs now: to the first content, then between contents, and over all.
+    async fn next_chunk(&self, reader: &Reader) -> Result<Option<Uint8Array>, Failure> {
+        let clocks = *self.clocks();
+        let (phase, ends, said) = match self.seen.1 {
+            None => (Phase::FirstToken, clocks.first_token, clocks.first_token),
+            Some(at) => (Phase::Idle, Span(at.0.saturating_add(clocks.idle.0)), clocks.idle),
+        };
+        let (phase, ends, said) = match ends < clocks.attempt {
+            true => (phase, ends, said),
+            false => (Phase::Attempt, clocks.attempt, clocks.attempt),
+        };
+        self.line.read(reader, phase, self.line.left(ends), said).await.map_err(|error| {
+            let what = format!("the stream broke: {}", message_of(&error));
+            self.blamed(Failure { status: None, ..Failure::new(Class::Interrupted, what) })
+        })
+    }
+}
+
+fn no_body(answer: &Answer) -> Failure {
+    Failure { status: Some(answer.status()), ..Failure::new(Class::Malformed, "the answer has no body") }
+}
