@@ -207,6 +207,13 @@ impl Chain {
         }
     }
 
+    /// The same chain for a client that waits no longer than that from `now` on.
+    #[must_use]
+    pub fn within(self, patience: Option<Span>, now: Instant) -> Chain {
+        let deadline = patience.map_or(self.deadline, |patience| self.deadline.min(now + patience));
+        Chain { deadline, ..self }
+    }
+
     /// What to do now.
     pub fn next(&mut self, now: Instant) -> Step {
         loop {

@@ -89,7 +89,7 @@ impl Kek {
         let bytes = STANDARD.decode(base64.trim()).map_err(|_| CryptoError::BadKek)?;
         let cipher = Aes256Gcm::new_from_slice(&bytes).map_err(|_| CryptoError::BadKek)?;
         let digest = Sha256::digest(&bytes);
-        Ok(Kek { id: digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect(), cipher })
+        Ok(Kek { id: base16ct::lower::encode_string(&digest[..4]), cipher })
     }
 
     /// Which key this is, as ciphertexts name it.

@@ -83,6 +83,31 @@ struct Entry {
 struct Copies {
     entries: HashMap<String, Entry>,
     tick: u64,
+    /// How often what is served has changed.
+    changes: u64,
+}
+
+/// How long what was made of some documents stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stand {
+    changes: u64,
+    until: Instant,
+}
+
+impl Stand {
+    /// Of what was just made of the documents under these keys: until one of them is due to be read again, or any changes.
+    pub fn of<'a>(env: &Env, keys: impl Iterator<Item = &'a str>) -> Stand {
+        let ttl = settings(env).policy_ttl;
+        COPIES.with_borrow(|copies| {
+            let due = |key| copies.entries.get(key).map_or(Instant(0), |entry| entry.read_at + ttl);
+            Stand { changes: copies.changes, until: keys.map(due).min().unwrap_or_default() }
+        })
+    }
+
+    /// Whether it still does.
+    pub fn holds(self) -> bool {
+        recent() < self.until && COPIES.with_borrow(|copies| copies.changes) == self.changes
+    }
 }
 
 thread_local! {
@@ -119,12 +144,13 @@ pub fn adopt(key: &str, bytes: Option<&[u8]>, written: Instant) {
         let version = bytes.map(version_of);
         let entry = copies.touch(key);
         entry.adopted = Some(Adopted { until: written + ADOPTED, version, bytes: Some(bytes.map(<[u8]>::to_vec)) });
+        copies.changes += 1;
     });
 }
 
 /// The first 8 hex digits of the SHA-256 of the stored bytes.
 pub fn version_of(bytes: &[u8]) -> Rc<str> {
-    Sha256::digest(bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    base16ct::lower::encode_string(&Sha256::digest(bytes)[..4]).into()
 }
 
 /// Logs that a document as it stands cannot be used.
@@ -151,6 +177,7 @@ impl Copies {
         if let Some(bytes) = entry.adopted.as_mut().and_then(|adopted| adopted.bytes.take()) {
             entry.take(key, bytes.as_deref(), parse);
             entry.read_at = now;
+            self.changes += 1;
         }
         let young = now.since(entry.read_at) < ttl || (ttl > Span(0) && now < entry.reading_until);
         if entry.read_at > Instant(0) && young {
@@ -174,11 +201,13 @@ impl Copies {
             .adopted
             .as_ref()
             .is_some_and(|adopted| now < adopted.until && adopted.version != bytes.map(version_of));
-        if !behind {
+        let changed = !behind && {
             entry.adopted = None;
-            entry.take(key, bytes, parse);
-        }
-        entry.answer()
+            entry.take(key, bytes, parse)
+        };
+        let answer = entry.answer();
+        self.changes += u64::from(changed);
+        answer
     }
 
     /// The copy, whatever its age, when KV does not answer.
@@ -200,16 +229,22 @@ impl Copies {
 }
 
 impl Entry {
-    fn take<T: 'static>(&mut self, key: &str, bytes: Option<&[u8]>, parse: &impl Fn(&[u8]) -> Result<T, String>) {
+    /// Takes in what the store holds; true when that is not what was seen before.
+    fn take<T: 'static>(
+        &mut self,
+        key: &str,
+        bytes: Option<&[u8]>,
+        parse: &impl Fn(&[u8]) -> Result<T, String>,
+    ) -> bool {
         let version = bytes.map(version_of);
-        if version.is_some() && version == self.seen {
-            return;
+        if version == self.seen && (version.is_some() || self.good.is_none()) {
+            return false;
         }
         self.seen.clone_from(&version);
         self.error = None;
         let (Some(bytes), Some(version)) = (bytes, version) else {
             self.good = None;
-            return;
+            return true;
         };
         match parse(bytes) {
             Ok(value) => self.good = Some((Rc::new(value), version)),
@@ -218,6 +253,7 @@ impl Entry {
                 self.error = Some(error);
             }
         }
+        true
     }
 
     fn answer<T: 'static>(&self) -> Loaded<T> {

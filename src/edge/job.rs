@@ -21,7 +21,7 @@ pub struct Job {
     pub route: Route,
     pub plan: Arc<Plan>,
     /// One per hop of the plan.
-    pub ready: Vec<Ready>,
+    pub ready: Rc<[Ready]>,
     pub bytes: Vec<u8>,
     pub body: Body,
     /// The client asked for a stream.

@@ -152,6 +152,12 @@ impl Library {
         Ok(())
     }
 
+    /// The store's keys of all that was gathered.
+    pub fn keys(&self) -> Vec<String> {
+        let policies = self.policies.keys().map(|name| format!("policy:{name}"));
+        policies.chain(self.providers.keys().map(|name| format!("provider:{name}"))).collect()
+    }
+
     /// This Worker's own host.
     pub fn own_host(&self) -> &str {
         &self.own_host

@@ -1,11 +1,16 @@
 //! From a request to its plan, with the documents that govern it: rules, policies, providers, catalogue.
+//!
+//! Which rule and policy a request meets is decided each time. The plan that follows is the same for all requests of one
+//! course, key and route, unless a request brings something of its own or hops are drawn by weight: it is kept, with all that
+//! is known of its hops, until one of the documents that it was made of is due to be read again, or any document changes.
 
-use super::documents::{InForce, Loaded, StoreDown, load};
+use super::documents::{InForce, Loaded, Stand, StoreDown, load};
 use super::glue;
 use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::{Library, built_in};
 use super::ready::{self, Asker};
+use crate::domain::chain::Prospect;
 use crate::domain::outcome::Skip;
 use crate::domain::plan::boundaries::{self, Ground};
 use crate::domain::plan::{Course, Identity, Request, Stored, policy_not_found};
@@ -14,15 +19,35 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{Asked, Body, Headers};
 use crate::domain::route::Route;
 use crate::domain::rules::Rules;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
 use worker::Env;
+
+/// How many plans an isolate keeps.
+const MOST: usize = 1_000;
 
 /// A plan, and what is known of its hops.
 pub struct Made {
-    pub plan: Plan,
-    pub ready: Vec<Ready>,
+    pub plan: Arc<Plan>,
+    pub ready: Rc<[Ready]>,
     pub identity: Identity,
-    /// One per hop: the boundary that stands against it, or what its wire lacks.
-    pub judged: Vec<Option<Skip>>,
+    /// One per hop.
+    pub prospects: Vec<Prospect>,
+}
+
+/// What requests of one course share.
+#[derive(Clone)]
+struct Shared {
+    plan: Arc<Plan>,
+    ready: Rc<[Ready]>,
+    /// With the boundary that stands against a hop, or what its wire lacks; not yet what its model lacks.
+    prospects: Rc<[Prospect]>,
+}
+
+thread_local! {
+    static KEPT: RefCell<HashMap<String, (Stand, Shared)>> = RefCell::default();
 }
 
 /// What asks for a plan.
@@ -59,12 +84,36 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
         rules: &rules.value,
     };
     let course = library.world(|world| Course::choose(request, world))?;
+    let name = course.shared_name().map(|name| inquiry.name(&name));
+    let shared = match name.as_deref().and_then(kept) {
+        Some(shared) => shared,
+        None => {
+            let (shared, draws) = work_out(inquiry, &mut library, &course, rules.stale).await?;
+            if let Some(name) = name.filter(|_| !draws) {
+                keep(inquiry, name, &library, &shared);
+            }
+            shared
+        }
+    };
+    let mut prospects = shared.prospects.to_vec();
+    ready::lacking(&mut prospects, &shared.plan, &shared.ready, inquiry.route, inquiry.body, inquiry.bytes);
+    Ok(Made { plan: shared.plan, ready: shared.ready, identity: course.identity, prospects })
+}
+
+/// The plan of a course, and whether it was drawn.
+async fn work_out(
+    inquiry: &Inquiry<'_>,
+    library: &mut Library,
+    course: &Course<'_>,
+    stale_rules: bool,
+) -> Result<(Shared, bool), Refusal> {
+    let env = inquiry.env;
     let policy = course.policy().map(|name| format!("policy/{name}"));
     let hops: Vec<_> = course.hops().cloned().collect();
     library.gather(env, policy.as_deref(), &hops).await.map_err(down)?;
-    brought_policies(env, &library, inquiry.asked).await?;
+    brought_policies(env, library, inquiry.asked).await?;
     let stored = match course.policy() {
-        Some(name) => Some(stored(env, &mut library, name).await?),
+        Some(name) => Some(stored(env, library, name).await?),
         None => None,
     };
     let stored_ref =
@@ -72,12 +121,39 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
     let mut composed = library.world(|world| course.compose(stored_ref, world, glue::seed()))?;
     let InForce { value: catalogue, stale } = ready::catalogue(env).await?;
     let key_stale = inquiry.caller.is_some_and(|caller| caller.stale);
-    composed.plan.stale |= stale || rules.stale || key_stale || library.has_stale_provider();
+    composed.plan.stale |= stale || stale_rules || key_stale || library.has_stale_provider();
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
-    let ready = ready::ready(&asker, &composed.plan, inquiry.route, &library, &catalogue)?;
-    let mut judged = judge(inquiry, &composed.plan, &ready, composed.denied);
-    ready::lacking(&mut judged, &composed.plan, &ready, inquiry.route, inquiry.body, inquiry.bytes);
-    Ok(Made { plan: composed.plan, ready, identity: course.identity, judged })
+    let ready = ready::ready(&asker, &composed.plan, inquiry.route, library, &catalogue)?;
+    let judged = judge(inquiry, &composed.plan, &ready, composed.denied);
+    let prospects = ready::prospects(&composed.plan, &ready, &judged).into();
+    let nested = hops.iter().any(|hop| hop.model.starts_with("policy/"));
+    let draws = nested || stored.is_some_and(|found| found.tree.draws());
+    Ok((Shared { plan: Arc::new(composed.plan), ready: ready.into(), prospects }, draws))
+}
+
+fn kept(name: &str) -> Option<Shared> {
+    KEPT.with_borrow(|all| all.get(name).filter(|(stand, _)| stand.holds()).map(|(_, shared)| shared.clone()))
+}
+
+fn keep(inquiry: &Inquiry<'_>, name: String, library: &Library, shared: &Shared) {
+    let mut keys = library.keys();
+    keys.extend(["rules".to_owned(), "models".to_owned()]);
+    keys.extend(inquiry.caller.map(|caller| format!("key:{}", caller.id)));
+    let stand = Stand::of(inquiry.env, keys.iter().map(String::as_str));
+    KEPT.with_borrow_mut(|all| {
+        if all.len() >= MOST {
+            all.clear();
+        }
+        all.insert(name, (stand, shared.clone()));
+    });
+}
+
+impl Inquiry<'_> {
+    /// A course's name with what else its plan depends on: the key, and where this Worker stands.
+    fn name(&self, course: &str) -> String {
+        let key = self.caller.map_or("", |caller| caller.id.as_str());
+        [key, if self.sim { " sim " } else { " " }, self.own_host, " ", course].concat()
+    }
 }
 
 async fn stored(env: &Env, library: &mut Library, name: &str) -> Result<super::library::Stored, Refusal> {

@@ -114,17 +114,28 @@ pub fn prospects(plan: &Plan, ready: &[Ready], judged: &[Option<Skip>]) -> Vec<P
         .collect()
 }
 
-/// Hops whose model lacks what the request needs, added to what stands against them already.
-pub fn lacking(judged: &mut [Option<Skip>], plan: &Plan, ready: &[Ready], route: &Route, body: &Body, bytes: &[u8]) {
+/// Adds what the model of a hop lacks of what the request needs, where nothing stands against it already.
+pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], route: &Route, body: &Body, bytes: &[u8]) {
     let Body::Json(envelope) = body else { return };
     let Some(first) = plan.hops.first().filter(|_| route.generates()) else { return };
     let family = route.family();
+    let candidates: Vec<(&mut Prospect, Candidate<'_>)> = prospects
+        .iter_mut()
+        .zip(plan.hops.iter().zip(ready))
+        .filter(|(prospect, _)| prospect.skip.is_none())
+        .filter_map(|(prospect, (hop, ready))| {
+            let same_provider = hop.target.provider == first.target.provider;
+            Some((prospect, Candidate { facts: &ready.facts, wire: ready.wire?, same_provider }))
+        })
+        .collect();
+    // What no hop could lack is not looked for: a large body would be read for nothing.
+    if candidates.iter().all(|(_, candidate)| candidate.can_all()) {
+        return;
+    }
     let needs = capability::needs(family, bytes.len(), &|name| envelope.value(bytes, name));
-    for ((judged, hop), ready) in judged.iter_mut().zip(&plan.hops).zip(ready) {
-        let Some(wire) = ready.wire.filter(|_| judged.is_none()) else { continue };
-        let same_provider = hop.target.provider == first.target.provider;
-        let candidate = Candidate { facts: &ready.facts, wire, same_provider };
-        *judged = capability::lacks(&needs, family, candidate).map(|feature| Skip::Incompatible(feature.to_owned()));
+    for (prospect, candidate) in candidates {
+        let lacks = capability::lacks(&needs, family, candidate);
+        prospect.skip = lacks.map(|feature| Skip::Incompatible(feature.to_owned()));
     }
 }
 

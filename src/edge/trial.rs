@@ -7,7 +7,7 @@ use super::job::{Job, Ready};
 use super::plan::{self, Inquiry};
 use super::recorder;
 use super::upstream::{self, Preview};
-use crate::domain::chain::{Call, Clocks};
+use crate::domain::chain::{Call, Clocks, Prospect};
 use crate::domain::ledger::row::{AttemptRow, Billed, OK, RequestRow, Tokens};
 use crate::domain::outcome::{KeySlot, Skip};
 use crate::domain::policy::Hop;
@@ -18,7 +18,6 @@ use crate::domain::route::Route;
 use crate::domain::time::Instant;
 use serde_json::{Map, Value};
 use std::rc::Rc;
-use std::sync::Arc;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
@@ -43,7 +42,7 @@ pub struct Question<'a> {
 /// A request ready to be looked at or sent to any hop.
 pub struct Trial {
     job: Rc<Job>,
-    judged: Vec<Option<Skip>>,
+    prospects: Vec<Prospect>,
 }
 
 /// What a hop answered.
@@ -82,7 +81,7 @@ impl Trial {
             env: env.clone(),
             stream: body.stream(),
             route,
-            plan: Arc::new(made.plan),
+            plan: made.plan,
             ready: made.ready,
             bytes,
             body,
@@ -97,7 +96,7 @@ impl Trial {
             drill: None,
             mark: MARK.to_owned(),
         };
-        Ok(Trial { job: Rc::new(job), judged: made.judged })
+        Ok(Trial { job: Rc::new(job), prospects: made.prospects })
     }
 
     /// `<ruleset>/<rule>` of the rule that applies.
@@ -115,7 +114,7 @@ impl Trial {
     /// # Errors
     /// The skip.
     pub fn slot(&self, index: usize) -> Result<KeySlot, Skip> {
-        if let Some(skip) = self.judged.get(index).cloned().flatten() {
+        if let Some(skip) = self.prospects.get(index).and_then(|prospect| prospect.skip.clone()) {
             return Err(skip);
         }
         let Some((hop, ready)) = self.at(index) else { return Err(Skip::Deadline) };

@@ -13,16 +13,14 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{self, Asked, Body, Endpoints, Headers, Limits};
 use crate::domain::route::{Family, Route};
 use crate::domain::scripted::Drill;
-use crate::domain::time::Span;
 use crate::edge::bindings::{Settings, settings};
 use crate::edge::glue::{self, Head};
 use crate::edge::job::{Job, KeyName};
 use crate::edge::keys::{self, Caller};
 use crate::edge::plan::{self, Inquiry};
 use crate::edge::serve::{self, Answer};
-use crate::edge::{admins, body, ready, recorder};
+use crate::edge::{admins, body, recorder};
 use std::rc::Rc;
-use std::sync::Arc;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
@@ -136,18 +134,14 @@ impl Inbound<'_> {
             own_host: &self.address.authority,
             sim: self.settings.sim_on && self.address.is_loopback(),
         };
-        let mut made = plan::make(&inquiry).await?;
-        if let Some(patience) = asked.patience {
-            made.plan.deadline = Span(made.plan.deadline.0.min(patience.0));
-        }
-        let plan = Arc::new(made.plan);
-        let prospects = ready::prospects(&plan, &made.ready, &made.judged);
-        let chain = Chain::new(plan.clone(), prospects, asked.leave, glue::seed(), started);
+        let made = plan::make(&inquiry).await?;
+        let chain = Chain::new(made.plan.clone(), made.prospects, asked.leave, glue::seed(), started)
+            .within(asked.patience, started);
         let job = Job {
             env: self.env.clone(),
             stream: body.stream(),
             route,
-            plan,
+            plan: made.plan,
             ready: made.ready,
             bytes,
             body,
@@ -257,7 +251,7 @@ fn family_of(path: &str, headers: &Headers) -> Family {
 
 fn new_request_id() -> String {
     let bytes: [u8; 12] = glue::random().unwrap_or_default();
-    bytes.iter().fold(String::from("req_"), |id, byte| format!("{id}{byte:02x}"))
+    ["req_", &base16ct::lower::encode_string(&bytes)].concat()
 }
 
 /// A model's id in a path may have its slash and `@` percent-encoded.

@@ -278,14 +278,6 @@ fn a_request_shortens_a_policy_s_clocks_and_never_lengthens_them() {
 }
 
 #[test]
-fn the_client_s_patience_bounds_the_deadline() {
-    let met = |value: &str| {
-        sonnet().met(json!({"model": "policy/sonnet"}), &[("x-stainless-timeout", value)]).plan.deadline.0
-    };
-    assert_eq!((met("30"), met("600"), met("x")), (29_500, 100_000, 100_000));
-}
-
-#[test]
 fn a_request_changes_verdicts_and_stream_field_by_field() {
     let body =
         json!({"model": "policy/sonnet", "understudy": {"on": {"auth": "next"}, "stream": {"commit": "complete"}}});

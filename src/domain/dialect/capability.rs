@@ -45,6 +45,13 @@ pub struct Candidate<'a> {
     pub same_provider: bool,
 }
 
+impl Candidate<'_> {
+    /// Whether nothing is known that it could lack.
+    pub fn can_all(&self) -> bool {
+        self.same_provider && self.facts.supports.is_none() && self.facts.context_tokens.is_none()
+    }
+}
+
 /// Words without which a body holds no image, sound, file or id of a stored thing.
 const MEDIA: [&[u8]; 5] = [b"image", b"audio", b"file", b"document", b"item_reference"];
 

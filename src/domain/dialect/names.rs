@@ -18,7 +18,7 @@ pub fn on_wire(name: &str, max: usize, reply: &mut Reply) -> String {
     }
     let start: String = name.chars().map(|c| if plain(c) { c } else { '_' }).take(max.saturating_sub(9)).collect();
     let hash = Sha256::digest(name.as_bytes());
-    let digits: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = base16ct::lower::encode_string(&hash[..4]);
     let sent = format!("{start}_{digits}");
     if !reply.renamed.iter().any(|(known, _)| *known == sent) {
         reply.renamed.push((sent.clone(), name.to_owned()));

@@ -43,7 +43,7 @@ pub fn is_well_formed(key: &str) -> bool {
 
 /// The key's id: SHA-256 of its text, 64 hex digits. The document is KV `key:<id>`.
 pub fn hash(key: &str) -> String {
-    Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(key.as_bytes()))
 }
 
 /// The key that a request presents: as bearer, `x-api-key` or `api-key`, the first of these that has the form of a gateway

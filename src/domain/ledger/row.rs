@@ -65,11 +65,10 @@ pub struct RequestRow {
 /// A ledger id: 12 hex digits of the arrival in Unix ms, then 20 random ones. So the table's own key is the order in which
 /// the ledger is read and pruned, and no index is paid for.
 pub fn ledger_id(at: Instant, random: [u8; 10]) -> String {
-    let mut id = format!("{:012x}", at.0.min(LAST_AT));
-    for byte in random {
-        id.push_str(&format!("{byte:02x}"));
-    }
-    id
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&at.0.min(LAST_AT).to_be_bytes()[2..]);
+    bytes[6..].copy_from_slice(&random);
+    base16ct::lower::encode_string(&bytes)
 }
 
 /// The latest moment whose 12 hex digits a ledger id can hold (the year 10889).

@@ -158,9 +158,7 @@ impl Course<'_> {
             hop.timeouts = self.changed(&asked.overrides.timeouts, hop.timeouts);
         }
         plan.stream = asked.overrides.stream.over(plan.stream);
-        for limit in [asked.overrides.deadline, asked.patience].into_iter().flatten() {
-            plan.deadline = plan.deadline.min(limit);
-        }
+        plan.deadline = asked.overrides.deadline.map_or(plan.deadline, |limit| plan.deadline.min(limit));
     }
 
     /// A request's change to clocks.

@@ -77,6 +77,22 @@ impl<'a> Course<'a> {
         rule.into_iter().chain(brought).flatten()
     }
 
+    /// Under what name its plan may be kept for other requests; `None` where the plan depends on this request alone: on what
+    /// it overrides, its own provider keys, or facts that a denying rule asks for. A plan that is drawn by weight differs
+    /// all the same: see [`Tree::draws`](crate::domain::policy::tree::Tree::draws).
+    pub fn shared_name(&self) -> Option<String> {
+        let Request { asked, route, rules, .. } = &self.request;
+        if asked.overrides_anything() || !asked.own_keys.map().is_empty() || rules.denies() {
+            return None;
+        }
+        let rule = self.rule.map(|rule| rule.label()).unwrap_or_default();
+        let start = match &self.start {
+            Start::Policy(name) => format!("policy/{name}"),
+            Start::Plain(target) => target.to_string(),
+        };
+        Some([route.name(), " ", &rule, " ", &start].concat())
+    }
+
     /// What rules are asked of a model under this request.
     pub(super) fn facts<'b>(&'b self, model: &'b str) -> Facts<'b> {
         facts(&self.request, &self.identity, model)

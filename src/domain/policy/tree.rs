@@ -142,6 +142,11 @@ impl Tree {
         }
     }
 
+    /// Whether a plan depends on a draw: some branch balances its load.
+    pub fn draws(&self) -> bool {
+        self.root.draws()
+    }
+
     /// Every hop in the order written, whatever the weights.
     pub fn hops(&self) -> Vec<&Hop> {
         self.root.hops()
@@ -180,6 +185,11 @@ impl Branch {
                 Node::Policy(branch) => branch.flatten_into(draw, hops),
             }
         }
+    }
+
+    fn draws(&self) -> bool {
+        let nested = |entry: &Entry| matches!(&entry.node, Node::Policy(branch) if branch.draws());
+        self.kind == PolicyType::LoadBalance || self.entries.iter().any(nested)
     }
 
     /// The entry drawn by weight; the first when every weight is 0.

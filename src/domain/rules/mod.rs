@@ -105,6 +105,11 @@ impl Rules {
         self.pick(facts).and_then(|picked| picked.then.deny.as_deref())
     }
 
+    /// Whether any rule in force denies.
+    pub fn denies(&self) -> bool {
+        self.denies
+    }
+
     /// How many rules are in force, each once per ruleset that carries it.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -1,9 +1,10 @@
 //! Every class under both presets, with and without retries, alone, first and last; waits, skips, deadline, hedge.
 
-use super::{Meets, START, Story, asks, fails, hop, ok, ready};
-use understudy::domain::chain::Leave;
+use super::{Meets, START, Story, asks, fails, hop, ok, plan, ready};
+use std::sync::Arc;
+use understudy::domain::chain::{Chain, Leave};
 use understudy::domain::outcome::{Class, KeySlot, Outcome, Skip};
-use understudy::domain::policy::{Consent, Hop, Preset, Verdict, Verdicts};
+use understudy::domain::policy::{Consent, Hop, Plan, Preset, Verdict, Verdicts};
 use understudy::domain::time::Span;
 
 fn with(name: &str, preset: Preset, retries: u32) -> Hop {
@@ -304,4 +305,14 @@ fn a_hop_without_prospect_is_a_hop_without_key() {
     let mut story = Story::of(vec![hop("a"), hop("b")]);
     story.prospects = vec![ready(&[KeySlot::Managed])];
     story.with("a", vec![fails(Class::ServerError)]).tell().is("exhausted", "a=server_error b=skip:no_key:key");
+}
+
+#[test]
+fn the_client_s_patience_bounds_the_deadline() {
+    let deadline = |patience: Option<u64>| {
+        let plan = Plan { deadline: Span(100_000), ..plan(vec![hop("openai/a")]) };
+        Chain::new(Arc::new(plan), Vec::new(), Leave::default(), 7, START).within(patience.map(Span), START).deadline()
+    };
+    assert_eq!(deadline(Some(29_500)), START + Span(29_500));
+    assert_eq!((deadline(Some(599_500)), deadline(None)), (START + Span(100_000), START + Span(100_000)));
 }

@@ -247,6 +247,6 @@ impl Writer<'_> {
 fn user_id(user: &str) -> String {
     match user.len() {
         0..=USER_MAX => user.to_owned(),
-        _ => Sha256::digest(user.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        _ => base16ct::lower::encode_string(&Sha256::digest(user.as_bytes())),
     }
 }

@@ -241,6 +241,6 @@ fn tool(tool: &Tool, reply: &mut Reply) -> Option<Value> {
 fn identifier(user: &str) -> String {
     match user.len() <= USER_MAX {
         true => user.to_owned(),
-        false => Sha256::digest(user.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        false => base16ct::lower::encode_string(&Sha256::digest(user.as_bytes())),
     }
 }
