@@ -12,12 +12,11 @@ export function head(request) {
   return text;
 }
 
-// Such lines of names and values as a list of pairs.
-function pairs(lines) {
+// Writes such lines of names and values, in lower case, into a record that the platform makes headers of in one go.
+function write(headers, lines) {
   const parts = lines.split("\n");
-  const list = [];
-  for (let i = 0; i + 1 < parts.length; i += 2) list.push([parts[i], parts[i + 1]]);
-  return list;
+  for (let i = 0; i + 1 < parts.length; i += 2) headers[parts[i]] = parts[i + 1];
+  return headers;
 }
 
 const PASS = /^(?:x-ratelimit-|anthropic-ratelimit-|x-request-id$|request-id$|apim-request-id$|x-amzn-requestid$|x-amzn-bedrock-|openai-processing-ms$|openai-version$|content-type$|content-disposition$)/;
@@ -25,10 +24,10 @@ const PASS = /^(?:x-ratelimit-|anthropic-ratelimit-|x-request-id$|request-id$|ap
 // A response: such headers of the upstream's (`from`) as a client may see, ours over them, and the request's id where the
 // upstream gave none of its own.
 export function respond(status, from, lines, requestId, body) {
-  const headers = new Headers();
-  if (from) for (const [name, value] of from) if (PASS.test(name)) headers.set(name, value);
-  for (const [name, value] of pairs(lines)) headers.set(name, value);
-  if (requestId && !headers.has("x-request-id")) headers.set("x-request-id", requestId);
+  const headers = {};
+  if (from) for (const [name, value] of from) if (PASS.test(name)) headers[name] = value;
+  write(headers, lines);
+  if (requestId) headers["x-request-id"] ??= requestId;
   return new Response(body, { status, headers });
 }
 
@@ -82,7 +81,7 @@ export class Line {
 
   // Sends a request; see `answer` for what it resolves with. Rejects where the runtime found no connection.
   async send(url, lines, body, reading) {
-    const init = { method: "POST", headers: pairs(lines), body, redirect: "manual", signal: this.control.signal };
+    const init = { method: "POST", headers: write({}, lines), body, redirect: "manual", signal: this.control.signal };
     return this.answer(await fetch(url, init), reading);
   }
 

@@ -27,7 +27,7 @@ pub struct Job {
     /// The client asked for a stream.
     pub stream: bool,
     /// The client's headers.
-    pub headers: Headers,
+    pub headers: Rc<Headers>,
     /// The client's `signal`: aborts when it leaves, where the platform says so.
     pub signal: Option<web_sys::AbortSignal>,
     pub request_id: String,

@@ -85,7 +85,7 @@ impl Trial {
             ready: made.ready,
             bytes,
             body,
-            headers: [("content-type", "application/json")].into_iter().collect(),
+            headers: Rc::new([("content-type", "application/json")].into_iter().collect()),
             signal: None,
             request_id: recorder::new_ledger_id(),
             ledger_id: recorder::new_ledger_id(),

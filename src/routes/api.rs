@@ -31,7 +31,7 @@ struct Inbound<'a> {
     address: &'a Address,
     /// After `/v1`.
     path: &'a str,
-    headers: Headers,
+    headers: Rc<Headers>,
     colo: Option<String>,
     settings: Rc<Settings>,
     request_id: String,
@@ -48,7 +48,7 @@ pub async fn handle(
     env: &Env,
     context: &Context,
 ) -> Response {
-    let headers: Headers = head.headers.into_iter().collect();
+    let headers: Rc<Headers> = Rc::new(head.headers.into_iter().collect());
     if head.method == "OPTIONS" {
         return cors::preflight(&headers, address, env, methods_of(path)).into_response();
     }
