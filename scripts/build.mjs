@@ -31,6 +31,7 @@ async function worker(force) {
     env: { WASM_BINDGEN_BIN: tool('wasm-bindgen'), WASM_OPT_BIN: join(nodeBin, 'wasm-opt'), ESBUILD_BIN: esbuildBin() },
   });
   await pack();
+  dropRepeats();
   stamp.write();
   say(`Built the Worker in ${Math.round(ms / 1000)} s: ${kib(uploadBytes())} KiB gzip`);
 }
@@ -42,6 +43,12 @@ async function worker(force) {
 async function pack() {
   const wasm = inRoot('build', 'index_bg.wasm');
   await step('pack', join(nodeBin, 'wasm-opt'), ['--all-features', '--reorder-functions-by-name', '--strip-debug', '--strip-producers', wasm, '-o', wasm]);
+}
+
+/** wasm-bindgen names a file of ours once for every function taken from it, and wrangler would warn of each. */
+function dropRepeats() {
+  const path = inRoot('build', 'index.js');
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/("\.\/snippets\/[^"]+":[\w$]+)(?:,\1)+/g, '$1'));
 }
 
 async function dashboard(force) {

@@ -10,7 +10,10 @@ const COMMANDS = {
   test: 'install what is needed and run every test: host, workerd, browser',
   build: 'build the Worker into build/ and the dashboard into dist/',
   bench: 'benchmarks beside a bare pass-through Worker, printed as ratios',
-  deploy: 'build and deploy with wrangler; arguments go to `wrangler deploy`',
+  deploy: 'build, check secrets and stored policies, and deploy with wrangler',
+  verify: 'check a running deployment: models, auth, calls, stream, fallback, errors',
+  policies: 'pull, push, diff and lint policies as files',
+  release: 'set the version, run every check, commit and tag',
   setup: 'install what is needed and do nothing else',
 };
 

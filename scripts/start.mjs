@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { build } from './build.mjs';
-import { inRoot } from './lib/project.mjs';
+import { devVar, inRoot } from './lib/project.mjs';
 import { Problem, ended, say, start } from './lib/steps.mjs';
 
 export const help = `npm start [-- <arguments of wrangler dev>]
@@ -88,14 +88,6 @@ async function freePort(host) {
       server.close(() => resolve(chosen));
     });
   });
-}
-
-/** A value in .dev.vars, or undefined. */
-function devVar(name) {
-  const path = inRoot('.dev.vars');
-  if (!existsSync(path)) return undefined;
-  const line = readFileSync(path, 'utf8').match(new RegExp(`^\\s*(?:export\\s+)?${name}\\s*=\\s*(.*?)\\s*$`, 'm'));
-  return line?.[1].replace(/^(["'])(.*)\1$/, '$2');
 }
 
 /** The local admin token: made once, kept in .dev.vars. */

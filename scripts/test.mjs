@@ -1,5 +1,6 @@
 // Every test there is: the domain on the host, the built Worker on workerd, the dashboard in a browser.
 import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { build } from './build.mjs';
 import { findBrowser } from './browser.mjs';
 import { inRoot } from './lib/project.mjs';
@@ -49,11 +50,13 @@ async function browser(filters) {
 }
 
 /** The test files of tests/worker, by Node's own runner: whole files when a filter names one, else tests by name. */
-function nodeTests(belongs, filters, env = {}) {
+async function nodeTests(belongs, filters, env = {}) {
   const all = readdirSync(inRoot('tests', 'worker')).filter((file) => file.endsWith('.test.mjs') && belongs(file)).sort();
   const named = all.filter((file) => filters.some((filter) => file.includes(filter)));
   const files = (named.length ? named : all).map((file) => inRoot('tests', 'worker', file));
   if (files.length === 0) return 0;
+  const { WANTING, installAll } = await import('../tests/worker/packages.mjs');
+  if (files.some((file) => WANTING.includes(basename(file)))) installAll();
   const byName = named.length ? [] : filters.map((filter) => `--test-name-pattern=${filter}`);
   return show(process.execPath, ['--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=300000', ...byName, ...files], { env });
 }

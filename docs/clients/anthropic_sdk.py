@@ -4,7 +4,8 @@ import os
 import anthropic
 
 client = anthropic.Anthropic(base_url=os.environ["UNDERSTUDY_URL"], api_key=os.environ["UNDERSTUDY_KEY"])
-ask = {"model": "policy/demo", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}
+model = os.environ.get("UNDERSTUDY_MODEL", "policy/demo")
+ask = {"model": model, "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}
 
 print(client.messages.create(**ask).content[0].text)
 

@@ -25,6 +25,13 @@ export function lockedCrate(name) {
   return found[1];
 }
 
+/** A value in .dev.vars, where wrangler keeps local variables and secrets, or undefined. */
+export function devVar(name) {
+  if (!existsSync(inRoot('.dev.vars'))) return undefined;
+  const line = read('.dev.vars').match(new RegExp(`^\\s*(?:export\\s+)?${name}\\s*=\\s*(.*?)\\s*$`, 'm'));
+  return line?.[1].replace(/^(["'])(.*)\1$/, '$2');
+}
+
 /** esbuild's own executable: the npm package's launcher costs a Node start and would need its install script. */
 export function esbuildBin() {
   const native = inRoot('node_modules', '@esbuild', `${process.platform}-${process.arch}`, 'bin', 'esbuild');

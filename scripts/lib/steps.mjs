@@ -49,10 +49,18 @@ export const show = (command, args, options = {}) => ended(start(command, args, 
 
 /** Runs a child and answers what it printed, or null when it cannot be run or fails. */
 export async function output(command, args, options = {}) {
-  const child = start(command, args, { ...options, stdio: ['ignore', 'pipe', 'ignore'] });
-  let text = '';
-  child.stdout.on('data', (chunk) => (text += chunk));
-  return (await ended(child)) === 0 ? text.trim() : null;
+  const { code, stdout } = await outcome(command, args, options);
+  return code === 0 ? stdout : null;
+}
+
+/** Runs a child and answers its exit code, what it printed, and `text`, which has its complaints too. */
+export async function outcome(command, args, options = {}) {
+  const child = start(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, text] = ['', ''];
+  child.stdout.on('data', (chunk) => ((stdout += chunk), (text += chunk)));
+  child.stderr.on('data', (chunk) => (text += chunk));
+  const code = await ended(child);
+  return { code, stdout: stdout.trim(), text: text.trim() };
 }
 
 /** Starts a child that ends with us, in a process group of its own when `group` is set (for those with children). */

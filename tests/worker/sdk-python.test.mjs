@@ -1,23 +1,21 @@
 // The official Python SDKs: they give a whole stream, and raise on a broken one.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
-import { python } from './python.mjs';
+import { sdks } from './packages.mjs';
 import { rig } from './rig.mjs';
 import { CUT, LEAD, STALL, answer, frames, sse } from './upstream.mjs';
 import { root } from './worker.mjs';
 
 const here = join(root, 'tests/worker/python');
-const { run, missing: skip } = python('sdk', join(here, 'requirements.txt'), join(here, 'streams.py'));
+const { python, skip } = sdks();
 const WORDS = ['one ', 'two ', 'three'];
 
-if (skip) console.log(`Skipped: ${skip}`);
 const { worker, policy } = skip ? {} : await rig();
 
 async function draw(cases) {
-  const child = spawn(run[0], run.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(python, [join(here, 'streams.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(JSON.stringify({ url: worker.url, cases }));
   let text = '';
   for await (const chunk of child.stdout) text += chunk;
@@ -40,14 +38,5 @@ test('Python SDKs', { skip }, async () => {
     const { said, error } = results[index];
     if (whole) assert.deepEqual([said, error], [WORDS.join(''), null], name);
     else assert.ok(error !== null && said === 'one two ', `${name}: said "${said}", error ${error}`);
-  }
-});
-
-test('the Python programs of docs/clients', { skip }, async () => {
-  await worker.put('policy:demo', { chain: ['sim/overloaded', 'sim/echo'] });
-  const env = { ...process.env, UNDERSTUDY_URL: worker.url, UNDERSTUDY_KEY: 'none' };
-  for (const [name, said] of [['openai_sdk.py', /Hello \| answered by sim\/echo\nHello/], ['anthropic_sdk.py', /Hello\nHello/]]) {
-    const { stdout } = await promisify(execFile)(run[0], [join(root, 'docs/clients', name)], { env, timeout: 60_000 });
-    assert.match(stdout, said, name);
   }
 });
