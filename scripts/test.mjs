@@ -1,6 +1,7 @@
 // Every test there is: the domain on the host, the built Worker on workerd, the dashboard in a browser.
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
 import { findBrowser } from './browser.mjs';
 import { inRoot } from './lib/project.mjs';
@@ -13,6 +14,7 @@ Installs what is needed and runs every test. Naming one or more of the three par
 test files (part of a file name: npm test -- worker streams) or tests (part of a test's name).
 CHROME=/path/to/chrome names the browser.`;
 
+const REPORTER = pathToFileURL(inRoot('scripts', 'lib', 'reporter.mjs'));
 const PARTS = { host, worker, browser };
 
 export async function run(args) {
@@ -58,5 +60,5 @@ async function nodeTests(belongs, filters, env = {}) {
   const { WANTING, installAll } = await import('../tests/worker/packages.mjs');
   if (files.some((file) => WANTING.includes(basename(file)))) installAll();
   const byName = named.length ? [] : filters.map((filter) => `--test-name-pattern=${filter}`);
-  return show(process.execPath, ['--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=300000', ...byName, ...files], { env });
+  return show(process.execPath, ['--test', `--test-reporter=${REPORTER}`, '--test-concurrency=2', '--test-timeout=300000', ...byName, ...files], { env });
 }

@@ -1,9 +1,10 @@
 // `npm start` as a newcomer runs it: on a free port, with this checkout's local state.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import OpenAI from 'openai';
 import { root } from './worker.mjs';
 
@@ -34,12 +35,34 @@ test('npm start serves policy/demo, the dashboard and the admin API, and ends wh
     assert.equal(page.status, 200);
     assert.match(page.headers.get('content-type'), /^text\/html/);
     assert.match(page.headers.get('content-security-policy'), /default-src/);
+    await editIsSeen(client);
   } finally {
     started.child.kill('SIGINT');
     await started.ended;
   }
   await assert.rejects(fetch(`${base.replace('/v1', '')}/healthz`));
 });
+
+const SLOW = 'sim/slow?first_token_ms=1&tokens=1';
+
+/** An edit by the wrangler of this checkout, as the greeting shows it, is used within the 2 s of POLICY_TTL_MS. */
+async function editIsSeen(client) {
+  const wrangler = (...args) => promisify(execFile)(process.execPath, [join(root, 'node_modules/wrangler/bin/wrangler.js'), 'kv', 'key', ...args, '--binding', 'POLICIES'], { cwd: root, env: { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false' } });
+  const answerer = async () => {
+    const { response } = await client.chat.completions.create({ model: 'policy/start-test', messages: [{ role: 'user', content: 'Hello' }] }).withResponse();
+    return response.headers.get('x-understudy-model');
+  };
+  await wrangler('put', 'policy:start-test', '{"chain":["sim/echo"]}', '--local');
+  assert.equal(await answerer(), 'sim/echo');
+  // Without `--remote` it is the local copy, whether `--local` is said or not.
+  await wrangler('put', 'policy:start-test', JSON.stringify({ chain: [SLOW] }));
+  const until = Date.now() + 2000;
+  let seen;
+  do seen = await answerer();
+  while (seen === 'sim/echo' && Date.now() < until);
+  assert.equal(seen, SLOW);
+  await wrangler('delete', 'policy:start-test', '--local');
+}
 
 test('a port that is taken is said, with what to do', async () => {
   const server = createServer().listen(0, '127.0.0.1');

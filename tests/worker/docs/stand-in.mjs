@@ -57,7 +57,7 @@ function npm([first, ...rest]) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   assert.ok(scripts[name], `package.json has no script ${name}`);
   if (name === 'deploy') return ours(name, given.includes('--dry-run') ? given : [...given, '--dry-run']);
-  if (['policies', 'verify'].includes(name)) return ours(name, given);
+  if (['policies', 'verify'].includes(name) && given.length) return ours(name, given);
   return ours(name, ['--help']);
 }
 
