@@ -164,12 +164,18 @@ export function aborted(signal) {
   });
 }
 
+// Memory for such reads that no stream uses now: new memory would cost each stream more than its reads.
+const spare = [];
+const SPARE_MOST = 64;
+
 // One read of at most `size` bytes of what a branch has buffered; undefined at the end. What is answered stands until the next
 // read of the same reader, which fills the same memory: a buffer each would pile up until they are collected.
 export async function readSome(reader, size) {
-  const { done, value } = await reader.read(new Uint8Array(reader.spare ?? new ArrayBuffer(size)));
+  const { done, value } = await reader.read(new Uint8Array(reader.spare ?? spare.pop() ?? new ArrayBuffer(size)));
   reader.spare = value?.buffer;
-  return done ? undefined : value;
+  if (!done) return value;
+  if (reader.spare && spare.length < SPARE_MOST) spare.push(reader.spare);
+  reader.spare = undefined;
 }
 
 // A stream whose two ends the runtime joins natively: [readable, writable].
