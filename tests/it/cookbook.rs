@@ -219,16 +219,7 @@ fn properties(schema: &serde_json::Value, fields: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn the_page_of_providers_lists_every_row_and_its_examples_parse() {
-    let page = std::fs::read_to_string(format!("{}/docs/providers.md", env!("CARGO_MANIFEST_DIR"))).expect("a page");
-    for row in &table::ROWS {
-        let line = page.lines().find(|line| line.starts_with(&format!("| `{}` |", row.name)));
-        let line = line.unwrap_or_else(|| panic!("{} has no line", row.name));
-        assert!(row.name == "sim" || line.contains(&format!("`{}`", row.base_url)), "{line}");
-        for secret in row.secrets.iter().copied().flatten() {
-            assert!(line.contains(&format!("`{secret}`")), "{line} lacks {secret}");
-        }
-    }
+fn the_examples_on_the_page_of_providers_parse() {
     let examples = blocks("providers.md");
     let [own, changed, models] = examples.as_slice() else { panic!("{} examples", examples.len()) };
     let parse = |name: &str, text: &str| understudy::domain::provider::document::parse(name, text.as_bytes(), None);

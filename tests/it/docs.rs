@@ -45,7 +45,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-fn sources(folders: &[&str]) -> String {
+pub fn sources(folders: &[&str]) -> String {
     let endings = ["rs", "ts", "tsx", "mjs", "js"];
     let paths = folders.iter().flat_map(|folder| files(&root().join(folder), &endings));
     paths.map(|path| read(&path)).collect()
@@ -217,8 +217,8 @@ fn headers_variables_codes_and_commands_are_the_codes_own() {
 }
 
 #[test]
-fn every_built_in_provider_stands_in_the_page_of_families_as_its_row_has_it() {
-    let page = page("families.md");
+fn every_built_in_provider_stands_in_the_page_of_providers_as_its_row_has_it() {
+    let page = page("providers.md");
     let mut missing = Vec::new();
     for row in ROWS.iter().filter(|row| row.name != "sim") {
         let mut urls = vec![format!("`{}`", row.base_url)];
@@ -233,5 +233,5 @@ fn every_built_in_provider_stands_in_the_page_of_families_as_its_row_has_it() {
             missing.push(line);
         }
     }
-    assert!(missing.is_empty(), "docs/families.md lacks these lines:\n{}", missing.join("\n"));
+    assert!(missing.is_empty(), "docs/providers.md lacks these lines:\n{}", missing.join("\n"));
 }

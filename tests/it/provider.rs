@@ -127,6 +127,7 @@ fn calls_go_where_each_provider_expects_them() {
             None,
             "https://api.cloudflare.com/client/v4/accounts/abc123/ai/v1/chat/completions",
         ),
+        ("deepseek", Route::Responses, "deepseek-chat", None, "https://api.deepseek.com/responses"),
         ("deepinfra", Route::Responses, "m", None, "https://api.deepinfra.com/v1/openai/chat/completions"),
     ];
     for (provider, route, model, region, expected) in cases {
@@ -135,6 +136,30 @@ fn calls_go_where_each_provider_expects_them() {
     assert!(url("bedrock", Route::Chat, "claude", None, true).ends_with("/invoke-with-response-stream"));
     assert!(url("bedrock", Route::Chat, "nova", None, true).ends_with("/converse-stream"));
     assert!(url("vertex", Route::Chat, "claude", None, true).ends_with(":streamRawPredict"));
+}
+
+/// A dated version calls Azure's deployments; what only v1 has, and Claude, stay where they are.
+#[test]
+fn azure_calls_deployments_under_a_dated_version() {
+    let azure = Provider::built_in("azure").expect("built in");
+    let dated = |name: &str| if name == "AZURE_API_VERSION" { Some("2024-10-21".to_owned()) } else { vars(name) };
+    let url = |route: Route, model: &str, region: Option<&str>| {
+        let wire = azure.wire(&route, model).expect("a wire");
+        azure.url(&route, wire, model, region, false, dated).expect("a URL")
+    };
+    let of = |resource: &str, deployment: &str, path: &str| {
+        format!("https://{resource}.openai.azure.com/openai/deployments/{deployment}/{path}?api-version=2024-10-21")
+    };
+    assert_eq!(url(Route::Chat, "my-gpt-4o", None), of("acme", "my-gpt-4o", "chat/completions"));
+    assert_eq!(url(Route::Messages, "my-gpt-4o", None), of("acme", "my-gpt-4o", "chat/completions"));
+    assert_eq!(url(Route::Chat, "a/b", Some("swedencentral")), of("acme-se", "a%2Fb", "chat/completions"));
+    assert_eq!(url(Route::Embeddings, "e3", None), of("acme", "e3", "embeddings"));
+    assert_eq!(url(Route::Completions, "i", None), of("acme", "i", "completions"));
+    assert_eq!(url(Route::Multipart("/audio/transcriptions"), "w", None), of("acme", "w", "audio/transcriptions"));
+    assert_eq!(url(Route::Responses, "my-gpt-4o", None), "https://acme.openai.azure.com/openai/v1/responses");
+    let claude = "https://acme.services.ai.azure.com/anthropic/v1/messages";
+    assert_eq!(url(Route::Messages, "claude-sonnet-4-5", None), claude);
+    assert_eq!(url(Route::CountTokens, "claude-sonnet-4-5", None), format!("{claude}/count_tokens"));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! | variable | for | meaning |
 //! | --- | --- | --- |
 //! | `AZURE_RESOURCE_NAME` | `azure` | the resource in `https://<resource>.openai.azure.com`; for `@region`, `AZURE_RESOURCE_NAME_<REGION>` |
+//! | `AZURE_API_VERSION` | `azure` | a dated version: calls go to `/openai/deployments/<model>/...?api-version=`, not to v1; Responses stay there |
 //! | `AWS_REGION` | `bedrock` | region of a target that names none, and of `@global`; default `us-east-1` |
 //! | `VERTEX_PROJECT`, `VERTEX_REGION` | `vertex` | the project; the region of a target that names none, default `global` |
 //! | `CLOUDFLARE_ACCOUNT_ID` | `cloudflare` | the account |
@@ -173,8 +174,12 @@ impl Provider {
         stream: bool,
         vars: impl Fn(&str) -> Option<String>,
     ) -> Result<String, MissingVariable> {
-        let base = self.base(route, wire, region, vars)?;
+        let base = self.base(route, wire, region, &vars)?;
         let escaped = || escape(model);
+        if let Some(version) = self.dated(route, wire, &vars) {
+            let (base, path) = (base.trim_end_matches("/v1"), route_path(route, wire));
+            return Ok(format!("{base}/deployments/{}{path}?api-version={version}", escaped()));
+        }
         Ok(match wire {
             Wire::Chat if self.dialect == Dialect::Vertex => format!("{base}/endpoints/openapi/chat/completions"),
             Wire::Chat => format!("{base}/chat/completions"),
@@ -198,7 +203,7 @@ impl Provider {
         route: &Route,
         wire: Wire,
         region: Option<&str>,
-        vars: impl Fn(&str) -> Option<String>,
+        vars: &impl Fn(&str) -> Option<String>,
     ) -> Result<String, MissingVariable> {
         if let Some(base_url) = &self.base_url {
             return Ok(base_url.as_str().to_owned());
@@ -209,6 +214,14 @@ impl Provider {
             Some(_) | None => row.base_url,
         };
         fill(template, row, region, vars)
+    }
+
+    /// The dated version under which Azure's deployments are called, where the owner names one.
+    fn dated(&self, route: &Route, wire: Wire, vars: &impl Fn(&str) -> Option<String>) -> Option<String> {
+        let of_deployments =
+            matches!(wire, Wire::Chat | Wire::Completions | Wire::Opaque) && *route != Route::CountTokens;
+        let azure = self.dialect == Dialect::Azure && self.is_at_home() && of_deployments;
+        azure.then(|| template::variable("AZURE_API_VERSION", vars).ok()).flatten()
     }
 
     /// The region that a call of this target goes to: its own, or the provider's default. `None` for providers without.
@@ -285,6 +298,14 @@ impl Provider {
 /// Whether requests of a route can be carried on another family's wire.
 fn translatable(route: &Route) -> bool {
     matches!(route, Route::Chat | Route::Responses | Route::Messages)
+}
+
+/// What follows the base of a deployment.
+fn route_path(route: &Route, wire: Wire) -> &'static str {
+    match wire {
+        Wire::Chat => "/chat/completions",
+        _ => route.path(),
+    }
 }
 
 /// A route's own wire.

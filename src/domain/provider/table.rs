@@ -150,7 +150,12 @@ pub static ROWS: [Row; 20] = [
     },
     Row {
         messages_url: Some("https://api.deepseek.com/anthropic/v1"),
-        ..compatible("deepseek", "https://api.deepseek.com", &["chat", "messages"], &[&["DEEPSEEK_API_KEY"]])
+        ..compatible(
+            "deepseek",
+            "https://api.deepseek.com",
+            &["chat", "responses", "messages"],
+            &[&["DEEPSEEK_API_KEY"]],
+        )
     },
     compatible(
         "nebius",

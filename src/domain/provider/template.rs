@@ -32,7 +32,7 @@ pub(super) fn fill(
     template: &str,
     row: &Row,
     region: Option<&str>,
-    vars: impl Fn(&str) -> Option<String>,
+    vars: &impl Fn(&str) -> Option<String>,
 ) -> Result<String, MissingVariable> {
     let mut url = String::with_capacity(template.len() + 32);
     let mut rest = template;
@@ -40,10 +40,10 @@ pub(super) fn fill(
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
         url.push_str(before);
         url.push_str(&match name {
-            "region" => region_of(row, region, &vars).unwrap_or_default(),
-            "vertex_host" => vertex_host(&region_of(row, region, &vars).unwrap_or_default()),
-            "AZURE_RESOURCE_NAME" => variable(&azure_variable(region), &vars)?,
-            name => variable(name, &vars)?,
+            "region" => region_of(row, region, vars).unwrap_or_default(),
+            "vertex_host" => vertex_host(&region_of(row, region, vars).unwrap_or_default()),
+            "AZURE_RESOURCE_NAME" => variable(&azure_variable(region), vars)?,
+            name => variable(name, vars)?,
         });
         rest = after;
     }
@@ -51,7 +51,7 @@ pub(super) fn fill(
     Ok(url)
 }
 
-fn variable(name: &str, vars: &impl Fn(&str) -> Option<String>) -> Result<String, MissingVariable> {
+pub(super) fn variable(name: &str, vars: &impl Fn(&str) -> Option<String>) -> Result<String, MissingVariable> {
     vars(name)
         .map(|value| {
             value.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect::<String>()
