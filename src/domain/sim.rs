@@ -9,6 +9,7 @@
 //! ```
 //! Everything is decided here, with delays as data; the edge only writes the pieces when their time has come.
 
+mod converse;
 mod error;
 mod routes;
 mod speech;

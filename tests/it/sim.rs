@@ -65,12 +65,35 @@ fn echo_repeats_the_user_on_every_generating_route() {
 }
 
 #[test]
-fn frames_of_a_drilled_bedrock_call() {
+fn a_drilled_bedrock_call_is_answered_in_the_wires_own_frames_and_json() {
     let body = body();
-    let asked = asked(&Route::Chat, Wire::Invoke, &body, true);
-    let Played::Answer(stream) = play(&Act::of_script(&Scripted::Ok), &asked) else { panic!("an answer") };
-    let went = relay::play(setup(Wire::Invoke, Family::Chat), [bytes(&stream).as_slice()], Ending::Clean);
-    assert_eq!((went.tail.outcome, went.contents), (None, 3));
+    for wire in [Wire::Invoke, Wire::Converse] {
+        let asked_stream = asked(&Route::Chat, wire, &body, true);
+        let Played::Answer(stream) = play(&Act::of_script(&Scripted::Ok), &asked_stream) else { panic!("an answer") };
+        assert_eq!(stream.content_type, "application/vnd.amazon.eventstream");
+        let went = relay::play(setup(wire, Family::Chat), [bytes(&stream).as_slice()], Ending::Clean);
+        assert_eq!((went.tail.outcome, went.contents), (None, 3), "{wire:?}");
+        assert!(
+            went.client.contains("hello") && went.client.ends_with("data: [DONE]\n\n"),
+            "{wire:?}: {}",
+            went.client
+        );
+        assert_eq!(went.tail.usage.map(|usage| usage.output), Some(3), "{wire:?}");
+
+        let cut = Act::of_script(&Scripted::Cut(2));
+        let Played::Answer(stream) = play(&cut, &asked_stream) else { panic!("an answer") };
+        let went = relay::play(setup(wire, Family::Chat), [bytes(&stream).as_slice()], Ending::Clean);
+        assert_eq!(went.tail.outcome.map(|failure| failure.class), Some(Class::Interrupted), "{wire:?}");
+
+        let Played::Answer(whole) = play(&Act::of_script(&Scripted::Ok), &asked(&Route::Chat, wire, &body, false))
+        else {
+            panic!("an answer")
+        };
+        let checked = answer::check(&Route::Chat, wire, &bytes(&whole), Some(&crate::dialect::voice()), false);
+        let answer: Value = serde_json::from_slice(&checked.expect("a good answer").rewritten.unwrap()).unwrap();
+        assert_eq!(answer["choices"][0]["message"]["content"], "hello brave world", "{wire:?}");
+        assert_eq!(answer["usage"]["completion_tokens"], 3, "{wire:?}");
+    }
 }
 
 #[test]

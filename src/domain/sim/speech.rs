@@ -4,11 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Answer, Asked, End, Manner, Piece};
+use super::{Answer, Asked, End, Manner, Piece, converse};
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{self, Event, Finish, Wire};
-use crate::domain::eventstream::{self, Frame};
 use crate::domain::sse::{self, Item, Parser};
 use crate::domain::time::Span;
 use crate::domain::usage::Usage;
@@ -16,15 +15,23 @@ use crate::domain::usage::Usage;
 /// Whether answers of that wire are words.
 pub const fn speaks(wire: Wire) -> bool {
     match wire {
-        Wire::Chat | Wire::Responses | Wire::Messages | Wire::Invoke | Wire::RawPredict | Wire::Completions => true,
-        Wire::Converse | Wire::Opaque => false,
+        Wire::Chat
+        | Wire::Responses
+        | Wire::Messages
+        | Wire::Invoke
+        | Wire::RawPredict
+        | Wire::Converse
+        | Wire::Completions => true,
+        Wire::Opaque => false,
     }
 }
 
 /// A whole JSON answer.
 pub fn answer(words: &[String], asked: &Asked<'_>) -> Vec<u8> {
-    if asked.wire == Wire::Completions {
-        return completion(words, asked).to_string().into_bytes();
+    match asked.wire {
+        Wire::Completions => return completion(words, asked).to_string().into_bytes(),
+        Wire::Converse => return converse::answer(&words.join(" "), usage(words.len(), asked)),
+        _ => {}
     }
     let mut events = vec![start(asked), Event::Text(words.join(" "))];
     events.extend(ending(words.len(), asked));
@@ -60,8 +67,11 @@ fn start(asked: &Asked<'_>) -> Event {
 }
 
 fn ending(words: usize, asked: &Asked<'_>) -> [Event; 3] {
-    let usage = Usage { input: tokens_of(asked.body.len()), output: words as u64, ..Usage::default() };
-    [Event::Finish(Finish::Stop), Event::Usage(usage), Event::End]
+    [Event::Finish(Finish::Stop), Event::Usage(usage(words, asked)), Event::End]
+}
+
+fn usage(words: usize, asked: &Asked<'_>) -> Usage {
+    Usage { input: tokens_of(asked.body.len()), output: words as u64, ..Usage::default() }
 }
 
 /// As estimates do: four bytes a token.
@@ -86,12 +96,14 @@ fn voice(asked: &Asked<'_>) -> Voice {
 enum Writer<'a> {
     Family { encoder: Box<dyn dialect::decoder::Encode>, framed: bool },
     Completions(&'a Asked<'a>),
+    Converse,
 }
 
 impl<'a> Writer<'a> {
     fn new(asked: &'a Asked<'a>) -> Writer<'a> {
         match asked.wire {
             Wire::Completions => Writer::Completions(asked),
+            Wire::Converse => Writer::Converse,
             wire => {
                 let family = wire.family().unwrap_or(asked.route.family());
                 let encoder = dialect::encoder(family, voice(asked), Reply::default());
@@ -103,6 +115,7 @@ impl<'a> Writer<'a> {
     fn write(&mut self, event: &Event) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
+            Writer::Converse => converse::frames(event),
             Writer::Family { encoder, framed } => {
                 encoder.push(event, &mut out);
                 if *framed { frames(&out) } else { out }
@@ -133,16 +146,9 @@ impl<'a> Writer<'a> {
 fn frames(events: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut parser = Parser::default();
-    let text = |name: &str, value: &str| (name.to_owned(), eventstream::Value::Text(value.to_owned()));
     let whole = parser.push(events, |item| {
         if let Item::Event(event) = item {
-            let headers = vec![
-                text(":event-type", "chunk"),
-                text(":content-type", "application/json"),
-                text(":message-type", "event"),
-            ];
-            let payload = json!({"bytes": STANDARD.encode(event.data)}).to_string().into_bytes();
-            out.extend_from_slice(&eventstream::encode(&Frame { headers, payload }));
+            out.extend_from_slice(&converse::frame("chunk", &json!({"bytes": STANDARD.encode(event.data)})));
         }
     });
     debug_assert!(whole.is_ok(), "what we write ourselves is not too long");
