@@ -111,7 +111,9 @@ fn max_tokens_is_made_up_or_clamped() {
     assert_eq!(chat_to_claude(hello(json!({"stream": true})))["max_tokens"], 64_000);
     assert_eq!(chat_to_claude(hello(json!({"max_tokens": 5, "max_completion_tokens": 7})))["max_tokens"], 7);
     let (body, dropped) = sent(Family::Chat, &hello(json!({"max_tokens": 100_000})), &sonnet());
-    assert_eq!((body["max_tokens"].as_u64(), dropped), (Some(64_000), vec!["max_completion_tokens".to_owned()]));
+    assert_eq!((body["max_tokens"].as_u64(), dropped), (Some(64_000), vec!["max_tokens".to_owned()]));
+    let (_, dropped) = sent(Family::Chat, &hello(json!({"max_completion_tokens": 100_000})), &sonnet());
+    assert_eq!(dropped, ["max_completion_tokens"]);
     let capped = Destination { max_output_tokens: Some(16_384), ..gpt() };
     let (body, dropped) = sent(Family::Messages, &ask(json!({"max_tokens": 32_000})), &capped);
     assert_eq!((body["max_completion_tokens"].as_u64(), dropped), (Some(16_384), vec!["max_tokens".to_owned()]));
@@ -153,7 +155,12 @@ fn reasoning_models_of_openai_are_spoken_to_in_their_way() {
     assert_eq!(sent(Family::Messages, &off, &gpt()).0.get("reasoning_effort"), None);
     let high = ask(json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}));
     let (body, dropped) = sent(Family::Messages, &high, &gpt());
-    assert_eq!((body.get("reasoning_effort"), dropped), (None, vec!["thinking".to_owned()]));
+    assert_eq!((body.get("reasoning_effort"), dropped), (None, vec!["output_config.effort".to_owned()]));
+    // The strongest effort that a model takes.
+    for (model, effort) in [("gpt-5.2", "xhigh"), ("gpt-5.1-codex-max", "xhigh"), ("gpt-5.1", "high"), ("o3", "high")] {
+        let (body, _) = sent(Family::Messages, &high, &to(Wire::Chat, "openai", model));
+        assert_eq!(body["reasoning_effort"], effort, "{model}");
+    }
     assert_eq!(unfit(Family::Messages, ask(json!({"stop_sequences": ["a"]})), &to(Wire::Chat, "openai", "o3")), "stop");
 }
 
@@ -630,6 +637,15 @@ fn mistral_has_ids_of_nine() {
 
 #[test]
 fn cache_breakpoints_cross_to_claude() {
+    for (options, expected) in [
+        (json!({"ttl": "24h"}), json!({"type": "ephemeral", "ttl": "1h"})),
+        (json!({"ttl": "30m"}), json!({"type": "ephemeral"})),
+    ] {
+        let part = json!({"type": "text", "text": "long", "prompt_cache_breakpoint": {"mode": "explicit"}});
+        let body = json!({"messages": [{"role": "user", "content": [part]}], "prompt_cache_options": options});
+        let body = sent(Family::Chat, &body, &sonnet()).0;
+        assert_eq!(body["messages"][0]["content"][0]["cache_control"], expected);
+    }
     let body = json!({"model": "m", "messages": [
         {"role": "user", "content": [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]},
     ]});

@@ -10,7 +10,8 @@
 use std::collections::VecDeque;
 
 use crate::domain::dialect::Incompatible;
-use crate::domain::dialect::conversation::{Drops, Part, Role, Turn};
+use crate::domain::dialect::conversation::{Part, Role, Turn};
+use crate::domain::dialect::drops::Drops;
 
 /// Stands for a result that the client's history lacks.
 pub const NO_RESULT: &str = "(no result)";

@@ -11,8 +11,6 @@
 
 use serde_json::Value;
 
-use crate::domain::dialect::Incompatible;
-use crate::domain::policy::Translate;
 use crate::domain::route::Family;
 
 /// A request in no family's words.
@@ -52,6 +50,8 @@ pub struct Conversation {
     pub prompt_cache_key: Option<String>,
     /// The client used the retired `functions` and wants `function_call` answers.
     pub legacy_functions: bool,
+    /// Fields that the client wrote by another of their names.
+    pub spelled: Vec<(Field, &'static str)>,
     pub residue: Vec<Residue>,
 }
 
@@ -225,6 +225,7 @@ impl Conversation {
             store: None,
             prompt_cache_key: None,
             legacy_functions: false,
+            spelled: Vec::new(),
             residue: Vec::new(),
         }
     }
@@ -240,8 +241,14 @@ impl Conversation {
     }
 
     /// What the client calls a field of ours, for `dropped`.
-    pub const fn name_of(&self, field: Field) -> &'static str {
-        field.name(self.family)
+    pub fn name_of(&self, field: Field) -> &'static str {
+        let spelled = self.spelled.iter().find(|(known, _)| *known == field);
+        spelled.map_or_else(|| field.name(self.family), |(_, name)| name)
+    }
+
+    /// Notes that the client wrote a field by that name.
+    pub fn spell(&mut self, field: Field, name: &'static str) {
+        self.spelled.push((field, name));
     }
 }
 
@@ -341,58 +348,5 @@ impl Effort {
             Effort::Xhigh => "xhigh",
             Effort::Max => "max",
         }
-    }
-}
-
-/// What an encoder leaves out: listed under `lenient`, refused under `strict`.
-#[derive(Clone, Debug)]
-pub struct Drops {
-    mode: Translate,
-    paths: Vec<String>,
-}
-
-impl Drops {
-    /// An empty list under that mode.
-    pub const fn new(mode: Translate) -> Drops {
-        Drops { mode, paths: Vec::new() }
-    }
-
-    /// Leaves out what only biases quality.
-    ///
-    /// # Errors
-    /// Under `strict` (and `never`) the hop cannot honour the request: [`Incompatible`] with the path.
-    pub fn quality(&mut self, path: &str) -> Result<(), Incompatible> {
-        match self.mode {
-            Translate::Strict | Translate::Never => Err(Incompatible(path.to_owned())),
-            Translate::Lenient => {
-                if !self.paths.iter().any(|known| known == path) {
-                    self.paths.push(path.to_owned());
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Settles a conversation's residue: the first semantic one ends it, the others are left out.
-    ///
-    /// # Errors
-    /// [`Incompatible`] as above.
-    pub fn residue(&mut self, conversation: &Conversation) -> Result<(), Incompatible> {
-        for residue in &conversation.residue {
-            if let Residue::Semantic(feature) = residue {
-                return Err(Incompatible(feature.clone()));
-            }
-        }
-        for residue in &conversation.residue {
-            if let Residue::Quality(path) = residue {
-                self.quality(path)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The paths left out, in the order in which they were met.
-    pub fn into_paths(self) -> Vec<String> {
-        self.paths
     }
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::domain::dialect::conversation::Drops;
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire};
 use crate::domain::policy::Translate;

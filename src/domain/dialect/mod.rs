@@ -19,6 +19,7 @@ pub mod continuity;
 pub mod conversation;
 pub mod converse;
 pub mod decoder;
+pub mod drops;
 pub mod envelope;
 pub mod ids;
 pub mod inband;

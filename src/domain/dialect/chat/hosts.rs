@@ -1,5 +1,7 @@
 //! What each chat host takes beyond the common ground: data, by provider and model.
 
+use crate::domain::dialect::conversation::Effort;
+
 /// What a host takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host {
@@ -72,6 +74,22 @@ pub enum Thinker {
     Gpt5,
     /// gpt-5.1 and later: from `none`, and at `none` with sampling.
     Later,
+}
+
+/// The strongest effort that a model of OpenAI's takes: `xhigh` since gpt-5.2 and for `codex-max`, else `high`.
+pub fn strongest(model: &str) -> Effort {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    let version: String = name.strip_prefix("gpt-").unwrap_or_default().chars().take_while(is_of_version).collect();
+    let (major, minor) = version.split_once('.').unwrap_or((&version, "0"));
+    match (major.parse::<u32>(), minor.parse::<u32>()) {
+        _ if name.contains("codex-max") => Effort::Xhigh,
+        (Ok(major), Ok(minor)) if (major, minor) >= (5, 2) => Effort::Xhigh,
+        _ => Effort::High,
+    }
+}
+
+const fn is_of_version(letter: &char) -> bool {
+    letter.is_ascii_digit() || *letter == '.'
 }
 
 /// Which kind of reasoning model a name of OpenAI's is (on OpenAI, Azure or behind a router's prefix).

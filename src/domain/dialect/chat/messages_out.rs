@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::continuity::settled;
-use crate::domain::dialect::conversation::{Conversation, Drops, Field, Part, Role, Source, Turn};
+use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::media;
 use crate::domain::dialect::names::{self, CHAT_MAX};

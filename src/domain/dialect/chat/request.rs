@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::chat::turns;
-use crate::domain::dialect::conversation::{Conversation, Effort, OutputFormat, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{Cache, Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
 use crate::domain::route::Family;
 
 /// Decodes a client's body. What a conversation cannot hold is kept as residue.
@@ -20,6 +20,12 @@ pub fn decode(body: &Value) -> Result<Conversation, Incompatible> {
         }
     }
     let present = |name: &str| fields.get(name).filter(|value| !value.is_null());
+    if present("max_completion_tokens").is_none() {
+        conversation.spell(Field::MaxOutputTokens, "max_tokens");
+    }
+    if present("safety_identifier").is_some() {
+        conversation.spell(Field::User, "safety_identifier");
+    }
     conversation.max_output_tokens = match present("max_completion_tokens").or(present("max_tokens")) {
         Some(value) => Some(value.as_u64().ok_or_else(|| bad("max_tokens"))?),
         None => None,
@@ -31,8 +37,16 @@ pub fn decode(body: &Value) -> Result<Conversation, Incompatible> {
     if let Some(value) = present("tool_choice") {
         tool_choice(&mut conversation, value)?;
     }
-    turns::read(&mut conversation, present("messages"))?;
+    turns::read(&mut conversation, present("messages"), cache(present("prompt_cache_options")))?;
     Ok(conversation)
+}
+
+/// How long the prefixes that the client marked should live. Anthropic knows five minutes and an hour: "30m" is the former.
+fn cache(options: Option<&Value>) -> Cache {
+    match options.and_then(|options| options.get("ttl")).and_then(Value::as_str) {
+        Some(ttl) if ttl.ends_with('h') => Cache::Long,
+        Some(_) | None => Cache::Short,
+    }
 }
 
 fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(), Incompatible> {

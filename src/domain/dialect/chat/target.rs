@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
-use crate::domain::dialect::conversation::{Conversation, Drops, Effort, Field, OutputFormat, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, ToolChoice};
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::IdRule;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
@@ -166,7 +167,7 @@ impl Writer<'_> {
             Thinker::No if wanted == Effort::None => return Ok(()),
             Thinker::No => return self.drop(Field::Effort),
         };
-        self.put("reasoning_effort", wanted.clamp(least, Effort::High).name());
+        self.put("reasoning_effort", wanted.clamp(least, hosts::strongest(self.to.model)).name());
         Ok(())
     }
 

@@ -13,16 +13,16 @@ use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::media;
 
-/// Reads the messages.
+/// Reads the messages. `cache`: how long the prefixes that they mark should live.
 ///
 /// # Errors
 /// [`Incompatible`] with the path of what no chat API would take.
-pub fn read(conversation: &mut Conversation, messages: Option<&Value>) -> Result<(), Incompatible> {
+pub fn read(conversation: &mut Conversation, messages: Option<&Value>, cache: Cache) -> Result<(), Incompatible> {
     let messages = messages.and_then(Value::as_array).ok_or_else(|| Incompatible("messages".to_owned()))?;
     // The retired `function` role has no ids: they are counted out, and a result answers the latest call.
     let mut functions = 0_usize;
     for (n, message) in messages.iter().enumerate() {
-        let at = Place { n };
+        let at = Place { n, cache };
         let role = message.get("role").and_then(Value::as_str).ok_or_else(|| at.bad("role"))?;
         if present(message, "name").is_some() && role != "function" {
             conversation.quality("messages.name");
@@ -48,6 +48,8 @@ pub fn read(conversation: &mut Conversation, messages: Option<&Value>) -> Result
 #[derive(Clone, Copy)]
 struct Place {
     n: usize,
+    /// How long a prefix lives that one of its parts ends.
+    cache: Cache,
 }
 
 impl Place {
@@ -128,7 +130,7 @@ impl Place {
                         read.push(known);
                     }
                     if part.get("prompt_cache_breakpoint").is_some_and(Value::is_object) {
-                        read.push(Part::CacheBreak(Cache::Short));
+                        read.push(Part::CacheBreak(self.cache));
                     }
                 }
                 Ok(read)

@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::domain::dialect::continuity::{NO_RESULT, settled};
-use crate::domain::dialect::conversation::{Conversation, Drops, Field, Part, Role, Source, Turn};
+use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;

@@ -6,8 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::catalogue::{Facts, Feature};
-use crate::domain::dialect::conversation::{Conversation, Drops, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
 use crate::domain::dialect::converse::blocks::Blocks;
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};

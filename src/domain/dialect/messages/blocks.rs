@@ -13,7 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::domain::dialect::continuity::settled;
-use crate::domain::dialect::conversation::{Cache, Conversation, Drops, Part, Role, Source, Turn};
+use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;

@@ -226,16 +226,16 @@ struct MessageOut<'a> {
     usage: Value,
 }
 
-/// The whole message of a gathered answer: text before tools, as Anthropic writes them.
+/// The whole message of a gathered answer: its blocks in the order in which a stream shows them.
 pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
     let finish = answer.finish.as_ref().unwrap_or(&Finish::Stop);
     let refused = answer.blocks.iter().any(|block| matches!(block, Block::Refusal(_)));
     let explanation = if answer.text().is_none() { answer.refusal() } else { None };
-    let mut content: Vec<BlockOut<'_>> = answer.blocks.iter().filter_map(text_out).collect();
-    if let (true, Some(text)) = (content.is_empty(), &explanation) {
+    let mut content: Vec<BlockOut<'_>> = answer.blocks.iter().filter_map(block_out).collect();
+    let speaks = content.iter().any(|block| matches!(block, BlockOut::Text { .. }));
+    if let (false, Some(text)) = (speaks, &explanation) {
         content.push(BlockOut::Text { text });
     }
-    content.extend(answer.blocks.iter().filter_map(tool_out));
     let message = MessageOut {
         id: id_for("msg_", answer.id.as_deref(), &voice.request_id),
         kind: "message",
@@ -248,15 +248,9 @@ pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
     serde_json::to_vec(&message).unwrap_or_default()
 }
 
-fn text_out(block: &Block) -> Option<BlockOut<'_>> {
+fn block_out(block: &Block) -> Option<BlockOut<'_>> {
     match block {
         Block::Text(text) | Block::Refusal(text) if !text.is_empty() => Some(BlockOut::Text { text }),
-        Block::Text(_) | Block::Refusal(_) | Block::Reasoning(_) | Block::Tool { .. } => None,
-    }
-}
-
-fn tool_out(block: &Block) -> Option<BlockOut<'_>> {
-    match block {
         Block::Tool { id, name, arguments } => {
             Some(BlockOut::ToolUse { id, name, input: json_text::object(arguments) })
         }

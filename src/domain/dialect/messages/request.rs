@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use crate::domain::dialect::Incompatible;
-use crate::domain::dialect::conversation::{Cache, Conversation, Effort, OutputFormat, Thinking, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{
+    Cache, Conversation, Effort, Field, OutputFormat, Thinking, Tool, ToolChoice,
+};
 use crate::domain::dialect::messages::turns;
 use crate::domain::route::Family;
 
@@ -42,7 +44,10 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
         "tool_choice" => tool_choice(conversation, value)?,
         "thinking" => thinking(conversation, value),
         "output_config" => output_config(conversation, value)?,
-        "output_format" => conversation.output = format(value)?,
+        "output_format" => {
+            conversation.output = format(value)?;
+            conversation.spell(Field::OutputFormat, "output_format");
+        }
         "metadata" => conversation.user = value.get("user_id").and_then(text),
         "service_tier" => {
             conversation.service_tier = text(value).map(|tier| match tier.as_str() {
@@ -122,7 +127,10 @@ fn thinking(conversation: &mut Conversation, value: &Value) {
 fn output_config(conversation: &mut Conversation, value: &Value) -> Result<(), Incompatible> {
     for (name, value) in value.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         match (name.as_str(), value.as_str().and_then(Effort::parse)) {
-            ("effort", Some(effort)) => conversation.reasoning.effort = Some(effort),
+            ("effort", Some(effort)) => {
+                conversation.reasoning.effort = Some(effort);
+                conversation.spell(Field::Effort, "output_config.effort");
+            }
             ("format", _) => conversation.output = format(value)?,
             _ => conversation.quality(format!("output_config.{name}")),
         }

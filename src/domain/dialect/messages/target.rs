@@ -10,7 +10,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::catalogue::{Facts, Feature};
-use crate::domain::dialect::conversation::{Conversation, Drops, Field, OutputFormat, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Field, OutputFormat, ToolChoice};
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::messages::claude::{self, Claude, Sampling};
 use crate::domain::dialect::messages::{blocks, think};
 use crate::domain::dialect::names::{self, MESSAGES_MAX};

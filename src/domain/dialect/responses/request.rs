@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::domain::dialect::Incompatible;
-use crate::domain::dialect::conversation::{Conversation, Effort, OutputFormat, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::responses::items;
 use crate::domain::route::Family;
 
@@ -44,7 +44,10 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
         "stream" => conversation.stream = value.as_bool().ok_or_else(|| bad(name))?,
         "metadata" => conversation.metadata = Some(value.clone()),
         // The newer name wins, whichever comes first.
-        "safety_identifier" => conversation.user = value.as_str().map(str::to_owned),
+        "safety_identifier" => {
+            conversation.user = value.as_str().map(str::to_owned);
+            conversation.spell(Field::User, "safety_identifier");
+        }
         "user" if conversation.user.is_none() => conversation.user = value.as_str().map(str::to_owned),
         "user" => {}
         "service_tier" => conversation.service_tier = value.as_str().map(str::to_owned),

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::domain::catalogue::{Facts, Feature};
-use crate::domain::dialect::chat::hosts::{Thinker, thinker};
-use crate::domain::dialect::conversation::{Conversation, Drops, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
+use crate::domain::dialect::chat::hosts::{Thinker, strongest, thinker};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::responses::turns_out;
@@ -165,7 +166,7 @@ impl Writer<'_> {
             Thinker::No if facts.supports(Feature::Reasoning) == Some(true) => Effort::Low,
             Thinker::No => return self.no_reasoning(wanted, summary),
         };
-        let effort = wanted.map(|wanted| wanted.clamp(least, Effort::High).name());
+        let effort = wanted.map(|wanted| wanted.clamp(least, strongest(self.to.model)).name());
         let fields = [("effort", effort), ("summary", summary)];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
         let reasoning: Map<String, Value> = given.collect();

@@ -9,7 +9,8 @@
 use serde_json::{Value, json};
 
 use crate::domain::dialect::continuity::settled;
-use crate::domain::dialect::conversation::{Conversation, Drops, Part, Role, Source, Turn};
+use crate::domain::dialect::conversation::{Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;

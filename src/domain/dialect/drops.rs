@@ -1,0 +1,58 @@
+//! What an encoder cannot carry: the two weights of a field, settled by the policy's `translate`.
+
+use crate::domain::dialect::Incompatible;
+use crate::domain::dialect::conversation::{Conversation, Residue};
+use crate::domain::policy::Translate;
+
+/// What an encoder leaves out: listed under `lenient`, refused under `strict`.
+#[derive(Clone, Debug)]
+pub struct Drops {
+    mode: Translate,
+    paths: Vec<String>,
+}
+
+impl Drops {
+    /// An empty list under that mode.
+    pub const fn new(mode: Translate) -> Drops {
+        Drops { mode, paths: Vec::new() }
+    }
+
+    /// Leaves out what only biases quality.
+    ///
+    /// # Errors
+    /// Under `strict` (and `never`) the hop cannot honour the request: [`Incompatible`] with the path.
+    pub fn quality(&mut self, path: &str) -> Result<(), Incompatible> {
+        match self.mode {
+            Translate::Strict | Translate::Never => Err(Incompatible(path.to_owned())),
+            Translate::Lenient => {
+                if !self.paths.iter().any(|known| known == path) {
+                    self.paths.push(path.to_owned());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Settles a conversation's residue: the first semantic one ends it, the others are left out.
+    ///
+    /// # Errors
+    /// [`Incompatible`] as above.
+    pub fn residue(&mut self, conversation: &Conversation) -> Result<(), Incompatible> {
+        for residue in &conversation.residue {
+            if let Residue::Semantic(feature) = residue {
+                return Err(Incompatible(feature.clone()));
+            }
+        }
+        for residue in &conversation.residue {
+            if let Residue::Quality(path) = residue {
+                self.quality(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The paths left out, in the order in which they were met.
+    pub fn into_paths(self) -> Vec<String> {
+        self.paths
+    }
+}
