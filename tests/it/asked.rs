@@ -357,3 +357,18 @@ fn a_client_s_own_patience() {
         assert_eq!(patience(&[("x-stainless-timeout", ignored)]), None, "{ignored}");
     }
 }
+
+#[test]
+fn a_request_that_its_sdk_sends_again_is_known() {
+    let again = |value: &str| asked(json!({}), &[("x-stainless-retry-count", value)]).again;
+    assert!(again("1") && again(" 2 "));
+    assert!(!again("0") && !again("often") && !again("-1"));
+    assert!(!asked(json!({}), &[]).again);
+}
+
+#[test]
+fn a_response_that_was_translated_here_cannot_be_continued() {
+    refuses(json!({"previous_response_id": "resp_us_abc"}), &[], 400, "stored nowhere");
+    asked(json!({"previous_response_id": "resp_abc"}), &[]);
+    asked(json!({"previous_response_id": null}), &[]);
+}

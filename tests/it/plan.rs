@@ -277,6 +277,17 @@ fn a_request_shortens_a_policy_s_clocks_and_never_lengthens_them() {
     assert_eq!(attempts(&store.plan(first)), [10_000, 50_000, 20_000]);
 }
 
+/// An SDK's own retry is tried once at each hop: tries would multiply.
+#[test]
+fn a_request_that_its_sdk_sends_again_is_not_retried_here() {
+    let retries = |pairs: &[(&str, &str)]| {
+        let plan = sonnet().met(json!({"model": "policy/sonnet"}), pairs).plan;
+        plan.hops.iter().map(|hop| hop.retries).collect::<Vec<_>>()
+    };
+    assert_eq!(retries(&[("x-stainless-retry-count", "0")]), [0, 2, 0]);
+    assert_eq!(retries(&[("x-stainless-retry-count", "1")]), [0, 0, 0]);
+}
+
 #[test]
 fn a_request_changes_verdicts_and_stream_field_by_field() {
     let body =

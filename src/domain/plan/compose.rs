@@ -156,6 +156,7 @@ impl Course<'_> {
         for hop in &mut plan.hops {
             hop.on = asked.overrides.on.over(hop.on);
             hop.timeouts = self.changed(&asked.overrides.timeouts, hop.timeouts);
+            hop.retries = if asked.again { 0 } else { hop.retries };
         }
         plan.stream = asked.overrides.stream.over(plan.stream);
         plan.deadline = asked.overrides.deadline.map_or(plan.deadline, |limit| plan.deadline.min(limit));

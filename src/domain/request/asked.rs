@@ -10,6 +10,7 @@ use super::openpipe::{self, Endpoints, OpenPipe, Reading};
 use super::understudy::{self, Understudy, refuse};
 use super::{Body, Envelope, Headers, Identity};
 use crate::domain::chain::Leave;
+use crate::domain::dialect::responses::TRANSLATED;
 use crate::domain::document::Kind;
 use crate::domain::document::json::{self, shown};
 use crate::domain::outcome::Class;
@@ -39,6 +40,8 @@ pub struct Asked {
     pub own_keys: OwnKeys,
     /// How long the client says it waits, less what it takes to answer it.
     pub patience: Option<Span>,
+    /// The client's SDK sends the request again by itself: it is tried once at each hop, or tries would multiply.
+    pub again: bool,
     /// `x-understudy-drill` as written.
     pub drill: Option<String>,
 }
@@ -120,6 +123,7 @@ impl Asked {
             Body::Form(_) => None,
         };
         let value = |name: &str| envelope.and_then(|envelope| envelope.value(bytes, name));
+        known_response(value("previous_response_id"))?;
         let own = own_overrides(value("understudy"), headers)?;
         let openpipe = value("openpipe").map(|bytes| openpipe::read(bytes, reading)).transpose()?.unwrap_or_default();
         let models = value("models").map(read_models).transpose()?.flatten();
@@ -135,6 +139,7 @@ impl Asked {
             leave: leave(headers)?,
             own_keys: own_keys(headers)?,
             patience: patience(headers),
+            again: is_sent_again(headers),
             drill: headers.bounded("x-understudy-drill")?.map(str::to_owned),
         })
     }
@@ -150,6 +155,25 @@ impl Asked {
         self.fallback.is_some()
             || self.overrides != Overrides::default()
             || self.first_timeouts != TimeoutsOverride::default()
+    }
+}
+
+/// The OpenAI and Anthropic SDKs count their own retries of a request; what is no number is ignored.
+fn is_sent_again(headers: &Headers) -> bool {
+    let count = headers.value("x-stainless-retry-count").and_then(|value| value.trim().parse::<u32>().ok());
+    count.is_some_and(|count| count > 0)
+}
+
+/// Ids of responses that were translated here are known to no server.
+fn known_response(id: Option<&[u8]>) -> Result<(), Refusal> {
+    let name = "previous_response_id";
+    let text = id.and_then(|bytes| serde_json::from_slice::<String>(bytes).ok());
+    match text.is_some_and(|text| text.starts_with(TRANSLATED)) {
+        true => {
+            let message = "this response was translated here and is stored nowhere: send the conversation in `input`";
+            Err(Refusal::field("previous_response_not_found", name, message))
+        }
+        false => Ok(()),
     }
 }
 

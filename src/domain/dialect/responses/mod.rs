@@ -18,3 +18,5 @@ pub mod shell;
 pub mod target;
 pub mod turns_out;
 pub mod wire;
+
+pub use shell::TRANSLATED;

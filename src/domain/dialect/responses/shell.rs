@@ -11,7 +11,7 @@ use crate::domain::dialect::decoder::Voice;
 use crate::domain::usage::Usage;
 
 /// Before the id of every response made here: no server knows it, so `previous_response_id` must not name it.
-const OURS: &str = "resp_us_";
+pub const TRANSLATED: &str = "resp_us_";
 /// Of an upstream's id no more than this goes into ours.
 const TAIL_MAX: usize = 48;
 
@@ -105,7 +105,7 @@ impl Shell {
     fn response(&self, status: &str, incomplete_details: Value, output: &[Value], usage: Value) -> Value {
         let mut response = Map::new();
         let mut put = |name: &str, value: Value| response.insert(name.to_owned(), value);
-        put("id", json!(format!("{OURS}{}", self.tail)));
+        put("id", json!(format!("{TRANSLATED}{}", self.tail)));
         put("object", json!("response"));
         put("created_at", json!(self.created));
         put("status", json!(status));
