@@ -6,6 +6,7 @@ use super::documents::{InForce, Loaded, StoreDown, load};
 use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::Library;
+use super::upstream;
 use crate::domain::catalogue::{self, Catalogue};
 use crate::domain::chain::Prospect;
 use crate::domain::dialect::capability::{self, Candidate};
@@ -65,13 +66,14 @@ fn ready_hop(
     catalogue: &Catalogue,
 ) -> Result<Ready, Refusal> {
     let provider = provider_of(hop, library)?;
-    let wire = provider.wire(route, &hop.target.model);
     let facts = catalogue.facts(&hop.target);
     let region = provider.region(hop.target.region.as_deref(), |name| text(asker.env, name));
     let model_id = match &hop.endpoint {
         Some(endpoint) => endpoint.model.clone(),
         None => provider.wire_model(&catalogue.wire_id(&hop.target, region.as_deref())).into_owned(),
     };
+    // By its upstream's name: one of the owner's own says nothing of who made it.
+    let wire = provider.wire(route, &model_id);
     let (credentials, missing) = match wire {
         Some(wire) => keys::credentials(asker.env, hop, &provider, wire, asker.caller, asker.sent),
         None => (Vec::new(), None),
@@ -129,13 +131,20 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], route: 
         })
         .collect();
     // What no hop could lack is not looked for: a large body would be read for nothing.
-    if candidates.iter().all(|(_, candidate)| candidate.can_all()) {
-        return;
+    if !candidates.iter().all(|(_, candidate)| candidate.can_all()) {
+        let needs = capability::needs(family, bytes.len(), &|name| envelope.value(bytes, name));
+        for (prospect, candidate) in candidates {
+            let lacks = capability::lacks(&needs, family, candidate);
+            prospect.skip = lacks.map(|feature| Skip::Incompatible(feature.to_owned()));
+        }
     }
-    let needs = capability::needs(family, bytes.len(), &|name| envelope.value(bytes, name));
-    for (prospect, candidate) in candidates {
-        let lacks = capability::lacks(&needs, family, candidate);
-        prospect.skip = lacks.map(|feature| Skip::Incompatible(feature.to_owned()));
+    for ((prospect, hop), ready) in prospects.iter_mut().zip(&plan.hops).zip(ready) {
+        // A hop that is called says so when it is; one without a key would be passed over for that first.
+        let keyless = ready.missing.is_some() && prospect.skip.is_none();
+        if let Some(wire) = ready.wire.filter(|wire| keyless && upstream::changes(route, *wire)) {
+            let unfit = upstream::translated(route, envelope, bytes, hop, ready, wire).err();
+            prospect.skip = unfit.map(|feature| Skip::Incompatible(feature.0));
+        }
     }
 }
 
@@ -144,9 +153,7 @@ pub fn wire_skip(hop: &Hop, ready: &Ready, route: &Route) -> Option<Skip> {
     let incompatible = |what: &str| Some(Skip::Incompatible(what.to_owned()));
     match ready.wire {
         None => incompatible(route.name()),
-        Some(wire) if hop.translate == Translate::Never && super::upstream::translates(route, wire) => {
-            incompatible("family")
-        }
+        Some(wire) if hop.translate == Translate::Never && upstream::translates(route, wire) => incompatible("family"),
         Some(_) => None,
     }
 }

@@ -14,12 +14,12 @@ use super::{sim, vertex};
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Destination, Encoded, Wire, envelope, translate};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, envelope, translate};
 use crate::domain::outcome::{Class, Failure, KeySlot};
 use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
 use crate::domain::provider::Auth;
 use crate::domain::relay::Setup;
-use crate::domain::request::Body;
+use crate::domain::request::{Body, Envelope};
 use crate::domain::route::Route;
 use crate::domain::sigv4;
 use crate::domain::sim::Played;
@@ -127,15 +127,8 @@ pub fn preview(job: &Job, hop: &Hop, ready: &Ready) -> Result<Preview, Stop> {
 fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, Stop> {
     let plain = |body| Ok(Encoded { body, dropped: Vec::new(), reply: Reply::default() });
     match &job.body {
-        Body::Json(envelope) if translates(&job.route, wire) || wraps(&job.route, wire) => {
-            let cleaned = envelope.cleaned(&job.bytes, &hop.params);
-            let to = Destination {
-                wire,
-                provider: &hop.target.provider,
-                model: &ready.model_id,
-                max_output_tokens: ready.facts.max_output_tokens,
-            };
-            let encoded = translate::translate_request(job.route.family(), &cleaned, &to, &ready.facts, hop.translate)
+        Body::Json(envelope) if changes(&job.route, wire) => {
+            let encoded = translated(&job.route, envelope, &job.bytes, hop, ready, wire)
                 .map_err(|feature| Stop::Incompatible(feature.0))?;
             Ok(with_betas(job, wire, encoded))
         }
@@ -151,6 +144,33 @@ fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, St
         }
         Body::Form(form) => plain(form.rewrite(&job.bytes, &ready.model_id, &hop.params)),
     }
+}
+
+/// Whether a body is written anew for that wire, and not only its model.
+pub fn changes(route: &Route, wire: Wire) -> bool {
+    translates(route, wire) || wraps(route, wire)
+}
+
+/// A client's body on a wire that is not its own.
+///
+/// # Errors
+/// The feature that cannot be carried there.
+pub fn translated(
+    route: &Route,
+    envelope: &Envelope,
+    bytes: &[u8],
+    hop: &Hop,
+    ready: &Ready,
+    wire: Wire,
+) -> Result<Encoded, Incompatible> {
+    let to = Destination {
+        wire,
+        provider: &hop.target.provider,
+        model: &ready.model_id,
+        max_output_tokens: ready.facts.max_output_tokens,
+    };
+    let cleaned = envelope.cleaned(bytes, &hop.params);
+    translate::translate_request(route.family(), &cleaned, &to, &ready.facts, hop.translate)
 }
 
 /// InvokeModel takes betas in the body alone.

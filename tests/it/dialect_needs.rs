@@ -106,6 +106,12 @@ fn what_is_bound_to_a_provider_stays_there() {
     assert_eq!(lacking(Family::Responses, &stored, &facts(&[Feature::StoredIds]), false), None);
     let tier = json!({"messages": [], "service_tier": "priority"});
     assert_eq!(lacking(Family::Chat, &tier, &Facts::default(), false), Some("service_tier"));
+    // Between families a tier is dropped and listed: nobody would miss it.
+    let needs = needs(Family::Chat, tier.to_string().as_bytes());
+    let none = Facts { supports: Some(Vec::new()), ..Facts::default() };
+    for wire in [Wire::Messages, Wire::Invoke, Wire::Converse, Wire::Responses] {
+        assert_eq!(lacks(&needs, Family::Chat, Candidate { facts: &none, wire, same_provider: false }), None);
+    }
     let hosted = json!({"input": "a", "tools": [{"type": "web_search"}]});
     assert_eq!(lacking(Family::Responses, &hosted, &facts(&[Feature::Tools]), false), Some("hosted_tools"));
 }

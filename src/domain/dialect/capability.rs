@@ -9,8 +9,8 @@
 //!   json_schema,
 //!   audio, files
 //! hosted_tools,   it is another provider than the one that the request was written for,
-//!   stored_ids,   and its row does not list the feature
-//!   service_tier
+//!   stored_ids    and its row does not list the feature
+//! service_tier    the same, within a family; between families it is dropped
 //! context         the least that the prompt can be is more than its known window
 //! ```
 //!
@@ -83,6 +83,7 @@ pub fn lacks(needs: &Needs, family: Family, candidate: Candidate<'_>) -> Option<
 fn meets(feature: Feature, family: Family, candidate: Candidate<'_>) -> bool {
     let known = candidate.facts.supports(feature);
     match feature {
+        Feature::ServiceTier if candidate.wire.family() != Some(family) => true,
         Feature::HostedTools | Feature::StoredIds | Feature::ServiceTier => {
             candidate.same_provider || known.unwrap_or(false)
         }

@@ -138,7 +138,8 @@ impl Land {
     fn of(hop: &Hop, context: Context<'_>) -> Land {
         let provider = (context.provider)(&hop.target.provider);
         Land {
-            wire: provider.and_then(|provider| provider.wire(&Route::Chat, &hop.target.model)),
+            wire: provider
+                .and_then(|provider| provider.wire(&Route::Chat, &context.catalogue.wire_id(&hop.target, None))),
             facts: context.catalogue.facts(&hop.target),
         }
     }
