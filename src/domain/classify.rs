@@ -77,6 +77,7 @@ pub fn classify_error_value(value: &Value, status: Option<u16>) -> Failure {
     let body = ErrorBody::from_value(value);
     let class = by_words(&body)
         .or_else(|| tables::by_text(&body.message, None))
+        .or_else(|| body.original_status.filter(|status| *status >= 400).map(tables::by_status))
         .or_else(|| body.words.iter().find_map(|word| tables::by_vague_word(word)))
         .or_else(|| body.number.filter(|number| *number >= 400).map(tables::by_status))
         .unwrap_or(Class::ServerError);

@@ -102,7 +102,7 @@ impl Frame {
 }
 
 /// The decoder: give it bytes as they come, take frames until there is none.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frames {
     buffer: Vec<u8>,
     /// Bytes of `buffer` that frames already taken used up.

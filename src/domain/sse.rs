@@ -50,7 +50,7 @@ impl fmt::Display for TooLong {
 }
 
 /// The incremental parser of one stream.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parser {
     /// The block that is not whole yet.
     pending: Vec<u8>,
@@ -58,7 +58,7 @@ pub struct Parser {
 }
 
 /// Where the reading stands, relative to the start of the pending block.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
     /// Start of the line that is not whole yet.
     line: usize,

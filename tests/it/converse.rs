@@ -1,5 +1,6 @@
 //! Bedrock Converse: recorded requests made from chat requests, recorded answers and frames read back.
 
+use crate::dialect::{answer_of, chat_sdk, messages_sdk, stream_of, voice};
 use crate::recorded;
 use serde_json::{Value, json};
 use understudy::domain::catalogue::{Facts, Feature};
@@ -162,7 +163,7 @@ fn what_the_wire_lacks_is_dropped_by_name_and_strict_refuses_it() {
     assert_eq!(sent["inferenceConfig"], json!({"maxTokens": 5_000, "temperature": 1.0, "stopSequences": ["END"]}));
     dropped.sort();
     let expected = [
-        "max_completion_tokens",
+        "max_tokens",
         "parallel_tool_calls",
         "reasoning_effort",
         "seed",
@@ -354,4 +355,33 @@ fn what_is_no_answer_is_malformed() {
     }
     let record = sse::Event { name: "contentBlockDelta", data: "{\"delta\":", raw: &[] };
     assert!(Decoder::new().push(&record, &mut Vec::new()).is_err());
+}
+
+/// Streams that were recorded without their frames say the same once they are framed, to every client.
+#[test]
+fn recorded_streams_of_every_kind_reach_every_client() {
+    for (case, lines) in recorded::files("response.txt") {
+        if !case.starts_with("bedrock/") {
+            continue;
+        }
+        let text = String::from_utf8(lines).expect("UTF-8");
+        let lines = text.lines().filter(|line| !line.is_empty());
+        let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let entries: Vec<(&str, Value)> = lines
+            .iter()
+            .flat_map(|line| line.as_object().expect("an object"))
+            .map(|(name, payload)| (name.as_str(), payload.clone()))
+            .collect();
+        let events = self::records(&entries);
+        let stop = entries.iter().find(|(name, _)| *name == "messageStop").expect("a stop").1["stopReason"].clone();
+        assert_eq!(events.last(), Some(&Event::End), "{case}");
+        let chat = chat_sdk(&stream_of(Family::Chat, &events, voice(), Reply::default()));
+        let messages = messages_sdk(&stream_of(Family::Messages, &events, voice(), Reply::default()));
+        let calls = chat["choices"][0]["message"]["tool_calls"].as_array().map_or(0, Vec::len);
+        let expected = entries.iter().filter(|(_, payload)| payload["start"]["toolUse"].is_object()).count();
+        assert_eq!(calls, expected, "{case}");
+        assert_eq!(messages["stop_reason"] == "tool_use", stop == "tool_use" || calls > 0, "{case}");
+        assert_eq!(answer_of(Family::Chat, &events), chat, "{case}");
+        assert_eq!(answer_of(Family::Messages, &events)["content"], messages["content"], "{case}");
+    }
 }

@@ -168,3 +168,26 @@ fn counts_for_the_clocks() {
     }
     assert_eq!(intake.content_chars(), 4);
 }
+
+/// DeepSeek fills the wait with comments, for minutes: none of them is content, none reaches a client of another family before
+/// the commit, and all of them are passed on within the family.
+#[test]
+fn a_flood_of_keep_alives_is_no_progress() {
+    let flood: Vec<&str> = std::iter::repeat_n(COMMENT, 2_000).collect();
+    let mut intake = Intake::new(chat());
+    for comment in &flood {
+        assert_eq!(intake.push(comment.as_bytes()), Held::Hold);
+        assert!(!intake.has_content());
+    }
+    assert_eq!(intake.push(HI.as_bytes()), Held::Commit);
+    let (held, _) = intake.commit();
+    assert_eq!(held.len(), flood.concat().len() + HI.len());
+    let translated = setup(Wire::Chat, Family::Messages);
+    let went = play(
+        translated,
+        flood.iter().map(|comment| comment.as_bytes()).chain(chunks(&[HI, STOP, DONE])),
+        Ending::Clean,
+    );
+    assert_eq!((went.committed, went.contents), (Ok(2_000), 1));
+    assert!(went.client.starts_with("event: message_start"), "{}", &went.client[..60]);
+}

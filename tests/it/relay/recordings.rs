@@ -1,4 +1,5 @@
-//! Recorded streams, split anywhere: the same bytes for the client, the same things seen.
+//! Recorded streams, split anywhere: the same bytes for the client, the same things seen. (`splits.rs` cuts them at every
+//! byte for the readers; here they go the whole way.)
 
 use super::{Went, committing, piped, play, setup};
 use crate::dialect::wire_of;
@@ -12,10 +13,13 @@ fn seen(went: &Went) -> (String, u64, u64, String) {
     (went.client.clone(), went.contents, tail.content_chars, format!("{:?} {:?}", tail.usage, tail.outcome))
 }
 
-/// Places to split at: all over a short stream, a few in a long one, so that the whole stays quick.
+/// Streams up to this long are cut at every byte; longer ones come byte by byte, and cut at a few places.
+const SHORT: usize = 1_200;
+
+/// Places to split at.
 fn places(length: usize) -> impl Iterator<Item = usize> {
-    let count = (30_000 / length.max(1)).clamp(2, 12);
-    (0..length).step_by((length / count).max(1))
+    let count = if length <= SHORT { length } else { (30_000 / length).clamp(2, 6) };
+    (0..length).step_by((length / count.max(1)).max(1))
 }
 
 #[track_caller]
@@ -27,6 +31,7 @@ fn same_at_every_split(case: &str, setup: &Setup, bytes: &[u8]) -> Went {
         assert_eq!(seen(&split), seen(&whole), "{case} split at {at}");
         assert_eq!(split.committed.is_ok(), whole.committed.is_ok(), "{case} split at {at}");
     }
+    assert_eq!(seen(&play(setup.clone(), bytes.chunks(1), Ending::Clean)), seen(&whole), "{case} byte by byte");
     whole
 }
 
