@@ -2,10 +2,9 @@
 // streamed.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { crc32 } from 'node:zlib';
-import { QUICK, rig } from './rig.mjs';
-import { answer, frames, json, sse, status } from './upstream.mjs';
-import { unique } from './worker.mjs';
+import { QUICK, outcomes, refused, rig } from './rig.mjs';
+import { answer, frame, frames, json, sse, status } from './upstream.mjs';
+import { ADMIN_TOKEN, saidIn, trail, unique } from './worker.mjs';
 
 const { worker, upstream } = await rig();
 const FAMILIES = { chat: 'only', responses: 'resp', messages: 'claude', converse: 'bedrock' };
@@ -17,21 +16,6 @@ await worker.put('provider:bedrock', { base_url: upstream.provider('bedrock').ba
 const WORDS = ['Hel', 'lo ', 'wörld'];
 const SAID = WORDS.join('');
 const messages = [{ role: 'user', content: 'Hi' }];
-
-/** A frame of application/vnd.amazon.eventstream. */
-function frame(type, payload) {
-  const header = (name, value) => Buffer.concat([Buffer.from([name.length]), Buffer.from(name), Buffer.from([7, 0, value.length]), Buffer.from(value)]);
-  const headers = Buffer.concat([header(':message-type', 'event'), header(':event-type', type), header(':content-type', 'application/json')]);
-  const data = Buffer.from(JSON.stringify(payload));
-  const all = Buffer.alloc(12 + headers.length + data.length + 4);
-  all.writeUInt32BE(all.length, 0);
-  all.writeUInt32BE(headers.length, 4);
-  all.writeUInt32BE(crc32(all.subarray(0, 8)), 8);
-  headers.copy(all, 12);
-  data.copy(all, 12 + headers.length);
-  all.writeUInt32BE(crc32(all.subarray(0, all.length - 4)), all.length - 4);
-  return all;
-}
 
 const USAGE = { inputTokens: 9, outputTokens: 3, totalTokens: 12 };
 function converse(stream) {
@@ -105,3 +89,115 @@ for (const last of Object.keys(FAMILIES)) {
     });
   });
 }
+
+describe('what crosses, and what does not', () => {
+  const chain = async (hops, more = {}) => {
+    const name = unique('x');
+    await worker.put(`policy:${name}`, { chain: hops, breaker: null, ...QUICK, ...more });
+    return `policy/${name}`;
+  };
+
+  test('what only biases is dropped and listed, in the answer and in the ledger', async () => {
+    const model = await chain(['claude/dropped']);
+    for (const stream of [false, true]) {
+      const response = await worker.chat(model, { seed: 7, logit_bias: { 1: 2 }, max_tokens: 9, stream, service_tier: 'flex' });
+      assert.equal(response.status, 200);
+      assert.deepEqual(new Set(response.headers.get('x-understudy-dropped').split(', ')), new Set(['seed', 'logit_bias', 'service_tier']));
+      await response.text();
+      const row = await worker.recorded(response.headers.get('x-understudy-request-id'));
+      assert.deepEqual(new Set(row.dropped), new Set(['seed', 'logit_bias', 'service_tier']));
+    }
+    assert.ok(upstream.calls('claude/dropped').every((call) => !('seed' in call.json) && call.json.max_tokens === 9));
+  });
+
+  test('strict passes over what would drop, never passes over every other family', async () => {
+    const strict = await chain(['claude/strict', 'only/strict'], { translate: 'strict' });
+    outcomes(await worker.chat(strict, { seed: 7 }), 'skip:incompatible', 'ok');
+    outcomes(await worker.chat(strict), 'ok');
+    const never = await worker.chat(await chain(['claude/never', 'only/never'], { translate: 'never' }));
+    assert.equal(trail(never)[0], 'claude/never=skip:incompatible:family');
+    assert.equal(upstream.calls('claude/never').length, 0);
+  });
+
+  test('what the client would miss passes the hop over, and names it, with a key or without', async () => {
+    // There is no key for anthropic here: that is not what is said first.
+    for (const [more, feature] of [[{ n: 2 }, 'n'], [{ logprobs: true }, 'logprobs'], [{ modalities: ['text', 'audio'] }, 'audio']]) {
+      const response = await worker.chat(await chain(['claude/missed', 'anthropic/claude-sonnet-4-5', 'only/missed']), more);
+      assert.equal(response.status, 200, await response.clone().text());
+      const [first, second, last] = trail(response);
+      assert.match(first, new RegExp(`^claude/missed=skip:incompatible:(${feature})$`));
+      assert.match(second, new RegExp(`^anthropic/claude-sonnet-4-5=skip:incompatible:(${feature})$`));
+      assert.equal(last, 'only/missed=ok');
+      assert.equal(response.headers.get('x-understudy-attempts'), '1');
+    }
+    const none = await worker.chat(await chain(['claude/missed']), { n: 2 });
+    const error = await refused(none, 400, 'no_hop_fits', 'n');
+    assert.equal(error.attempts[0].outcome, 'skip:incompatible:n');
+    assert.equal(upstream.calls('claude/missed').length, 0);
+  });
+
+  test('a response that was translated cannot be continued', async () => {
+    const first = await worker.openai().responses.create({ model: 'claude/continued', input: 'Hi' });
+    assert.match(first.id, /^resp_us_/);
+    const again = await worker.post('/v1/responses', { model: await chain(['resp/continued']), input: 'Hi', previous_response_id: first.id });
+    await refused(again, 400, 'previous_response_not_found', 'input');
+  });
+
+  test('a loop of tools that changes its family keeps its calls and results together', async () => {
+    const tools = [{ type: 'function', function: { name: 'look', parameters: { type: 'object', properties: {} } } }];
+    const call = { type: 'tool_use', id: 'toolu_01', name: 'look', input: {} };
+    upstream.on('claude/loop', json({ id: 'msg_1', type: 'message', role: 'assistant', model: 'm', content: [{ type: 'thinking', thinking: 'hm', signature: 'sig' }, call], stop_reason: 'tool_use', stop_sequence: null, usage: { input_tokens: 1, output_tokens: 1 } }), status(529));
+    upstream.on('only/loop', answer(SAID));
+    const model = await chain(['claude/loop', 'only/loop', 'resp/loop']);
+    const client = worker.openai();
+    const asked = [{ role: 'user', content: 'Look.' }];
+    const first = await client.chat.completions.create({ model, messages: asked, tools });
+    assert.deepEqual(first.choices[0].message.tool_calls, [{ id: 'toolu_01', type: 'function', function: { name: 'look', arguments: '{}' } }]);
+    const results = [{ role: 'tool', tool_call_id: 'toolu_01', content: 'dark' }];
+    const second = await client.chat.completions.create({ model, messages: [...asked, first.choices[0].message, ...results], tools });
+    assert.equal(second.choices[0].message.content, SAID);
+    const sent = upstream.calls('only/loop')[0].json.messages;
+    assert.equal(sent[1].tool_calls[0].id, sent[2].tool_call_id);
+    // What another family's ids look like is made fit, the same way on both sides.
+    const odd = [...asked, { role: 'assistant', content: null, tool_calls: [{ id: 'functions.look:0', type: 'function', function: { name: 'look', arguments: '' } }] }, { role: 'tool', tool_call_id: 'functions.look:0', content: 'dark' }];
+    upstream.on('claude/odd', answer(SAID));
+    await client.chat.completions.create({ model: 'claude/odd', messages: odd, tools });
+    const [, assistant, user] = upstream.calls('claude/odd')[0].json.messages;
+    assert.match(assistant.content[0].id, /^[a-zA-Z0-9_-]{1,64}$/);
+    assert.equal(user.content[0].tool_use_id, assistant.content[0].id);
+  });
+
+  test('tokens are counted by the first hop that can', async () => {
+    const { input_tokens } = await worker.anthropic().messages.countTokens({ model: await chain(['only/count', 'claude/count']), messages });
+    assert.equal(input_tokens, 14);
+    assert.equal(upstream.calls('only/count').length, 0);
+  });
+
+  test('an SDK’s own retry is tried once at each hop', async () => {
+    upstream.on('only/again', status(503));
+    const model = await chain([{ model: 'only/again', retries: 2 }]);
+    for (const [count, attempts] of [['0', '3'], ['1', '1']]) {
+      const response = await worker.chat(model, {}, { 'x-stainless-retry-count': count });
+      assert.equal(response.headers.get('x-understudy-attempts'), attempts);
+    }
+  });
+
+  test('a drill of a Converse target is answered in its own frames', async () => {
+    const drill = { 'x-understudy-drill': 'bedrock/*=ok', 'x-understudy-admin': ADMIN_TOKEN };
+    const said = await (await worker.chat('bedrock/amazon.nova-pro-v1:0', { stream: true }, drill)).text();
+    assert.equal(saidIn(said), 'Hi');
+    assert.ok(said.endsWith('data: [DONE]\n\n'), said);
+    const whole = await (await worker.chat('bedrock/amazon.nova-pro-v1:0', {}, drill)).json();
+    assert.equal(whole.choices[0].message.content, 'Hi');
+  });
+
+  test('a model of the owner’s own naming goes on the wire of who made it', async () => {
+    await worker.put('models', { 'bedrock/fast': { id: 'eu.anthropic.claude-haiku-4-5-20251001-v1:0' } });
+    upstream.on('bedrock/undefined', answer(SAID));
+    const response = await worker.chat('bedrock/fast');
+    await response.text();
+    const last = upstream.calls('bedrock/undefined').at(-1);
+    assert.equal(last.path, '/v1/model/eu.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke');
+    await worker.remove('models');
+  });
+});

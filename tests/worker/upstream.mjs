@@ -9,6 +9,7 @@
 // A behaviour is a list of steps: {status, headers} first, then what to write (string, Buffer, or object as JSON), a
 // number of milliseconds to wait, or CUT, RESET, STALL. Or a function of the call that answers such a list.
 import { createServer } from 'node:http';
+import { crc32 } from 'node:zlib';
 
 /** Ends the connection in the middle of the body: the length or the last chunk never comes. */
 export const CUT = Symbol('cut');
@@ -127,6 +128,21 @@ export const sse = (...steps) => [{ status: 200, headers: SSE_TYPE }, ...steps.f
 
 export const data = (value) => `data: ${typeof value === 'string' ? value : JSON.stringify(value)}\n\n`;
 export const event = (name, value) => `event: ${name}\ndata: ${JSON.stringify(value)}\n\n`;
+
+/** A frame of application/vnd.amazon.eventstream: an event, or with `what` `exception` a failure. */
+export function frame(type, payload, what = 'event') {
+  const header = (name, value) => Buffer.concat([Buffer.from([name.length]), Buffer.from(name), Buffer.from([7, 0, value.length]), Buffer.from(value)]);
+  const headers = Buffer.concat([header(':message-type', what), header(`:${what}-type`, type), header(':content-type', 'application/json')]);
+  const data = Buffer.from(JSON.stringify(payload));
+  const all = Buffer.alloc(12 + headers.length + data.length + 4);
+  all.writeUInt32BE(all.length, 0);
+  all.writeUInt32BE(headers.length, 4);
+  all.writeUInt32BE(crc32(all.subarray(0, 8)), 8);
+  headers.copy(all, 12);
+  data.copy(all, 12 + headers.length);
+  all.writeUInt32BE(crc32(all.subarray(0, all.length - 4)), all.length - 4);
+  return all;
+}
 
 /** The plain good answer of whichever route was called, as JSON or as a stream: `words` become its deltas. */
 export function answer(words = 'Hello', more = {}) {

@@ -23,7 +23,8 @@ const compatibilityFlags = config.match(/compatibility_flags = \[(.*)\]/)[1].spl
 /** Every KV edit is seen by the next request (POLICY_TTL_MS=0) and no key is asked for, unless a test says otherwise. */
 const DEFAULT_VARS = { AUTH: 'off', SIM: 'on', POLICY_TTL_MS: '0' };
 
-export async function startWorker({ vars = {}, secrets = {}, assets = false, inspectorPort, state = freshState() } = {}) {
+/** `world` answers every call that the Worker makes, in place of the network: for providers at their own addresses. */
+export async function startWorker({ vars = {}, secrets = {}, assets = false, inspectorPort, state = freshState(), world } = {}) {
   const logs = [];
   const bindings = { ...DEFAULT_VARS, ADMIN_TOKEN, ACME_API_KEY: 'sk-acme-managed-0123456789', ...vars, ...secrets };
   for (const name of Object.keys(bindings)) if (bindings[name] === undefined) delete bindings[name];
@@ -51,6 +52,7 @@ export async function startWorker({ vars = {}, secrets = {}, assets = false, ins
           durableObjects: { LEDGER: { className: 'Ledger', useSQLite: true } },
           // Only where a page is wanted: the asset router stands before the Worker, as it does when deployed.
           ...(assets ? { assets: { directory: join(root, 'dist'), binding: 'ASSETS', routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true } } } : {}),
+          ...(world ? { outboundService: world } : {}),
           unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
         },
       ],
