@@ -103,7 +103,6 @@ fn chat_delta(message: &mut Value, name: &str, value: &Value) {
     match (name, value) {
         ("role", value) => message["role"] = value.clone(),
         (_, Value::Null) => {}
-        ("content" | "refusal", Value::String(text)) if text.is_empty() => {}
         ("content" | "refusal", Value::String(text)) => append(&mut message[name], text),
         ("tool_calls", Value::Array(calls)) => {
             for call in calls {

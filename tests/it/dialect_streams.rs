@@ -533,3 +533,19 @@ fn events_and_fields_that_nobody_knows_change_nothing() {
         assert_eq!(said(&plain)[0], Event::Text("Hi".to_owned()), "{wire:?}");
     }
 }
+
+/// An error may be told by the event's name alone.
+#[test]
+fn an_event_that_is_named_error_is_one() {
+    for wire in [Wire::Chat, Wire::Messages, Wire::Responses] {
+        for data in [
+            r#"{"message":"Overloaded","code":"server_is_overloaded"}"#,
+            r#"{"error":{"message":"Overloaded","code":"server_is_overloaded"}}"#,
+        ] {
+            let stream = format!("event: error\ndata: {data}\n\n");
+            let events = events_of(wire, [stream.as_bytes()]);
+            let [Event::Error(failure)] = events.as_slice() else { panic!("{wire:?}: {events:?}") };
+            assert_eq!((failure.class, failure.reason.as_str()), (Class::Overloaded, "Overloaded"), "{wire:?}");
+        }
+    }
+}

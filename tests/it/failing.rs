@@ -88,6 +88,13 @@ fn error_bodies_change_their_dialect_with_the_client() {
     assert_eq!((&body["error"]["message"], &body["error"]["type"]), (&json!("Overloaded"), &json!("overloaded_error")));
     let (_, body) = Case { family: Family::Messages, ..chat(&trail) }.speak();
     assert_eq!(body, theirs);
+    // OpenAI's clients act on codes, which Anthropic and others do not give.
+    let long = json!({"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long"}});
+    let trail = [failed(0, "anthropic/a", failure(Class::ContextLength, Some(400), Some(&long)))];
+    assert_eq!(chat(&trail).speak().1["error"]["code"], "context_length_exceeded");
+    let aws = json!({"message": "Too many requests"});
+    let trail = [failed(0, "bedrock/a", failure(Class::RateLimited, Some(429), Some(&aws)))];
+    assert_eq!(chat(&trail).speak().1["error"]["code"], "rate_limit_exceeded");
 
     let ours = json!({"error": {"message": "no model", "type": "invalid_request_error", "param": null, "code": "model_not_found"}});
     let trail = [failed(0, "openai/a", failure(Class::NotFound, Some(404), Some(&ours)))];

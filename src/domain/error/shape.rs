@@ -57,11 +57,11 @@ pub fn upstream(family: Family, status: u16, target: &str, failure: &Failure, re
     }
     let parsed = ErrorBody::parse(bytes);
     let message = if parsed.message.is_empty() { format!("{target}: {}", failure.reason) } else { parsed.message };
-    let code = failure.code.as_deref().unwrap_or(failure.class.name());
+    let code = parsed.code.as_deref().or(openai_code(failure.class));
     let said = Said {
         kind: parsed.kind.as_deref().unwrap_or("upstream_error"),
         message: &message,
-        code: Some(parsed.code.as_deref().unwrap_or(code)),
+        code: code.or(failure.code.as_deref()).or(Some(failure.class.name())),
         param: parsed.param.as_deref(),
         attempts: None,
     };
@@ -93,6 +93,28 @@ pub const fn openai_type(status: u16) -> &'static str {
         429 => "rate_limit_error",
         400..=499 => "invalid_request_error",
         _ => "server_error",
+    }
+}
+
+/// OpenAI's `code` for what other providers say without one: clients act on these (they shorten a conversation, slow down).
+const fn openai_code(class: Class) -> Option<&'static str> {
+    match class {
+        Class::ContextLength => Some("context_length_exceeded"),
+        Class::RateLimited => Some("rate_limit_exceeded"),
+        Class::QuotaExhausted => Some("insufficient_quota"),
+        Class::Auth => Some("invalid_api_key"),
+        Class::NotFound => Some("model_not_found"),
+        Class::ContentPolicy => Some("content_policy_violation"),
+        Class::Overloaded
+        | Class::ServerError
+        | Class::Timeout
+        | Class::Unreachable
+        | Class::Malformed
+        | Class::Interrupted
+        | Class::Forbidden
+        | Class::Unsupported
+        | Class::InvalidRequest
+        | Class::Cancelled => None,
     }
 }
 

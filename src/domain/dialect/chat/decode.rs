@@ -186,7 +186,11 @@ impl Decode for Decoder {
         }
         let chunk = serde_json::from_slice::<Chunk<'_>>(record.data.as_bytes())
             .map_err(|error| unreadable("a chunk", &error))?;
-        self.chunk(&chunk, out);
+        match (record.name, chunk.error) {
+            // Some hosts name the event and put the error's fields into its data.
+            ("error", None) => self.fail(inband::failure(record.data), out),
+            (_, _) => self.chunk(&chunk, out),
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Answers for a chat client: the chunks of a stream, and the whole completion.
 //!
 //! ```text
-//! data: {chunk, delta {"role":"assistant","content":""}}     before the first content
+//! data: {chunk, delta {"role":"assistant","content"}}        before the first content: "" before text, else null
 //! data: {chunk, delta {"content" | "refusal" | "tool_calls":[{"index",...}]}}*
 //! data: {chunk, delta {}, "finish_reason"}                   held until the upstream's end
 //! data: {chunk, "choices":[], "usage"}                       when include_usage
@@ -55,7 +55,7 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<&'a str>,
+    content: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,16 +103,18 @@ impl Encoder {
         }
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    /// An answer without text adds up to content null, as OpenAI's own does.
+    fn begin(&mut self, content: Option<&str>, out: &mut Vec<u8>) {
         if !self.begun {
             self.begun = true;
-            let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None), ..Delta::default() };
+            let role = Some("assistant");
+            let delta = Delta { role, content: Some(content), refusal: Some(None), ..Delta::default() };
             self.chunk(delta, None, out);
         }
     }
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Vec<u8>) {
-        self.begin(out);
+        self.begin(delta.content.and(Some("")), out);
         self.chunk(delta, None, out);
     }
 
@@ -131,7 +133,7 @@ impl Encoder {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.over = true;
-        self.begin(out);
+        self.begin(None, out);
         let finish = self.finish.take().unwrap_or(Finish::Stop);
         if let Finish::ContentFilter(Some(explanation)) = &finish
             && !self.spoke
@@ -174,13 +176,13 @@ impl Encode for Encoder {
             Event::Ping => out.extend_from_slice(b": ping\n\n"),
             Event::Text(text) => {
                 self.spoke = true;
-                self.delta(Delta { content: Some(text), ..Delta::default() }, out);
+                self.delta(Delta { content: Some(Some(text)), ..Delta::default() }, out);
             }
             Event::Refusal(text) => {
                 self.spoke = true;
                 self.delta(Delta { refusal: Some(Some(text)), ..Delta::default() }, out);
             }
-            Event::Reasoning(_) | Event::Foreign => self.begin(out),
+            Event::Reasoning(_) | Event::Foreign => self.begin(None, out),
             Event::ToolStart { index, id, name } => self.call(*index, Some((id, name)), "", out),
             Event::ToolArguments { index, json } => self.call(*index, None, json, out),
             Event::ToolEnd { .. } => {}

@@ -47,7 +47,7 @@ impl Decoder {
     pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
         let message = serde_json::from_slice::<Message<'_>>(body).map_err(|error| unreadable("the answer", &error))?;
         if let Some(error) = message.error {
-            self.fail(error, out);
+            self.fail(error.get(), out);
             return Ok(());
         }
         let Some(content) = &message.content else {
@@ -65,14 +65,14 @@ impl Decoder {
     }
 
     /// After a failure no end follows: a broken answer never looks finished.
-    fn fail(&mut self, error: &RawValue, out: &mut Vec<Event>) {
+    fn fail(&mut self, error: &str, out: &mut Vec<Event>) {
         self.failed = true;
-        out.push(Event::Error(inband::failure(error.get())));
+        out.push(Event::Error(inband::failure(error)));
     }
 
-    fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+    fn frame(&mut self, kind: &str, frame: &Frame<'_>, out: &mut Vec<Event>) {
         let index = frame.index.unwrap_or(0);
-        match frame.kind.as_str() {
+        match kind {
             "ping" => out.push(Event::Ping),
             "message_start" => {
                 if let Some(message) = &frame.message {
@@ -93,7 +93,6 @@ impl Decoder {
             "content_block_stop" if self.tool.as_ref().is_some_and(|tool| tool.block == index) => self.end_tool(out),
             "message_delta" => self.message_delta(frame, out),
             "message_stop" => self.close(out),
-            "error" => self.fail(frame.error.unwrap_or(RawValue::NULL), out),
             _ => {}
         }
     }
@@ -194,7 +193,11 @@ impl Decode for Decoder {
     fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let frame = serde_json::from_slice::<Frame<'_>>(record.data.as_bytes())
             .map_err(|error| unreadable("an event", &error))?;
-        self.frame(&frame, out);
+        let kind = if frame.kind.as_str().is_empty() { record.name } else { frame.kind.as_str() };
+        match (kind, frame.error) {
+            ("error", error) => self.fail(error.map_or(record.data, RawValue::get), out),
+            (kind, _) => self.frame(kind, &frame, out),
+        }
         Ok(())
     }
 
