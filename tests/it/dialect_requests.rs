@@ -198,6 +198,22 @@ fn thinking_gives_way_to_tools() {
     assert_eq!((&body["thinking"]["type"], dropped), (&json!("adaptive"), vec![]));
 }
 
+/// A summary of the reasoning is Claude's thinking, where it thinks.
+#[test]
+fn a_summary_of_the_reasoning_is_asked_for() {
+    let body =
+        |reasoning: Value| json!({"model": "m", "input": "hi", "reasoning": reasoning, "max_output_tokens": 9_000});
+    let both = body(json!({"effort": "high", "summary": "auto"}));
+    let (plain, dropped) = sent(Family::Responses, &both, &sonnet());
+    assert_eq!((&plain["thinking"]["type"], plain["thinking"].get("display")), (&json!("enabled"), None));
+    assert!(dropped.is_empty(), "{dropped:?}");
+    let (newest, dropped) = sent(Family::Responses, &both, &opus_5());
+    assert_eq!(newest["thinking"], json!({"type": "adaptive", "display": "summarized"}));
+    assert!(dropped.is_empty(), "{dropped:?}");
+    let (_, dropped) = sent(Family::Responses, &body(json!({"summary": "auto"})), &sonnet());
+    assert_eq!(dropped, ["reasoning.summary"]);
+}
+
 fn tool_turns() -> Value {
     json!([
         {"role": "user", "content": "Weather?"},

@@ -184,13 +184,13 @@ impl Decode for Decoder {
             self.close(out);
             return Ok(());
         }
+        if record.name == "error" {
+            self.fail(inband::told(record.data), out);
+            return Ok(());
+        }
         let chunk = serde_json::from_slice::<Chunk<'_>>(record.data.as_bytes())
             .map_err(|error| unreadable("a chunk", &error))?;
-        match (record.name, chunk.error) {
-            // Some hosts name the event and put the error's fields into its data.
-            ("error", None) => self.fail(inband::failure(record.data), out),
-            (_, _) => self.chunk(&chunk, out),
-        }
+        self.chunk(&chunk, out);
         Ok(())
     }
 

@@ -29,6 +29,8 @@ pub struct Claude {
     /// Those on Bedrock's InvokeModel too.
     pub structured_on_invoke: bool,
     pub thinks: Thinks,
+    /// What it thinks is in its answer without being asked for.
+    pub shows_thinking: bool,
     /// Thinking can be turned off.
     pub can_rest: bool,
     pub sampling: Sampling,
@@ -42,18 +44,21 @@ const NEWEST: Claude = Claude {
     structured: true,
     structured_on_invoke: false,
     thinks: Thinks::Adaptive,
+    shows_thinking: false,
     can_rest: true,
     sampling: Sampling::None,
     xhigh: true,
     prefill: false,
 };
 const FABLE: Claude = Claude { can_rest: false, ..NEWEST };
-const V4_6: Claude = Claude { sampling: Sampling::Any, xhigh: false, structured_on_invoke: true, ..NEWEST };
+const V4_6: Claude =
+    Claude { sampling: Sampling::Any, xhigh: false, structured_on_invoke: true, shows_thinking: true, ..NEWEST };
 const V4_5: Claude = Claude {
     max_output: 64_000,
     structured: true,
     structured_on_invoke: true,
     thinks: Thinks::Budget,
+    shows_thinking: true,
     can_rest: true,
     sampling: Sampling::NotBoth,
     xhigh: false,

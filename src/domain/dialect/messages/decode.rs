@@ -3,14 +3,13 @@
 //! A second `message_start` (a stream that was sent twice, or spliced by a proxy) starts nothing: its counts are merged, and a
 //! block that begins where another is open ends that one.
 
-use serde_json::value::RawValue;
-
 use crate::domain::dialect::chat::wire::Str;
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::inband::{self, unreadable};
 use crate::domain::dialect::json_text::compact;
 use crate::domain::dialect::messages::wire::{Block, Delta, Frame, Message, StopDetails, UsageIn};
 use crate::domain::dialect::{Event, Finish};
+use crate::domain::outcome::Failure;
 use crate::domain::sse;
 
 /// Reads one answer.
@@ -47,7 +46,7 @@ impl Decoder {
     pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
         let message = serde_json::from_slice::<Message<'_>>(body).map_err(|error| unreadable("the answer", &error))?;
         if let Some(error) = message.error {
-            self.fail(error.get(), out);
+            self.fail(inband::failure(error.get()), out);
             return Ok(());
         }
         let Some(content) = &message.content else {
@@ -65,9 +64,9 @@ impl Decoder {
     }
 
     /// After a failure no end follows: a broken answer never looks finished.
-    fn fail(&mut self, error: &str, out: &mut Vec<Event>) {
+    fn fail(&mut self, failure: Failure, out: &mut Vec<Event>) {
         self.failed = true;
-        out.push(Event::Error(inband::failure(error)));
+        out.push(Event::Error(failure));
     }
 
     fn frame(&mut self, kind: &str, frame: &Frame<'_>, out: &mut Vec<Event>) {
@@ -191,12 +190,15 @@ impl Decoder {
 
 impl Decode for Decoder {
     fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        if record.name == "error" {
+            self.fail(inband::told(record.data), out);
+            return Ok(());
+        }
         let frame = serde_json::from_slice::<Frame<'_>>(record.data.as_bytes())
             .map_err(|error| unreadable("an event", &error))?;
-        let kind = if frame.kind.as_str().is_empty() { record.name } else { frame.kind.as_str() };
-        match (kind, frame.error) {
-            ("error", error) => self.fail(error.map_or(record.data, RawValue::get), out),
-            (kind, _) => self.frame(kind, &frame, out),
+        match frame.kind.as_str() {
+            "error" => self.fail(inband::told(record.data), out),
+            kind => self.frame(kind, &frame, out),
         }
         Ok(())
     }

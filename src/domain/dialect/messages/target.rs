@@ -213,7 +213,22 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// A summary of the reasoning is what Claude's thinking is: the newest show it when asked.
     fn thinking(&mut self) -> Result<(), Incompatible> {
+        self.effort()?;
+        let shows = self.claude.shows_thinking;
+        let thinking = self.body.get_mut("thinking").filter(|thinking| thinking["type"] != "disabled");
+        match (self.from.reasoning.summary.is_some(), thinking) {
+            (true, None) => self.drop(Field::Summary),
+            (true, Some(thinking)) if !shows => {
+                thinking["display"] = json!("summarized");
+                Ok(())
+            }
+            (true | false, _) => Ok(()),
+        }
+    }
+
+    fn effort(&mut self) -> Result<(), Incompatible> {
         let Some(effort) = self.from.reasoning.wanted_effort() else { return Ok(()) };
         let most = self.body.get("max_tokens").and_then(Value::as_u64).unwrap_or(0);
         let forced =
@@ -282,7 +297,6 @@ impl Writer<'_> {
         }
         let unknown = [
             (self.from.verbosity.is_some(), Field::Verbosity),
-            (self.from.reasoning.summary.is_some(), Field::Summary),
             (self.from.metadata.is_some(), Field::Metadata),
             (self.from.store == Some(true), Field::Store),
             (self.from.prompt_cache_key.is_some(), Field::PromptCacheKey),

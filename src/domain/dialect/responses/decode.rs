@@ -103,7 +103,7 @@ impl Decoder {
             "response.function_call_arguments.delta" => self.arguments(place, frame.delta, out),
             "response.function_call_arguments.done" => self.late_arguments(place, frame.arguments, out),
             "response.completed" | "response.incomplete" | "response.failed" => self.last(frame.response, kind, out)?,
-            "error" => self.error(inband::failure(frame.error.map_or(record.data, RawValue::get)), out),
+            "error" => self.error(inband::told(record.data), out),
             _ if frame.error.is_some() => self.error(inband::failure(record.data), out),
             // Hosted tools, audio, custom tools: progress that only this family can express.
             _ if frame.delta.is_some() => self.foreign(out),
