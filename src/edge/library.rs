@@ -196,7 +196,11 @@ impl Library {
     /// The message of a document that does not parse or does not resolve.
     pub fn stored(&self, name: &str) -> Option<Result<Stored, String>> {
         match self.policies.get(name)? {
-            PolicyCopy::Missing => None,
+            PolicyCopy::Missing => {
+                // What was deleted has no last good copy.
+                RESOLVED.with_borrow_mut(|all| all.remove(name));
+                None
+            }
             PolicyCopy::Bad(message) => Some(Err(message.clone())),
             PolicyCopy::Good { file, version, stale } => Some(self.resolve(name, file, version).map(|tree| Stored {
                 tree,

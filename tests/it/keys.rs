@@ -157,6 +157,7 @@ fn a_key_ends() {
     let key = file(r#"{"name": "a", "expires_at": "2027-01-31T00:00:00+01:00"}"#);
     let at = Instant(1_801_350_000_000);
     assert_eq!(key.expires_at, Some(at));
+    assert_eq!(file(&format!(r#"{{"name": "a", "expires_at": {}}}"#, at.0)).expires_at, Some(at), "Unix ms");
     assert!(key.usable(Instant(at.0 - 1)).is_ok());
     assert_eq!(key.usable(at).unwrap_err().status, 401);
     let refusal = file(r#"{"name": "a", "disabled": true}"#).usable(Instant(0)).unwrap_err();
@@ -171,6 +172,8 @@ fn a_bad_document_is_told_with_path_value_and_expectation() {
     refuses(r#"{"name": "a", "allow": ["a b"]}"#, "allow[0]: \"a b\" is not a model or a glob");
     refuses(r#"{"name": "a", "expires_at": "tomorrow"}"#, "expires_at: \"tomorrow\" is not a time");
     refuses(r#"{"name": "a", "expires_at": "2027-01-31T00:00:00"}"#, "expires_at");
+    refuses(r#"{"name": "a", "expires_at": -1}"#, "expires_at: -1 is not");
+    refuses(r#"{"name": "a", "expires_at": true}"#, "expires_at: true is not");
     refuses(r#"{"name": "a", "policy": "no such/name"}"#, "policy: \"no such/name\" is not a policy");
     refuses(r#"{"name": "a", "budget_usd_per_day": -1}"#, "budget_usd_per_day: -1 is not in");
     refuses(r#"{"name": "a", "own": {"Open AI": "v1.x"}}"#, "a provider name");

@@ -381,6 +381,11 @@ fn rules_see_who_asks() {
     assert_eq!(retries(&by_group, &claims, &[]), 1);
     let by_group = by_group.key(json!({"group": "other"}));
     assert_eq!(retries(&by_group, &claims, &[]), 0);
+    for (field, expected) in [("metadata.group", 0), ("metadata.user", 1)] {
+        let spoofed = Store::new().rule(json!({field: "acme"}), json!({"retries": 1})).key(json!({"group": "other"}));
+        let claims = json!({"model": "gpt-4o", "understudy": {"metadata": {"group": "acme", "user": "acme"}}});
+        assert_eq!(retries(&spoofed, &claims, &[]), expected, "{field}");
+    }
 }
 
 #[test]

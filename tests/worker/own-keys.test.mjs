@@ -86,6 +86,21 @@ test('a missing slot is a skip that names what is missing', async () => {
   assert.deepEqual([anthropic.status, (await anthropic.json()).error.type], [401, 'authentication_error']);
 });
 
+test('where the first key is missing the second is used; organization and project go with the caller’s own alone', async () => {
+  await worker.put('provider:keyless', upstream.provider('keyless', { auth: { header: 'authorization', scheme: 'Bearer', secret: 'KEYLESS_API_KEY' } }));
+  const name = 'without-a-managed-key';
+  await worker.put(`policy:${name}`, { chain: [{ model: 'keyless/m', key: 'managed_then_own' }] });
+  const account = { 'openai-organization': 'org-1', 'openai-project': 'proj-1' };
+  const response = await worker.chat(`policy/${name}`, {}, { ...bearer(KEY), ...account, 'x-understudy-key-keyless': OWN });
+  assert.equal(response.status, 200);
+  assert.deepEqual(await slots(response), ['own']);
+  const sent = upstream.calls('keyless/m')[0].headers;
+  assert.deepEqual([sent.authorization, sent['openai-organization'], sent['openai-project']], [`Bearer ${OWN}`, 'org-1', 'proj-1']);
+  const p = await policy([answer()], {}, { hops: [{ key: 'own_then_managed' }] });
+  servedBy(await worker.chat(p.model, {}, { ...bearer(KEY), ...account }), p, 1);
+  assert.deepEqual([p.calls(1)[0].headers['openai-organization'], p.calls(1)[0].headers['openai-project']], [undefined, undefined]);
+});
+
 test('a plain model, and hops that the request brings, use the key that came along', async () => {
   upstream.on('acme/plain', status(500));
   upstream.on('other/plain', answer());
@@ -206,6 +221,9 @@ test('user and group of a key win over what the request claims, in rules and in 
   assert.deepEqual([user, group], ['svc', 'acme']);
   const claimed = await worker.chat('acme/m', { metadata: { understudy: '{"group":"acme","user":"svc"}' } }, bearer(KEY));
   assert.equal(claimed.headers.get('x-understudy-rule'), 's/r', 'a key without them lets the request speak');
+  await worker.put('rules', { rules: { r: { when: { 'metadata.group': 'admins' }, then: {} } }, rulesets: [{ name: 's', rules: ['r'] }] });
+  const spoofed = await worker.chat('acme/m', { metadata: { understudy: '{"group":"admins"}' } }, bearer(key));
+  assert.equal(spoofed.headers.get('x-understudy-rule'), null, 'nor does another name of the fact help');
   await worker.remove('rules');
 });
 
@@ -260,7 +278,6 @@ test('a key’s document: refused where it is written and where it is read, with
   }
   const good = await created({ name: 'good' });
   assert.equal((await worker.chat('acme/m', {}, bearer(good.key))).headers.get('x-understudy-policy-stale'), null);
-  // Put by hand: what /admin wrote stands until KV has shown it once, which it has.
   await worker.put(`key:${good.id}`, '{"name": ');
   const stale = await worker.chat('acme/m', {}, bearer(good.key));
   assert.deepEqual([stale.status, stale.headers.get('x-understudy-policy-stale')], [200, 'true']);

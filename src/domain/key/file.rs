@@ -125,7 +125,7 @@ static FIELDS: Object = Object {
         Field::new("deny", GLOBS, "Models that no hop may be: globs.").or("[]"),
         Field::new("policy", Shape::Either(&[Shape::Text(&POLICY), Shape::Null]), "For requests that name no policy."),
         Field::new("created_at", Shape::Either(&[Shape::Text(&TIME), Shape::Null]), "When it was made."),
-        Field::new("expires_at", Shape::Either(&[Shape::Text(&TIME), Shape::Null]), "From when on it is refused."),
+        Field::new("expires_at", MOMENT, "From when on it is refused."),
         Field::new("disabled", Shape::Bool, "It is refused.").or("false"),
         Field::new(
             "own",
@@ -137,6 +137,9 @@ static FIELDS: Object = Object {
     ],
 };
 
+/// RFC 3339, or Unix milliseconds up to the year 9999.
+const MOMENT: Shape =
+    Shape::Either(&[Shape::Text(&TIME), Shape::Integer { min: 0, max: 253_402_300_799_999 }, Shape::Null]);
 const BUDGET: Shape = Shape::Either(&[Shape::Number { min: 0.0, max: 1e9 }, Shape::Null]);
 const GLOBS: Shape = Shape::List { of: &Shape::Text(&GLOB), min: 0, max: 256 };
 
@@ -219,7 +222,10 @@ fn read(value: &Value) -> KeyFile {
         allow: globs("allow").unwrap_or_else(|| vec![Glob::new("*")]),
         deny: globs("deny").unwrap_or_default(),
         policy: value["policy"].as_str().map(bare_policy).map(str::to_owned),
-        expires_at: value["expires_at"].as_str().and_then(time),
+        expires_at: match &value["expires_at"] {
+            Value::Number(ms) => ms.as_u64().map(Instant),
+            other => other.as_str().and_then(time),
+        },
         disabled: value["disabled"].as_bool().unwrap_or(false),
         own: own.filter_map(|(name, sealed)| Some((name.clone(), sealed.as_str()?.to_owned()))).collect(),
         budget_usd_per_day: value["budget_usd_per_day"].as_f64(),

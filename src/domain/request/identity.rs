@@ -33,9 +33,12 @@ impl Identity {
     /// The same, with what a gateway key says of user and group in place of what the request claims.
     #[must_use]
     pub fn under(mut self, key: Option<&KeyFile>) -> Identity {
-        if let Some(key) = key {
-            self.user = key.user.clone().or(self.user);
-            self.group = key.group.clone().or(self.group);
+        let Some(key) = key else { return self };
+        for (name, field, said) in [("user", &mut self.user, &key.user), ("group", &mut self.group, &key.group)] {
+            if let Some(said) = said {
+                *field = Some(said.clone());
+                self.metadata.insert(name.to_owned(), said.as_str().into());
+            }
         }
         self
     }
