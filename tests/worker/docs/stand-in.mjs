@@ -64,5 +64,5 @@ function npm([first, ...rest]) {
 function cargo(words) {
   const name = words.at(-1);
   assert.deepEqual(words.slice(0, 3), ['test', '--test', 'it']);
-  assert.ok(existsSync(join(root, 'tests/it', `${name}.rs`)), `no tests of ${name}`);
+  assert.ok(name === 'NAME' || existsSync(join(root, 'tests/it', `${name}.rs`)), `no tests of ${name}`);
 }
