@@ -7,6 +7,7 @@ use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::Library;
 use super::upstream;
+use crate::domain::breaker::Handle;
 use crate::domain::catalogue::{self, Catalogue};
 use crate::domain::chain::Prospect;
 use crate::domain::dialect::capability::{self, Candidate};
@@ -16,6 +17,7 @@ use crate::domain::provider::{BaseUrl, Provider};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Body;
 use crate::domain::route::Route;
+use crate::domain::scripted::Drill;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use worker::Env;
@@ -114,6 +116,14 @@ pub fn prospects(plan: &Plan, ready: &[Ready], judged: &[Option<Skip>]) -> Vec<P
             breakers: ready.credentials.iter().map(|key| breakers::handle(&hop.target, key.slot)).collect(),
         })
         .collect()
+}
+
+/// What a target meets in a drill says nothing of it: for that request it has breakers of its own.
+pub fn apart(prospects: &mut [Prospect], plan: &Plan, drill: &Drill) {
+    let hops = prospects.iter_mut().zip(&plan.hops);
+    for (prospect, _) in hops.filter(|(_, hop)| drill.outcome_for(&hop.target).is_some()) {
+        prospect.breakers.iter_mut().for_each(|breaker| *breaker = Handle::default());
+    }
 }
 
 /// Adds what the model of a hop lacks of what the request needs, where nothing stands against it already.

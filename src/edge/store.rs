@@ -194,6 +194,18 @@ async fn names(kv: &KvStore, prefix: &str) -> Result<Vec<String>, Refusal> {
     }
 }
 
+/// Whether a document could be published now.
+///
+/// # Errors
+/// Those of [`publish`].
+pub async fn may_publish(env: &Env, publication: &Publication) -> Result<(), Refusal> {
+    let stored = read(env, &publication.key).await?.map(|standing| standing.version);
+    match publication.condition.holds(stored.as_deref()) {
+        true => Ok(()),
+        false => Err(conflict(&publication.key, stored)),
+    }
+}
+
 /// Publishes or deletes a document.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! A policy tried without a client: what it would do with a request (explain), and what each of its hops answers (compare).
 
-use super::attempt::{self, Attempted, Body as Answered, Content, Marks, Stop};
+use super::attempt::{self, Attempted, Body as Answered, Content, Stop};
 use super::bindings::settings;
 use super::glue::now;
 use super::job::{Job, Ready};
@@ -8,7 +8,8 @@ use super::plan::{self, Inquiry};
 use super::recorder;
 use super::upstream::{self, Preview};
 use crate::domain::chain::{Call, Clocks, Prospect};
-use crate::domain::ledger::row::{AttemptRow, Billed, OK, RequestRow, Tokens};
+use crate::domain::ledger::account::ended;
+use crate::domain::ledger::row::{AttemptRow, RequestRow};
 use crate::domain::outcome::{KeySlot, Skip};
 use crate::domain::policy::Hop;
 use crate::domain::redact::redact;
@@ -172,27 +173,19 @@ impl Trial {
     }
 
     fn judge(&self, row: AttemptRow, attempted: Attempted, ready: &Ready) -> Compared {
-        match attempted {
-            Attempted::Served(served) => {
-                let row =
-                    AttemptRow { outcome: OK.to_owned(), status: Some(served.status), billed: Billed::Yes, ..row };
-                let row = measured(row, &served.marks, ready);
-                Compared { row, body: whole(&served.body) }
+        let (failure, marks, status, body) = match &attempted {
+            Attempted::Served(served) => (None, &served.marks, Some(served.status), whole(&served.body)),
+            Attempted::Failed(failure, marks) => (Some(failure), marks, failure.status, None),
+            Attempted::Incompatible(feature) => {
+                return Compared { row: passed_over(row, "incompatible", feature.clone()), body: None };
             }
-            Attempted::Failed(failure, marks) => {
-                let row = AttemptRow {
-                    outcome: failure.class.name().to_owned(),
-                    status: failure.status,
-                    phase: failure.phase.map(|phase| phase.name().to_owned()),
-                    code: failure.code.clone(),
-                    reason: redact(&failure.reason, &self.job.secrets()).chars().take(200).collect(),
-                    billed: Billed::Maybe,
-                    ..row
-                };
-                Compared { row: measured(row, &marks, ready), body: None }
-            }
-            Attempted::Incompatible(feature) => Compared { row: passed_over(row, "incompatible", feature), body: None },
-        }
+        };
+        let headers_ms = marks.headers.map(|(at, _)| at.since(Instant(row.at)).0);
+        let row = AttemptRow { status, headers_ms, ttft_ms: marks.ttft_ms, ..row };
+        let secrets = self.job.secrets();
+        let clean = |text: &str| redact(text, &secrets);
+        let prompt_bytes = self.job.bytes.len();
+        Compared { row: ended(row, failure, &marks.measured(), Some(&ready.facts), prompt_bytes, &clean), body }
     }
 
     /// The row of a hop that is not called.
@@ -229,18 +222,6 @@ impl Trial {
 
 fn passed_over(row: AttemptRow, outcome: &str, reason: String) -> AttemptRow {
     AttemptRow { call: false, key: String::new(), outcome: outcome.to_owned(), reason, ..row }
-}
-
-fn measured(row: AttemptRow, marks: &Marks, ready: &Ready) -> AttemptRow {
-    let headers_ms = marks.headers.map(|(at, _)| at.since(Instant(row.at)).0);
-    let Some(usage) = marks.usage else { return AttemptRow { headers_ms, ttft_ms: marks.ttft_ms, ..row } };
-    AttemptRow {
-        headers_ms,
-        ttft_ms: marks.ttft_ms,
-        tokens: Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated: false },
-        cost_micro_usd: ready.facts.cost_micro_usd(&usage).unwrap_or(0),
-        ..row
-    }
 }
 
 fn whole(body: &Answered) -> Option<Value> {

@@ -19,7 +19,7 @@ use crate::edge::job::{Job, KeyName};
 use crate::edge::keys::{self, Caller};
 use crate::edge::plan::{self, Inquiry};
 use crate::edge::serve::{self, Answer};
-use crate::edge::{admins, body, recorder};
+use crate::edge::{admins, body, ready, recorder};
 use std::rc::Rc;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
@@ -134,7 +134,10 @@ impl Inbound<'_> {
             own_host: &self.address.authority,
             sim: self.settings.sim_on && self.address.is_loopback(),
         };
-        let made = plan::make(&inquiry).await?;
+        let mut made = plan::make(&inquiry).await?;
+        if let Some(drill) = &drill {
+            ready::apart(&mut made.prospects, &made.plan, drill);
+        }
         let chain = Chain::new(made.plan.clone(), made.prospects, asked.leave, glue::seed(), started)
             .within(asked.patience, started);
         let job = Job {

@@ -67,10 +67,21 @@ pub fn attempt_row(
                 committed: served,
                 ..row
             };
-            let row = told(row, failure, redact);
-            spent(row, failure, measured, facts, prompt_bytes)
+            ended(row, failure, measured, facts, prompt_bytes, redact)
         }
     }
+}
+
+/// A call's row with what came of it: its outcome, tokens, cost, and whether the upstream may have charged for it.
+pub fn ended(
+    row: AttemptRow,
+    failure: Option<&Failure>,
+    measured: &Measured,
+    facts: Option<&Facts>,
+    prompt_bytes: usize,
+    redact: &dyn Fn(&str) -> String,
+) -> AttemptRow {
+    spent(told(row, failure, redact), failure, measured, facts, prompt_bytes)
 }
 
 fn status(attempt: &Attempt) -> Option<u16> {

@@ -123,8 +123,11 @@ async fn publish(asked: &Asked<'_>, kind: Kind, name: &str, text: &str, action: 
     let dry_run = asked.is_on("dry_run");
     let mut standing =
         Standing { version: version_of(text.as_bytes()).to_string(), value: text.to_owned(), published: None };
-    if !dry_run {
-        let edition = store::publish(asked.env, publication(asked, kind, name, Some(text), action)).await?;
+    let publication = publication(asked, kind, name, Some(text), action);
+    if dry_run {
+        store::may_publish(asked.env, &publication).await?;
+    } else {
+        let edition = store::publish(asked.env, publication).await?;
         standing.published = Some((Instant(edition.at), edition.by));
     }
     let shown = Shown { findings: Some(&findings), dry_run, ..Shown::of(label(kind, name), &standing) };

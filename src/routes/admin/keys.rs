@@ -9,7 +9,7 @@ use crate::domain::key;
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::control::{Action, Condition, Usage, day_of};
 use crate::domain::ledger::protocol::{Answer, Ask};
-use crate::domain::ledger::when::format_time;
+use crate::domain::ledger::when::{format_time, parse_time};
 use crate::domain::refusal::Refusal;
 use crate::domain::target::is_provider_name;
 use crate::domain::time::{Instant, Span};
@@ -84,6 +84,7 @@ pub async fn read(asked: &Asked<'_>) -> Result<Reply, Failure> {
 pub async fn create(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let mut document = object(asked)?;
     own_is_sealed_apart(&document)?;
+    in_rfc_3339(&mut document);
     document.insert("created_at".into(), format_time(now()).into());
     let secret = random().ok_or_else(|| Refusal::new(500, "no_randomness", "the platform gives no randomness"))?;
     let text = key::generate(secret);
@@ -110,6 +111,15 @@ fn own_is_sealed_apart(document: &Map<String, Value>) -> Result<(), Failure> {
         _ => "id and key are made here",
     };
     Err(Refusal { param: Some(field.to_owned()), ..Refusal::new(400, "invalid_value", message) }.into())
+}
+
+/// Times come in as RFC 3339 or Unix ms and are kept as the former; what is neither is left for the check to refuse.
+fn in_rfc_3339(document: &mut Map<String, Value>) {
+    let Some(given) = document.get_mut("expires_at") else { return };
+    let text = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+    if let Some(at) = parse_time(&text) {
+        *given = format_time(at).into();
+    }
 }
 
 /// Checks a key's document and publishes it.
@@ -139,8 +149,9 @@ fn condition(asked: &Asked<'_>, standing: &Standing) -> Condition {
 /// Changes fields of a key: what the body names is set, null removes.
 pub async fn change(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let id = id(asked)?;
-    let changes = object(asked)?;
+    let mut changes = object(asked)?;
     own_is_sealed_apart(&changes)?;
+    in_rfc_3339(&mut changes);
     let (mut document, standing) = standing(asked, id).await?;
     for (field, value) in changes {
         match value {

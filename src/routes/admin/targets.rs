@@ -3,6 +3,7 @@
 use super::{Asked, Failure, checks};
 use crate::domain::breaker::State;
 use crate::domain::ledger::cell::TargetCell;
+use crate::domain::ledger::protocol::{Answer, Ask};
 use crate::domain::ledger::query::{AnalyticsQuery, ListQuery, Source};
 use crate::domain::ledger::rollup::Period;
 use crate::domain::ledger::when::format_time;
@@ -43,6 +44,10 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
         lines: 1,
     };
     let outcomes = ledger::analyse(asked.env, &query).await?.total.targets;
+    // This isolate may be young, or idle: what the others saw of each target is asked for.
+    if let Answer::Circuits(circuits) = store::ask_control(asked.env, &Ask::Circuits).await? {
+        breakers::merge(&circuits);
+    }
     let mut library = checks::library(asked);
     let mut uses = in_policies(asked, &mut library).await?;
     let known = checks::providers(asked).await?;
