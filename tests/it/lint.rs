@@ -1,5 +1,7 @@
 //! Lint: what it finds, and that its worst case is the worst that the chain can be brought to.
 
+mod exact;
+
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::rc::Rc;
