@@ -1,5 +1,6 @@
 //! The admin API's table of routes, and the document made of it.
 
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use understudy::domain::admin::openapi::document;
 use understudy::domain::admin::query::{param, params, segment};
@@ -60,6 +61,35 @@ fn the_document_lists_exactly_the_routes() {
         .collect();
     assert_eq!(ids.len(), TABLE.len(), "operation ids differ");
     assert_eq!(document["openapi"], "3.1.0");
+}
+
+/// Every `$ref` under a value.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_shape_that_is_named_is_there_and_every_shape_is_named() {
+    let document = document();
+    let mut named = BTreeSet::new();
+    references(&document, &mut named);
+    let named: BTreeSet<&str> = named.iter().filter_map(|name| name.strip_prefix("#/components/schemas/")).collect();
+    let shapes = document["components"]["schemas"].as_object().expect("an object");
+    let there: BTreeSet<&str> = shapes.keys().map(String::as_str).collect();
+    // These are there for others to take their fields.
+    let parts = BTreeSet::from(["Counts", "Head", "Times"]);
+    assert_eq!(named, &there - &parts);
+    assert_eq!(shapes["Point"]["properties"]["at"]["format"], "date-time");
+    assert_eq!(shapes["Point"]["properties"]["p50_ms"], json!({"anyOf": [{"type": "number"}, {"type": "null"}]}));
+    let required = shapes["Fault"]["required"].as_array().expect("a list");
+    assert!(!required.contains(&json!("findings")) && required.contains(&json!("message")));
 }
 
 #[test]

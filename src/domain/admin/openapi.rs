@@ -1,5 +1,6 @@
-//! `/admin/openapi.json`, made of the route table.
+//! `/admin/openapi.json`, made of the route table and the shapes of its answers.
 
+use super::shapes;
 use super::table::{Row, TABLE};
 use serde_json::{Map, Value, json};
 
@@ -21,23 +22,7 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {"admin": {"type": "http", "scheme": "bearer", "description": "ADMIN_TOKEN, or one of ADMIN_TOKENS"}},
-            "schemas": {
-                "Error": {
-                    "type": "object",
-                    "required": ["error"],
-                    "properties": {"error": {
-                        "type": "object",
-                        "required": ["message", "type"],
-                        "properties": {
-                            "message": {"type": "string"},
-                            "type": {"type": "string"},
-                            "param": {"type": ["string", "null"]},
-                            "code": {"type": ["string", "null"]},
-                            "findings": {"type": "array", "items": {"type": "object"}},
-                        },
-                    }},
-                },
-            },
+            "schemas": shapes::schemas(),
         },
     })
 }
@@ -65,14 +50,18 @@ fn operation(row: &Row) -> Value {
 fn responses(row: &Row) -> Value {
     let (status, media) = row.success;
     let mut responses = Map::new();
-    let schema = if media == "application/json" { json!({"type": "object"}) } else { json!({"type": "string"}) };
+    let schema = match (shapes::answer(row.endpoint), media) {
+        (Some(name), _) => shapes::reference(name),
+        (None, "application/json") => json!({"type": "object"}),
+        (None, _) => json!({"type": "string"}),
+    };
     let success = match media.is_empty() {
         true => json!({"description": "Done"}),
         false => json!({"description": row.summary, "content": {media: {"schema": schema}}}),
     };
     responses.insert(status.to_string(), success);
     for status in [400, 401, 403, 404, 405].iter().chain(row.failures) {
-        let error = json!({"schema": {"$ref": "#/components/schemas/Error"}});
+        let error = json!({"schema": shapes::reference("Error")});
         responses.insert(
             status.to_string(),
             json!({"description": reason(*status), "content": {"application/json": error}}),

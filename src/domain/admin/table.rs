@@ -204,7 +204,7 @@ pub static TABLE: &[Row] = &[
             "/admin/live",
             Endpoint::Live,
             "Requests as they end",
-            &["policy", "target", "class", "fallback", "user", "group", "key"],
+            &["policy", "target", "class", "fallback", "user", "group", "key", "workload", "mark"],
         )
     },
     get("/admin/audit", Endpoint::Audit, "Who changed what, newest first", &["before", "limit"]),
