@@ -63,11 +63,19 @@ pub async fn find(env: &Env, id: &str) -> Result<Vec<RequestRow>, Refusal> {
 /// 503 when a shard does not answer.
 pub async fn analyse(env: &Env, query: &AnalyticsQuery) -> Result<Part, Refusal> {
     recorder::flush(env).await;
-    let part = |answer| if let Answer::Part(part) = answer { Some(*part) } else { None };
-    let parts = ask_all(env, &Ask::Analyse(query.clone()), part).await?;
     let mut whole = Part::default();
-    parts.iter().for_each(|part| whole.merge(part));
+    parts(env, &Ask::Analyse(query.clone())).await?.iter().for_each(|part| whole.merge(part));
+    // Which values are the busiest over all shards is known now: their lines are asked for by name.
+    let names = whole.board.busiest(query.lines);
+    if names.values().any(|names| !names.is_empty()) {
+        let lines = Ask::Lines { query: query.clone(), names };
+        parts(env, &lines).await?.iter().for_each(|part| whole.merge(part));
+    }
     Ok(whole)
+}
+
+async fn parts(env: &Env, question: &Ask) -> Result<Vec<Part>, Refusal> {
+    ask_all(env, question, |answer| if let Answer::Part(part) = answer { Some(*part) } else { None }).await
 }
 
 /// Rows recorded since the marks, of which there is one per shard; without marks, the marks alone.

@@ -5,9 +5,10 @@
 //! | --- | --- | --- | --- |
 //! | `migrations` | version | which schema versions ran | |
 //! | `requests` | ledger_id | one row per request, its attempts packed (`domain/ledger/stored.rs`) | 7 days |
+//! | `sketches` | slot | which words the rows of ten minutes hold (`domain/ledger/sketch.rs`) | 7 days |
 //! | `cells` | period, at, policy | counters (`domain/ledger/cell.rs`) per minute `m`, hour `h`, day `d` and of all time `e` | 48 h, 90 days, 2 years |
 //! | `days` | day, dimension, value | the same by workload, group, user and key | 2 years |
-//! | `day_sizes` | day, dimension | how many values that day tells apart, 10,000 at most | 2 years |
+//! | `boards` | day | per dimension how many values it tells apart (10,000 at most), their sum, the busiest (`domain/ledger/board.rs`) | 2 years |
 //! | `isolates` | isolate | number of its last batch, when | 7 days |
 //! | `counts` | name | `rows`, `batches`, `again`, `lost`, `dropped`, `refused:<code>` | |
 //! | `editions` | seq | publications of documents with their bytes | 20 per document |
@@ -20,6 +21,8 @@
 //! all there, or none is, and it is sent again.
 
 mod control;
+mod days;
+mod list;
 mod schema;
 mod shard;
 mod sql;
@@ -112,9 +115,10 @@ impl Ledger {
         let (db, now) = (&self.db, now());
         match ask {
             Ask::Record(batch) => self.record(db.transaction(|| shard::record(db, batch, now))?),
-            Ask::List(query) => Ok(Answer::Page(shard::list(db, &query)?)),
+            Ask::List(query) => Ok(Answer::Page(list::page(db, &query)?)),
             Ask::Find { id } => Ok(Answer::Rows(shard::find(db, &id)?)),
             Ask::Analyse(query) => Ok(Answer::Part(Box::new(shard::analyse(db, &query)?))),
+            Ask::Lines { query, names } => Ok(Answer::Part(Box::new(days::lines(db, &query, &names)?))),
             Ask::Tail { after } => Ok(self.tail.borrow().since(after)),
             Ask::Status => self.status(),
             Ask::Sync(told) => Ok(Answer::Synced(db.transaction(|| control::sync(db, &told, now))?)),

@@ -5,6 +5,7 @@ mod batches;
 mod control;
 mod folds;
 mod rows;
+mod sketches;
 
 use proptest::prelude::*;
 use understudy::domain::ledger::row::{AttemptRow, Billed, RequestRow, Tokens, ledger_id};

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use understudy::domain::breaker::BreakerSnapshot;
+use understudy::domain::ledger::board::Board;
 use understudy::domain::ledger::cell::Cell;
 use understudy::domain::ledger::control::Usage;
+use understudy::domain::ledger::rollup::Dimension;
 use understudy::domain::ledger::row::{AttemptRow, Billed, RequestRow, Tokens};
 use understudy::domain::ledger::stored::texts;
 
@@ -106,6 +108,15 @@ fn a_cell_is_stored_so() {
     cell.record(&row());
     pinned("cell.json", &cell);
     pinned("cell_empty.json", &Cell::default());
+}
+
+#[test]
+fn a_board_is_stored_so() {
+    let (mut board, added) = (Board::default(), Cell { requests: 5, succeeded: 4, ..Cell::default() });
+    board.note(Dimension::User, "u-7", 5, true, &added);
+    board.note(Dimension::User, "u-8", 9, false, &added);
+    board.note(Dimension::Workload, "support", 5, true, &added);
+    pinned("board.json", &board);
 }
 
 #[test]

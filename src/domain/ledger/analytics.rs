@@ -1,5 +1,6 @@
 //! Analytics: the part that one shard counts, the merge of the parts, and the answer as `/admin/analytics` gives it.
 
+use crate::domain::ledger::board::Board;
 use crate::domain::ledger::cell::{Cell, OTHER, Spend, TargetCell};
 use crate::domain::ledger::histogram::Histogram;
 use crate::domain::ledger::query::AnalyticsQuery;
@@ -22,6 +23,9 @@ pub struct Part {
     pub policies: BTreeMap<String, Cell>,
     /// By dimension's name, then value; without targets.
     pub days: BTreeMap<String, BTreeMap<String, Cell>>,
+    /// Where `days` holds only values that were asked for: the sum of all, and which are the busiest.
+    #[serde(default)]
+    pub board: Board,
     /// More rows matched than were looked at.
     #[serde(default)]
     pub partial: bool,
@@ -78,6 +82,7 @@ impl Part {
     pub fn merge(&mut self, other: &Part) {
         self.total.merge(&other.total);
         self.partial |= other.partial;
+        self.board.merge(&other.board);
         for (at, cell) in &other.series {
             self.series.entry(*at).or_default().merge(cell);
         }
@@ -104,13 +109,27 @@ impl Part {
             "policies": lines(&self.policies, query.lines),
         });
         for dimension in Dimension::ALL {
-            let values = self.days.get(dimension.name());
-            answer[format!("{}s", dimension.name())] = values.map_or(json!([]), |values| lines(values, query.lines));
+            answer[format!("{}s", dimension.name())] = self.values(dimension, query.lines);
         }
         if self.partial {
             answer["partial"] = Value::Bool(true);
         }
         answer
+    }
+
+    /// The table of a dimension's values, the busiest first.
+    fn values(&self, dimension: Dimension, most: usize) -> Value {
+        let empty = BTreeMap::new();
+        let values = self.days.get(dimension.name()).unwrap_or(&empty);
+        let Some(all) = self.board.all(dimension) else { return lines(values, most) };
+        let named = values.iter().filter(|(name, _)| *name != OTHER);
+        let mut whole: BTreeMap<String, Cell> = named.map(|(name, cell)| (name.clone(), cell.clone())).collect();
+        let mut rest = all.clone();
+        whole.values().for_each(|cell| rest.take_out(cell));
+        if rest.requests > 0 {
+            whole.insert(OTHER.to_owned(), rest);
+        }
+        lines(&whole, most)
     }
 
     fn targets(&self, query: &AnalyticsQuery) -> Value {
@@ -147,15 +166,15 @@ fn totals(cell: &Cell) -> Value {
     Value::Object(line)
 }
 
-/// The busiest first; what exceeds the page is merged into `other`.
+/// The busiest first, and at the end `other`: what exceeds the page, and what was counted so.
 fn lines(cells: &BTreeMap<String, Cell>, most: usize) -> Value {
-    let mut sorted: Vec<_> = cells.iter().collect();
+    let mut rest = cells.get(OTHER).cloned().unwrap_or_default();
+    let mut sorted: Vec<_> = cells.iter().filter(|(name, _)| *name != OTHER).collect();
     sorted.sort_by_key(|(name, cell)| (std::cmp::Reverse(cell.requests), name.as_str()));
-    let shown = if sorted.len() > most { most.saturating_sub(1) } else { sorted.len() };
+    let shown = if cells.len() > most { most.saturating_sub(1) } else { sorted.len() };
     let mut all: Vec<Value> = sorted.iter().take(shown).map(|(name, cell)| named(name, cell)).collect();
-    if sorted.len() > shown {
-        let mut rest = Cell::default();
-        sorted.iter().skip(shown).for_each(|(_, cell)| rest.merge(cell));
+    sorted.iter().skip(shown).for_each(|(_, cell)| rest.merge_requests(cell));
+    if rest.requests > 0 {
         all.push(named(OTHER, &rest));
     }
     Value::Array(all)
@@ -180,6 +199,7 @@ fn counts(line: &mut Map<String, Value>, cell: &Cell) {
     line.insert("cost_usd".into(), usd(cell.spend.micro_usd));
     line.insert("wasted_usd".into(), usd(cell.wasted_micro_usd));
     line.insert("wasted_tokens".into(), cell.wasted_tokens.into());
+    line.insert("maybe_billed".into(), cell.maybe_billed.into());
     percentiles(line, "", &cell.ms);
     percentiles(line, "ttft_", &cell.ttft);
 }

@@ -6,6 +6,7 @@
 //! ```text
 //! {"n": 12, "ok": 11, "fb": 3, "dg": 1, "tries": 16,    requests, answered, by a fallback, by a degraded hop; calls
 //!  "cost": 950, "waste": 40, "waste_tok": 0,       charged; what failed attempts may have cost; their tokens
+//!  "maybe": 1,                                     failed attempts that the upstream may have charged for
 //!  "in": 900, "out": 310, "cached": 0,             tokens charged
 //!  "ms": [[31, 12]], "ttft": [[28, 4]],            of the requests
 //!  "ends": {"ok": 11, "timeout": 1},               final outcomes
@@ -16,7 +17,7 @@
 //! ```
 
 use crate::domain::ledger::histogram::Histogram;
-use crate::domain::ledger::row::{AttemptRow, OK, RequestRow, Tokens};
+use crate::domain::ledger::row::{AttemptRow, Billed, OK, RequestRow, Tokens};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,6 +48,8 @@ pub struct Cell {
     pub wasted_micro_usd: u64,
     #[serde(rename = "waste_tok", skip_serializing_if = "zero")]
     pub wasted_tokens: u64,
+    #[serde(rename = "maybe", skip_serializing_if = "zero")]
+    pub maybe_billed: u64,
     #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub ms: Histogram,
     #[serde(skip_serializing_if = "Histogram::is_empty")]
@@ -84,6 +87,8 @@ pub struct TargetCell {
 pub struct ClassCell {
     #[serde(rename = "n", skip_serializing_if = "zero")]
     pub attempts: u64,
+    #[serde(rename = "maybe", skip_serializing_if = "zero")]
+    pub maybe_billed: u64,
     /// Charged for `ok`, else what may have been wasted.
     #[serde(flatten)]
     pub spend: Spend,
@@ -148,6 +153,7 @@ impl Cell {
         add(&mut self.wasted_micro_usd, row.wasted_micro_usd());
         for attempt in row.attempts.iter().filter(|attempt| attempt.call && !attempt.succeeded()) {
             add(&mut self.wasted_tokens, attempt.tokens.input.saturating_add(attempt.tokens.output));
+            add(&mut self.maybe_billed, u64::from(attempt.billed == Billed::Maybe));
         }
         self.ms.add(row.ms);
         row.ttft_ms.into_iter().for_each(|ms| self.ttft.add(ms));
@@ -182,9 +188,33 @@ impl Cell {
         self.spend.merge(other.spend);
         add(&mut self.wasted_micro_usd, other.wasted_micro_usd);
         add(&mut self.wasted_tokens, other.wasted_tokens);
+        add(&mut self.maybe_billed, other.maybe_billed);
         self.ms.merge(&other.ms);
         self.ttft.merge(&other.ttft);
         add_all(&mut self.outcomes, &other.outcomes);
+    }
+
+    /// Takes out what another counted that was counted here before; targets are left as they are.
+    pub fn take_out(&mut self, other: &Cell) {
+        let less = |sum: &mut u64, n: u64| *sum = sum.saturating_sub(n);
+        less(&mut self.requests, other.requests);
+        less(&mut self.succeeded, other.succeeded);
+        less(&mut self.fallbacks, other.fallbacks);
+        less(&mut self.degraded, other.degraded);
+        less(&mut self.attempts, other.attempts);
+        less(&mut self.spend.micro_usd, other.spend.micro_usd);
+        less(&mut self.spend.input, other.spend.input);
+        less(&mut self.spend.output, other.spend.output);
+        less(&mut self.spend.cached, other.spend.cached);
+        less(&mut self.wasted_micro_usd, other.wasted_micro_usd);
+        less(&mut self.wasted_tokens, other.wasted_tokens);
+        less(&mut self.maybe_billed, other.maybe_billed);
+        self.ms.take_out(&other.ms);
+        self.ttft.take_out(&other.ttft);
+        for (name, n) in &other.outcomes {
+            self.outcomes.entry(name.clone()).and_modify(|sum| less(sum, *n));
+        }
+        self.outcomes.retain(|_, n| *n > 0);
     }
 
     /// What it says of one target alone: requests that called it, answered by it, its attempts' times and spend.
@@ -207,6 +237,7 @@ impl Cell {
             } else {
                 add(&mut cell.wasted_micro_usd, part.spend.micro_usd);
                 add(&mut cell.wasted_tokens, part.spend.input.saturating_add(part.spend.output));
+                add(&mut cell.maybe_billed, part.maybe_billed);
             }
         }
         cell
@@ -225,6 +256,7 @@ impl TargetCell {
         }
         let class = self.classes.entry(attempt.outcome.clone()).or_default();
         add(&mut class.attempts, 1);
+        add(&mut class.maybe_billed, u64::from(attempt.billed == Billed::Maybe));
         class.spend.merge(Spend::of(attempt.tokens, attempt.cost_micro_usd));
         class.ms.add(attempt.ms);
         attempt.ttft_ms.into_iter().for_each(|ms| class.ttft.add(ms));
@@ -238,6 +270,7 @@ impl TargetCell {
         for (name, theirs) in &other.classes {
             let class = self.classes.entry(name.clone()).or_default();
             add(&mut class.attempts, theirs.attempts);
+            add(&mut class.maybe_billed, theirs.maybe_billed);
             class.spend.merge(theirs.spend);
             class.ms.merge(&theirs.ms);
             class.ttft.merge(&theirs.ttft);

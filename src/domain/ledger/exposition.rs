@@ -58,13 +58,16 @@ fn requests(text: &mut Text, policies: &BTreeMap<String, Cell>) {
             .for_each(|(outcome, n)| text.sample(name, &[("policy", policy), ("outcome", outcome)], *n as f64));
     }
     type Count = (&'static str, &'static str, fn(&Cell) -> f64);
-    let counts: [Count; 4] = [
+    let counts: [Count; 5] = [
         ("understudy_fallbacks_total", "Requests answered by another than the first hop.", |cell| {
             cell.fallbacks as f64
         }),
         ("understudy_degraded_total", "Requests answered by a degraded hop.", |cell| cell.degraded as f64),
         ("understudy_cost_usd_total", "Cost of successful attempts, in US dollars.", |cell| {
             cell.spend.micro_usd as f64 / 1e6
+        }),
+        ("understudy_maybe_billed_total", "Failed attempts that the upstream may have charged for.", |cell| {
+            cell.maybe_billed as f64
         }),
         ("understudy_wasted_usd_total", "What failed attempts may have cost, in US dollars.", |cell| {
             cell.wasted_micro_usd as f64 / 1e6

@@ -49,6 +49,15 @@ impl Histogram {
         }
     }
 
+    /// Takes out all of another's, which were counted here before.
+    pub fn take_out(&mut self, other: &Histogram) {
+        for (bucket, n) in &other.0 {
+            let count = self.0.entry(*bucket).or_default();
+            *count = count.saturating_sub(*n);
+        }
+        self.0.retain(|_, n| *n > 0);
+    }
+
     /// How many durations were counted.
     pub fn count(&self) -> u64 {
         self.0.values().fold(0, |sum, n| sum.saturating_add(*n))

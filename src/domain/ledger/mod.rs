@@ -1,12 +1,13 @@
 //! The ledger's pure half.
 //!
 //! `row.rs` is what is recorded (made by `account.rs`), `batch.rs` how it travels, `rollup.rs` how it is folded (into `cell.rs`, over
-//! `histogram.rs`), `query.rs` what may be asked, `listing.rs` and `analytics.rs` what is answered, `control.rs` what is kept
+//! `histogram.rs`; `board.rs` knows the busiest of a day), `query.rs` what may be asked, `listing.rs` and `analytics.rs` what is answered, `sketch.rs` where to look for it, `control.rs` what is kept
 //! of documents, spend and circuits, `protocol.rs` how caller and Durable Object speak.
 
 pub mod account;
 pub mod analytics;
 pub mod batch;
+pub mod board;
 pub mod cell;
 pub mod control;
 pub mod desk;
@@ -17,5 +18,6 @@ pub mod protocol;
 pub mod query;
 pub mod rollup;
 pub mod row;
+pub mod sketch;
 pub mod stored;
 pub mod when;

@@ -11,6 +11,7 @@ use crate::domain::ledger::cell::Cell;
 use crate::domain::ledger::control::{Audit, Edition, Sync, Synced, Usage, Write};
 use crate::domain::ledger::listing::Page;
 use crate::domain::ledger::query::{AnalyticsQuery, ListQuery};
+use crate::domain::ledger::rollup::Dimension;
 use crate::domain::ledger::row::RequestRow;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub enum Ask {
     Find { id: String },
     /// Shard: its part of analytics.
     Analyse(AnalyticsQuery),
+    /// Shard: of a question by day, the lines of these values.
+    Lines { query: AnalyticsQuery, names: BTreeMap<Dimension, Vec<String>> },
     /// Shard: rows recorded since a mark; without one, the mark alone.
     Tail { after: Option<TailMark> },
     /// Any: counters of its own doings, and (shard) those of all time by policy.

@@ -223,13 +223,20 @@ fn plan(
     if !values.is_empty() {
         return (bucket, Source::Rows);
     }
+    // Nothing finer than what is still kept of the whole range can be told.
     let age = now.since(from);
-    let finest = match range {
-        range if range <= MINUTELY && age <= keeps.minutes => Period::Minute,
-        range if range <= HOURLY && age <= keeps.hours => Period::Hour,
+    let kept = match age {
+        age if age <= keeps.minutes => Period::Minute,
+        age if age <= keeps.hours => Period::Hour,
         _ => Period::Day,
     };
-    (bucket, Source::Cells(finest.min(bucket)))
+    let bucket = bucket.max(kept);
+    let exact = match range {
+        range if range <= MINUTELY => Period::Minute,
+        range if range <= HOURLY => Period::Hour,
+        _ => Period::Day,
+    };
+    (bucket, Source::Cells(exact.max(kept).min(bucket)))
 }
 
 /// `policy/sonnet` and `sonnet` are the same policy; `rule/...` and `request` stand for themselves.

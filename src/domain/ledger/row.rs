@@ -74,6 +74,12 @@ pub fn ledger_id(at: Instant, random: [u8; 10]) -> String {
 /// The latest moment whose 12 hex digits a ledger id can hold (the year 10889).
 const LAST_AT: u64 = 0xffff_ffff_ffff;
 
+/// When the request with that ledger id arrived; the end of time for what is none.
+pub fn arrival(ledger_id: &str) -> Instant {
+    let digits = ledger_id.get(..12).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    Instant(digits.unwrap_or(LAST_AT))
+}
+
 /// The least ledger id of any request that arrived at that moment or later.
 pub fn ledger_id_floor(at: Instant) -> String {
     format!("{:012x}{:020}", at.0.min(LAST_AT), 0)

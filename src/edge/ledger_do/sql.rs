@@ -39,7 +39,14 @@ impl Db {
 
     /// Runs a statement for its rows.
     pub fn rows(&self, statement: &str, values: Vec<Value>) -> Result<Vec<Line>> {
-        self.sql.exec(statement, values)?.raw().map(|line| line.map(Line)).collect()
+        self.looked(statement, values).map(|(lines, _)| lines)
+    }
+
+    /// The same, with how many rows the database looked at for them.
+    pub fn looked(&self, statement: &str, values: Vec<Value>) -> Result<(Vec<Line>, u64)> {
+        let cursor = self.sql.exec(statement, values)?;
+        let lines = cursor.raw().map(|line| line.map(Line)).collect::<Result<_>>()?;
+        Ok((lines, cursor.rows_read() as u64))
     }
 
     /// Does all of `work` or nothing.
@@ -80,6 +87,14 @@ impl Line {
         match self.0.get(column) {
             Some(Value::String(text)) => Some(text),
             _ => None,
+        }
+    }
+
+    /// A column of bytes; empty when it is none.
+    pub fn bytes(&mut self, column: usize) -> Vec<u8> {
+        match self.0.get_mut(column) {
+            Some(Value::Blob(bytes)) => std::mem::take(bytes),
+            _ => Vec::new(),
         }
     }
 

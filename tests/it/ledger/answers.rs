@@ -3,8 +3,11 @@
 use super::{EPOCH, any_requests, attempt, request};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use understudy::domain::ledger::analytics::Part;
 use understudy::domain::ledger::batch::shard_of;
+use understudy::domain::ledger::board::{Board, TOP};
+use understudy::domain::ledger::cell::Cell;
 use understudy::domain::ledger::exposition::{Local, render};
 use understudy::domain::ledger::listing::{Page, detail_answer, list_answer};
 use understudy::domain::ledger::protocol::Status;
@@ -251,5 +254,100 @@ fn metrics_are_prometheus_text() {
     assert!(
         text.lines()
             .all(|line| line.starts_with('#') || line.rsplit_once(' ').is_some_and(|(_, n)| n.parse::<f64>().is_ok()))
+    );
+}
+
+/// A day's board as the object keeps it: each batch is folded into the lines, and noted with what they came to.
+fn board(batches: &[Vec<(String, u64)>]) -> (Board, BTreeMap<String, u64>) {
+    let (mut board, mut lines) = (Board::default(), BTreeMap::<String, u64>::new());
+    for (value, n) in batches.iter().flatten() {
+        let added = Cell { requests: *n, ..Cell::default() };
+        let is_new = !lines.contains_key(value);
+        let sum = lines.entry(value.clone()).or_default();
+        *sum += n;
+        board.note(Dimension::User, value, *sum, is_new, &added);
+    }
+    (board, lines)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_board_knows_the_busiest_and_the_sum_of_all(batches in prop::collection::vec(prop::collection::vec((0_u32..900, 1_u64..40), 1..400), 1..6), lines in 1_usize..TOP) {
+        let named: Vec<Vec<(String, u64)>> = batches.iter().map(|batch| batch.iter().map(|(value, n)| (format!("u{value}"), *n)).collect()).collect();
+        let (board, all) = board(&named);
+        prop_assert_eq!(board.all(Dimension::User).map(|cell| cell.requests), Some(all.values().sum::<u64>()));
+        let shown = board.busiest(lines)[&Dimension::User].clone();
+        let mut ranked: Vec<u64> = all.values().copied().collect();
+        ranked.sort_unstable_by(|a, b| b.cmp(a));
+        let expected = if all.len() > lines { lines - 1 } else { all.len() };
+        let counts: Vec<u64> = shown.iter().map(|value| all[value]).collect();
+        prop_assert_eq!(&counts[..], &ranked[..expected], "of {} values", all.len());
+    }
+
+    #[test]
+    fn a_table_of_the_busiest_says_what_one_of_all_says(rows in any_requests(60), lines in 1_usize..8) {
+        let query = AnalyticsQuery { lines, ..analytics(&[]) };
+        let days = Rollup::of(&rows).days;
+        let (mut whole, mut chosen) = (Part::default(), Part::default());
+        let mut boards: BTreeMap<Instant, Board> = BTreeMap::new();
+        for (key, cell) in &days {
+            whole.add_day(key.dimension, &key.value, cell);
+            boards.entry(key.day).or_default().note(key.dimension, &key.value, cell.requests, true, cell);
+        }
+        boards.values().for_each(|board| chosen.board.merge(board));
+        let names = chosen.board.busiest(lines);
+        for (key, cell) in days.iter().filter(|(key, _)| names[&key.dimension].contains(&key.value)) {
+            chosen.add_day(key.dimension, &key.value, cell);
+        }
+        prop_assert_eq!(chosen.answer(&query), whole.answer(&query));
+    }
+}
+
+#[test]
+fn what_exceeds_a_table_or_a_day_is_one_line() {
+    let mut part = Part::default();
+    let cell = |requests| Cell { requests, ..Cell::default() };
+    for (value, requests) in [("a", 9), ("other", 7), ("b", 5), ("c", 3)] {
+        part.add_day(Dimension::User, value, &cell(requests));
+    }
+    let told = |lines| {
+        let answer = part.answer(&AnalyticsQuery { lines, ..analytics(&[]) });
+        let lines = answer["users"].as_array().expect("a list").clone();
+        lines
+            .iter()
+            .map(|line| format!("{} {}", line["name"].as_str().unwrap_or_default(), line["requests"]))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(9), ["a 9", "b 5", "c 3", "other 7"]);
+    assert_eq!(told(3), ["a 9", "b 5", "other 10"]);
+}
+
+#[test]
+fn counters_that_are_pruned_are_not_asked() {
+    let now = Instant(EPOCH);
+    let source = |from: &str, to: &str, bucket: &str| {
+        let pairs = params(&[("from", from), ("to", to), ("bucket", bucket)]);
+        AnalyticsQuery::parse(&pairs, now, &Retention::default())
+            .map(|query| (query.bucket, query.source))
+            .expect("a good query")
+    };
+    // Minutes are kept for two days, hours for ninety.
+    assert_eq!(
+        source("2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z", "minute"),
+        (Period::Minute, Source::Cells(Period::Minute))
+    );
+    assert_eq!(
+        source("2026-11-17T08:00:00Z", "2026-11-17T09:00:00Z", "minute"),
+        (Period::Hour, Source::Cells(Period::Hour))
+    );
+    assert_eq!(
+        source("2026-07-01T00:00:00Z", "2026-07-02T00:00:00Z", "hour"),
+        (Period::Day, Source::Cells(Period::Day))
+    );
+    assert_eq!(
+        source("2026-11-21T05:00:00Z", "2026-11-21T08:00:00Z", "day"),
+        (Period::Day, Source::Cells(Period::Minute))
     );
 }

@@ -7,7 +7,7 @@ use understudy::domain::ledger::batch::shard_of;
 use understudy::domain::ledger::cell::{CELL_TARGETS, Cell};
 use understudy::domain::ledger::histogram::Histogram;
 use understudy::domain::ledger::rollup::{Dimension, Period, Rollup};
-use understudy::domain::ledger::row::RequestRow;
+use understudy::domain::ledger::row::{Billed, RequestRow};
 
 fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram {
     let mut histogram = Histogram::default();
@@ -77,6 +77,8 @@ proptest! {
             prop_assert_eq!(sum(|cell| cell.spend.micro_usd), counted.iter().map(|row| row.cost_micro_usd()).sum::<u64>());
             prop_assert_eq!(sum(|cell| cell.wasted_micro_usd), counted.iter().map(|row| row.wasted_micro_usd()).sum::<u64>());
             prop_assert_eq!(sum(|cell| cell.ms.count()), counted.len() as u64);
+            let maybe = |row: &&RequestRow| row.attempts.iter().filter(|a| a.call && !a.succeeded() && a.billed == Billed::Maybe).count() as u64;
+            prop_assert_eq!(sum(|cell| cell.maybe_billed), counted.iter().map(maybe).sum::<u64>());
         }
         let users = rollup.days.iter().filter(|(key, _)| key.dimension == Dimension::User);
         prop_assert_eq!(users.map(|(_, cell)| cell.requests).sum::<u64>(), counted.iter().filter(|row| row.user.is_some()).count() as u64);

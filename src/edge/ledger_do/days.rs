@@ -1,0 +1,158 @@
+//! A shard's counters by day: one line per value of each dimension, and the day's board.
+
+use super::shard::{read, write};
+use super::sql::{Db, Line, number, text};
+use crate::domain::ledger::analytics::Part;
+use crate::domain::ledger::board::{Board, TOP};
+use crate::domain::ledger::cell::{Cell, OTHER, TargetCell};
+use crate::domain::ledger::query::AnalyticsQuery;
+use crate::domain::ledger::rollup::{DayKey, Dimension, Period};
+use crate::domain::time::Instant;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use worker::Result;
+
+/// Lines that one question reads at most.
+const SCAN: u64 = 40_000;
+
+/// Adds what a batch counts by day.
+pub fn add(db: &Db, days: &BTreeMap<DayKey, Cell>) -> Result<()> {
+    let mut boards: BTreeMap<Instant, Board> = BTreeMap::new();
+    for (key, cell) in days {
+        let board = match boards.entry(key.day) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(board(db, key.day)?),
+        };
+        add_value(db, board, key, cell)?;
+    }
+    boards.iter().try_for_each(|(day, board)| keep(db, *day, board))
+}
+
+fn board(db: &Db, day: Instant) -> Result<Board> {
+    let lines = db.rows("SELECT data FROM boards WHERE day = ?", vec![number(day.0)])?;
+    Ok(lines.first().and_then(|line| read(line, 0)).unwrap_or_default())
+}
+
+fn keep(db: &Db, day: Instant, board: &Board) -> Result<()> {
+    db.run("INSERT OR REPLACE INTO boards (day, data) VALUES (?, ?)", vec![number(day.0), text(write(board)?)])
+}
+
+fn add_value(db: &Db, board: &mut Board, key: &DayKey, cell: &Cell) -> Result<()> {
+    let dimension = key.dimension.name();
+    let find = |value: &str| -> Result<Option<Cell>> {
+        let lines = db.rows(
+            "SELECT data, targets FROM days WHERE day = ? AND dimension = ? AND value = ?",
+            vec![number(key.day.0), text(dimension), text(value)],
+        )?;
+        Ok(lines.first().and_then(|line| with_targets(line, 0)))
+    };
+    let mut value = key.value.as_str();
+    let mut stored = find(value)?;
+    if stored.is_none() && !board.has_room(key.dimension) {
+        value = OTHER;
+        stored = find(value)?;
+    }
+    let is_new = stored.is_none();
+    let mut stored = stored.unwrap_or_default();
+    stored.merge(cell);
+    board.note(key.dimension, value, stored.requests, is_new, cell);
+    let targets = std::mem::take(&mut stored.targets);
+    db.run(
+        "INSERT OR REPLACE INTO days (day, dimension, value, data, targets) VALUES (?, ?, ?, ?, ?)",
+        vec![number(key.day.0), text(dimension), text(value), text(write(&stored)?), text(write(&targets)?)],
+    )
+}
+
+/// A cell and, from the column after it, its targets: apart, since only questions of one value ask for them. Lines of the first
+/// version hold them in the cell itself.
+fn with_targets(line: &Line, column: usize) -> Option<Cell> {
+    let mut cell: Cell = read(line, column)?;
+    let targets: BTreeMap<String, TargetCell> = read(line, column + 1).unwrap_or_default();
+    if !targets.is_empty() {
+        cell.targets = targets;
+    }
+    Some(cell)
+}
+
+/// Makes the boards of the days that are there.
+pub fn make_boards(db: &Db) -> Result<()> {
+    let lines = db.rows("SELECT day, dimension, value, data FROM days ORDER BY day", vec![])?;
+    let mut boards: BTreeMap<u64, Board> = BTreeMap::new();
+    for line in &lines {
+        if let (Some(dimension), Some(cell)) = (dimension(line.text(1)), read::<Cell>(line, 3)) {
+            let board = boards.entry(line.number(0)).or_default();
+            board.note(dimension, line.text(2), cell.requests, true, &cell);
+        }
+    }
+    boards.iter().try_for_each(|(day, board)| keep(db, Instant(*day), board))
+}
+
+fn dimension(name: &str) -> Option<Dimension> {
+    Dimension::ALL.into_iter().find(|dimension| dimension.name() == name)
+}
+
+/// The first and the last day of a question.
+fn range(query: &AnalyticsQuery) -> (u64, u64) {
+    (Period::Day.start(query.from).0, query.to.0)
+}
+
+/// Tables by value: the boards, from which the busiest are chosen over all shards; or, for tables longer than these know,
+/// every line.
+pub fn count(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<()> {
+    let (first, last) = range(query);
+    if query.lines < TOP {
+        let lines =
+            db.rows("SELECT data FROM boards WHERE day >= ? AND day <= ?", vec![number(first), number(last)])?;
+        lines.iter().filter_map(|line| read(line, 0)).for_each(|board| part.board.merge(&board));
+        return Ok(());
+    }
+    let lines = db.rows(
+        "SELECT dimension, value, data FROM days WHERE day >= ? AND day <= ? ORDER BY day DESC LIMIT ?",
+        vec![number(first), number(last), number(SCAN)],
+    )?;
+    part.partial |= lines.len() as u64 == SCAN;
+    add_lines(&lines, part);
+    Ok(())
+}
+
+/// The lines of these values, newest days first.
+pub fn lines(db: &Db, query: &AnalyticsQuery, names: &BTreeMap<Dimension, Vec<String>>) -> Result<Part> {
+    let (first, last) = range(query);
+    let (mut part, most) = (Part::default(), SCAN / Dimension::ALL.len() as u64);
+    for (dimension, names) in names {
+        // Joined in this order each line is one step into the table, however many values its day has.
+        let lines = db.rows(
+            "SELECT days.dimension, days.value, days.data FROM boards CROSS JOIN json_each(?4) AS name \
+             CROSS JOIN days ON days.day = boards.day AND days.dimension = ?3 AND days.value = name.value \
+             WHERE boards.day >= ?1 AND boards.day <= ?2 ORDER BY boards.day DESC LIMIT ?5",
+            vec![number(first), number(last), text(dimension.name()), text(write(names)?), number(most)],
+        )?;
+        part.partial |= lines.len() as u64 == most;
+        add_lines(&lines, &mut part);
+    }
+    Ok(part)
+}
+
+fn add_lines(lines: &[Line], part: &mut Part) {
+    for line in lines {
+        if let (Some(dimension), Some(cell)) = (dimension(line.text(0)), read::<Cell>(line, 2)) {
+            part.add_day(dimension, line.text(1), &cell);
+        }
+    }
+}
+
+/// One value of one dimension, with its targets.
+pub fn count_value(db: &Db, query: &AnalyticsQuery, dimension: Dimension, value: &str, part: &mut Part) -> Result<()> {
+    let (first, last) = range(query);
+    let lines = db.rows(
+        "SELECT boards.day, days.data, days.targets FROM boards CROSS JOIN days \
+         ON days.day = boards.day AND days.dimension = ?3 AND days.value = ?4 WHERE boards.day >= ?1 AND boards.day <= ?2",
+        vec![number(first), number(last), text(dimension.name()), text(value)],
+    )?;
+    for line in &lines {
+        if let Some(cell) = with_targets(line, 1) {
+            part.add_value(query, Instant(line.number(0)), &cell);
+        }
+    }
+    Ok(())
+}
