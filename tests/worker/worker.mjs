@@ -23,11 +23,28 @@ const compatibilityFlags = config.match(/compatibility_flags = \[(.*)\]/)[1].spl
 /** Every KV edit is seen by the next request (POLICY_TTL_MS=0) and no key is asked for, unless a test says otherwise. */
 const DEFAULT_VARS = { AUTH: 'off', SIM: 'on', POLICY_TTL_MS: '0' };
 
-/** `world` answers every call that the Worker makes, in place of the network: for providers at their own addresses. */
-export async function startWorker({ vars = {}, secrets = {}, assets = false, inspectorPort, state = freshState(), world } = {}) {
+/**
+ * `world` answers every call that the Worker makes, in place of the network: for providers at their own addresses. `probe` puts
+ * ledger-probe.js between the Worker and its ledger; `twin` starts a second Worker, an isolate of its own, on the same KV and the
+ * same ledger.
+ */
+export async function startWorker({ vars = {}, secrets = {}, assets = false, inspectorPort, world, probe = false, twin = false, state = freshState() } = {}) {
   const logs = [];
   const bindings = { ...DEFAULT_VARS, ADMIN_TOKEN, ACME_API_KEY: 'sk-acme-managed-0123456789', ...vars, ...secrets };
   for (const name of Object.keys(bindings)) if (bindings[name] === undefined) delete bindings[name];
+  const code = {
+    modulesRoot: join(root, 'build'),
+    modules: [
+      ...(probe ? [{ type: 'ESModule', path: join(root, 'build', 'ledger-probe.js'), contents: readFileSync(join(root, 'tests', 'worker', 'ledger-probe.js'), 'utf8') }] : []),
+      { type: 'ESModule', path: join(root, 'build', 'index.js') },
+      { type: 'CompiledWasm', path: join(root, 'build', 'index_bg.wasm') },
+    ],
+    compatibilityDate,
+    compatibilityFlags,
+    bindings,
+    kvNamespaces: { POLICIES: 'POLICIES' },
+    unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+  };
   const options = () =>
     convertV4MiniflareOptions({
       host: '127.0.0.1',
@@ -40,21 +57,13 @@ export async function startWorker({ vars = {}, secrets = {}, assets = false, ins
       workers: [
         {
           name: 'understudy',
-          modulesRoot: join(root, 'build'),
-          modules: [
-            { type: 'ESModule', path: join(root, 'build', 'index.js') },
-            { type: 'CompiledWasm', path: join(root, 'build', 'index_bg.wasm') },
-          ],
-          compatibilityDate,
-          compatibilityFlags,
-          bindings,
-          kvNamespaces: { POLICIES: 'POLICIES' },
+          ...code,
           durableObjects: { LEDGER: { className: 'Ledger', useSQLite: true } },
           // Only where a page is wanted: the asset router stands before the Worker, as it does when deployed.
           ...(assets ? { assets: { directory: join(root, 'dist'), binding: 'ASSETS', routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true } } } : {}),
           ...(world ? { outboundService: world } : {}),
-          unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
         },
+        ...(twin ? [{ name: 'twin', ...code, durableObjects: { LEDGER: { className: 'Ledger', scriptName: 'understudy', useSQLite: true } } }] : []),
       ],
     });
   let miniflare;
@@ -66,6 +75,10 @@ export async function startWorker({ vars = {}, secrets = {}, assets = false, ins
       await miniflare.ready;
       worker.url = (await miniflare.unsafeGetDirectURL('understudy')).href.replace(/\/$/, '');
       worker.base = `${worker.url}/v1`;
+      if (twin) {
+        const url = (await miniflare.unsafeGetDirectURL('twin')).href.replace(/\/$/, '');
+        worker.twin = client(() => url);
+      }
     },
     async stop() {
       await miniflare.dispose();
@@ -86,22 +99,13 @@ export async function startWorker({ vars = {}, secrets = {}, assets = false, ins
     async evict() {
       for (const id of await miniflare.listDurableObjectIds('LEDGER', 'understudy')) await miniflare.unsafeEvictDurableObject('understudy', 'Ledger', { id });
     },
-    fetch: (path, init) => fetch(worker.url + path, init),
-    post: (path, body, headers = {}, more = {}) =>
-      fetch(worker.url + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body), ...more }),
-    chat: (model, more = {}, headers = {}, init = {}) => worker.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: 'Hi' }], ...more }, headers, init),
-    admin: (path, { method = 'GET', body, headers = {} } = {}) =>
-      fetch(`${worker.url}/admin${path}`, { method, headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body) }),
-    /** The ledger's record of one request, waited for: it is readable within 2 s. */
-    async recorded(requestId) {
-      const until = Date.now() + 4000;
-      for (;;) {
-        const answer = await worker.admin(`/requests/${requestId}`);
-        if (answer.status === 200) return answer.json();
-        const text = await answer.text();
-        if (Date.now() > until) throw new Error(`request ${requestId} is not in the ledger: ${answer.status} ${text}`);
-        await sleep(100);
-      }
+    ...client(() => worker.url),
+    /** Speaks with an object of the ledger as the Worker does; with `probe` also as ledger-probe.js lets it. */
+    async ledger(object, question, path = '') {
+      const objects = await miniflare.getDurableObjectNamespace('LEDGER', 'understudy');
+      const answer = await objects.get(objects.idFromName(object)).fetch(`https://ledger/${path}`, { method: 'POST', body: JSON.stringify(question) });
+      if (!answer.ok) throw new Error(`${object} answered ${answer.status}: ${await answer.text()}`);
+      return answer.json();
     },
     openai: (options = {}) => new OpenAI({ baseURL: worker.base, apiKey: 'us-none', maxRetries: 0, ...options }),
     anthropic: (options = {}) => new Anthropic({ baseURL: worker.url, apiKey: 'us-none', maxRetries: 0, ...options }),
@@ -115,6 +119,30 @@ export async function startWorker({ vars = {}, secrets = {}, assets = false, ins
   };
   await worker.start();
   return worker;
+}
+
+/** What anyone can say to the Worker at that address. */
+function client(at) {
+  const self = {
+    fetch: (path, init) => fetch(at() + path, init),
+    post: (path, body, headers = {}, more = {}) =>
+      fetch(at() + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body), ...more }),
+    chat: (model, more = {}, headers = {}, init = {}) => self.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: 'Hi' }], ...more }, headers, init),
+    admin: (path, { method = 'GET', body, headers = {} } = {}) =>
+      fetch(`${at()}/admin${path}`, { method, headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body) }),
+    /** The ledger's record of one request, waited for: it is readable within 2 s. */
+    async recorded(requestId) {
+      const until = Date.now() + 4000;
+      for (;;) {
+        const answer = await self.admin(`/requests/${requestId}`);
+        if (answer.status === 200) return answer.json();
+        const text = await answer.text();
+        if (Date.now() > until) throw new Error(`request ${requestId} is not in the ledger: ${answer.status} ${text}`);
+        await sleep(100);
+      }
+    },
+  };
+  return self;
 }
 
 function freshState() {
