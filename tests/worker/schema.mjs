@@ -19,6 +19,8 @@ function isOf(type, value) {
   switch (type) {
     case 'integer':
       return Number.isInteger(value);
+    case 'null':
+      return value === null;
     case 'array':
       return Array.isArray(value);
     case 'object':

@@ -155,7 +155,8 @@ impl Part {
 
 /// Keeps a table to its bound: further values are counted as `other`.
 fn bounded<'a>(lines: &'a mut BTreeMap<String, Cell>, value: &str) -> &'a mut Cell {
-    let fits = lines.contains_key(value) || (lines.len() as u64) < DAY_VALUES;
+    let told_apart = lines.len() - usize::from(lines.contains_key(OTHER));
+    let fits = value == OTHER || lines.contains_key(value) || (told_apart as u64) < DAY_VALUES;
     lines.entry(if fits { value } else { OTHER }.to_owned()).or_default()
 }
 
