@@ -55,6 +55,8 @@ pub struct Parser {
     /// The block that is not whole yet.
     pending: Vec<u8>,
     place: Place,
+    /// An event was too long: what follows is not looked at, and nothing is kept of it.
+    failed: bool,
 }
 
 /// Where the reading stands, relative to the start of the pending block.
@@ -76,8 +78,11 @@ impl Parser {
     /// Reads the next bytes and hands over every item that they complete.
     ///
     /// # Errors
-    /// [`TooLong`]; the parser is of no further use.
+    /// [`TooLong`], and the same on every later call: what an endless event brings is not kept.
     pub fn push(&mut self, chunk: &[u8], mut on: impl FnMut(Item<'_>)) -> Result<(), TooLong> {
+        if self.failed {
+            return Err(TooLong);
+        }
         if self.pending.is_empty() {
             let left = self.place.read(chunk, &mut on);
             self.pending.extend_from_slice(&chunk[left..]);
@@ -88,8 +93,12 @@ impl Parser {
             block.drain(..left);
             self.pending = block;
         }
-        match self.pending.len() > EVENT_MAX {
-            true => Err(TooLong),
+        self.failed = self.pending.len() > EVENT_MAX;
+        match self.failed {
+            true => {
+                self.pending = Vec::new();
+                Err(TooLong)
+            }
             false => Ok(()),
         }
     }
@@ -105,7 +114,7 @@ impl Parser {
 
     /// Whether bytes of an event that is not whole yet were read: what is written next would become part of it.
     pub fn is_inside(&self) -> bool {
-        !self.pending.is_empty()
+        self.failed || !self.pending.is_empty()
     }
 }
 

@@ -93,6 +93,16 @@ fn an_endless_event_is_refused() {
 }
 
 #[test]
+fn nothing_is_kept_of_an_endless_event() {
+    let mut parser = Parser::default();
+    let chunk = vec![b'x'; 1 << 20];
+    let taken = (0..40).filter(|_| parser.push(&chunk, |_| ()).is_ok()).count();
+    assert_eq!(taken, 16, "a megabyte each, up to the bound");
+    assert!(format!("{parser:?}").len() < 1_000, "what was refused is still held");
+    assert!(parser.is_inside(), "what is written next would become part of it");
+}
+
+#[test]
 fn what_is_written_reads_back() {
     let mut out = Vec::new();
     write(&mut out, "error", "{\"a\":1}");

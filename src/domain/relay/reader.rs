@@ -99,6 +99,8 @@ impl Reader {
             Framing::Sse(parser) => {
                 if let Err(error) = parser.push(chunk, |item| sink.item(item, out)) {
                     sink.broke_form(error.to_string());
+                    // Piped bytes have reached the client, whatever became of them here.
+                    sink.blind |= sink.way == Way::Pipe;
                 }
             }
             Framing::Frames(frames) => {

@@ -37,6 +37,18 @@ fn last(client: &str) -> (String, Value) {
 }
 
 #[test]
+fn an_event_without_end_breaks_what_is_read_and_passes_what_is_piped() {
+    let endless = vec![b'x'; 20 << 20];
+    let pieces = || [ROLE.as_bytes(), HI.as_bytes(), b"data: "].into_iter().chain(endless.chunks(1 << 20));
+    let went = play(chat(), pieces(), Ending::Clean);
+    assert_eq!(last(&went.client).1["error"]["code"], "stream_interrupted");
+    assert!(went.client.len() < 10_000, "{} bytes of it were passed on", went.client.len());
+    let went = play(piped(chat()), pieces(), Ending::Clean);
+    assert!(went.client.len() > endless.len() && went.tail.append.is_empty());
+    assert_eq!(went.tail.outcome.map(|failure| failure.class), Some(Class::Malformed));
+}
+
+#[test]
 fn a_broken_stream_gets_an_error_event_and_no_end() {
     let idle = Ending::Clock(Phase::Idle, Span(60_000));
     for (ending, code, class) in [
