@@ -7,7 +7,7 @@
 //! ```
 //! Every step that takes something away or makes something up is recorded as dropped, so that `strict` refuses it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Part, Role, Turn};
@@ -49,10 +49,14 @@ pub fn settled(turns: &[Turn], drops: &mut Drops) -> Result<Vec<Turn>, Incompati
 /// The results that answer these calls, one each, in the calls' order; taken from the turns up to the next assistant's.
 fn answers(calls: &[String], rest: &mut VecDeque<Turn>, drops: &mut Drops) -> Result<Vec<Part>, Incompatible> {
     let mut found: Vec<Option<Part>> = calls.iter().map(|_| None).collect();
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(calls.len());
+    for (at, id) in calls.iter().enumerate() {
+        places.entry(id).or_insert(at);
+    }
     for turn in rest.iter_mut().take_while(|turn| turn.role != Role::Assistant) {
         let mut kept = Vec::with_capacity(turn.parts.len());
         for part in std::mem::take(&mut turn.parts) {
-            let place = result_id(&part).and_then(|id| calls.iter().position(|call| call == id));
+            let place = result_id(&part).and_then(|id| places.get(id).copied());
             match place.and_then(|at| found.get_mut(at)) {
                 Some(free) if free.is_none() => *free = Some(part),
                 _ => kept.push(part),

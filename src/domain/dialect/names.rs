@@ -20,8 +20,6 @@ pub fn on_wire(name: &str, max: usize, reply: &mut Reply) -> String {
     let hash = Sha256::digest(name.as_bytes());
     let digits: String = base16ct::lower::encode_string(&hash[..4]);
     let sent = format!("{start}_{digits}");
-    if !reply.renamed.iter().any(|(known, _)| *known == sent) {
-        reply.renamed.push((sent.clone(), name.to_owned()));
-    }
+    reply.renamed.entry(sent.clone()).or_insert_with(|| name.to_owned());
     sent
 }

@@ -1,6 +1,8 @@
 //! What the answer's side must know of the request as it was encoded: names that were changed on the way out are changed
 //! back, and the text that a model without structured output wrote into a forced tool becomes the answer's text again.
 
+use std::collections::BTreeMap;
+
 use crate::domain::dialect::decoder::Encode;
 use crate::domain::dialect::{Event, Finish};
 use crate::domain::outcome::Failure;
@@ -10,8 +12,8 @@ use crate::domain::outcome::Failure;
 pub struct Reply {
     /// The tool that stands in for structured output: its arguments are the answer's text.
     pub json_tool: Option<String>,
-    /// Tool names that the wire does not take: (as sent, as the client wrote it).
-    pub renamed: Vec<(String, String)>,
+    /// Tool names that the wire does not take: as sent, and as the client wrote it.
+    pub renamed: BTreeMap<String, String>,
     /// The client asked with `functions` and is answered with `function_call`.
     pub legacy_functions: bool,
 }
@@ -107,10 +109,7 @@ impl Restorer {
     }
 
     fn original(&self, name: String) -> String {
-        match self.reply.renamed.iter().find(|(sent, _)| *sent == name) {
-            Some((_, original)) => original.clone(),
-            None => name,
-        }
+        self.reply.renamed.get(&name).cloned().unwrap_or(name)
     }
 }
 

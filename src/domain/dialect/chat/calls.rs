@@ -2,8 +2,12 @@
 //! at once: calls are told apart by id first, then by index, then by a new name after whole arguments.
 
 use crate::domain::dialect::Event;
+use crate::domain::dialect::decoder::Malformed;
 use crate::domain::dialect::ids;
 use crate::domain::dialect::json_text::Balance;
+
+/// Tool calls of one answer: every piece is looked for among them. Models make a few at a time.
+const MAX_CALLS: usize = 1_000;
 
 /// A piece of a call as it stood on the wire.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,9 +52,15 @@ impl Calls {
     }
 
     /// Takes a piece in.
-    pub fn feed(&mut self, piece: Piece<'_>, out: &mut Vec<Event>) {
+    ///
+    /// # Errors
+    /// [`Malformed`] for a piece of one call too many.
+    pub fn feed(&mut self, piece: Piece<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let at = match self.find(&piece) {
             Some(at) => at,
+            None if self.calls.len() == MAX_CALLS => {
+                return Err(Malformed(format!("more than {MAX_CALLS} tool calls in one answer")));
+            }
             None => {
                 self.end_whole(out);
                 self.calls.push(Call { wire: piece.index, ..Call::default() });
@@ -59,7 +69,7 @@ impl Calls {
         };
         let told = self.told();
         let seed = self.seed.as_str();
-        let Some(call) = self.calls.get_mut(at) else { return };
+        let Some(call) = self.calls.get_mut(at) else { return Ok(()) };
         if call.id.is_empty() {
             call.id.push_str(piece.id);
         }
@@ -72,6 +82,7 @@ impl Calls {
             call.start(told, seed, out);
         }
         call.arguments(piece.arguments, out);
+        Ok(())
     }
 
     /// The answer is over: every call is told of and ended.

@@ -37,7 +37,7 @@ impl Decoder {
         if chunk.choices.as_ref().is_none_or(Vec::is_empty) && chunk.error.is_none() {
             return Err(Malformed("the answer has no choices".to_owned()));
         }
-        self.chunk(&chunk, out);
+        self.chunk(&chunk, out)?;
         self.close(out);
         Ok(())
     }
@@ -56,23 +56,24 @@ impl Decoder {
         out.push(Event::Error(failure));
     }
 
-    fn chunk(&mut self, chunk: &Chunk<'_>, out: &mut Vec<Event>) {
+    fn chunk(&mut self, chunk: &Chunk<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         if let Some(error) = chunk.error {
             self.fail(inband::failure(error.get()), out);
-            return;
+            return Ok(());
         }
         let choices = chunk.choices.as_deref().unwrap_or_default();
         if !self.started && !choices.is_empty() {
             self.start(chunk, out);
         }
         for (at, choice) in choices.iter().enumerate() {
-            self.choice(choice, at, out);
+            self.choice(choice, at, out)?;
         }
         if let Some(usage) = chunk.usage
             && let Ok(usage) = serde_json::from_slice::<UsageIn>(usage.get().as_bytes())
         {
             out.push(Event::Usage(usage.usage()));
         }
+        Ok(())
     }
 
     fn start(&mut self, chunk: &Chunk<'_>, out: &mut Vec<Event>) {
@@ -85,32 +86,33 @@ impl Decoder {
         out.push(Event::Start { id, model: text(chunk.model) });
     }
 
-    fn choice(&mut self, choice: &Choice<'_>, at: usize, out: &mut Vec<Event>) {
+    fn choice(&mut self, choice: &Choice<'_>, at: usize, out: &mut Vec<Event>) -> Result<(), Malformed> {
         if let Some(error) = choice.error {
             self.fail(inband::failure(error.get()), out);
-            return;
+            return Ok(());
         }
         if choice.index.map_or(at > 0, |index| index > 0) {
             if has_content(choice) {
                 out.push(Event::Foreign);
             }
-            return;
+            return Ok(());
         }
         if let Some(text) = &choice.text {
             push_text(text.as_str(), Event::Text, out);
         }
         if let Some(message) = &choice.message {
-            self.delta(message, true, out);
+            self.delta(message, true, out)?;
         }
         if let Some(delta) = &choice.delta {
-            self.delta(delta, false, out);
+            self.delta(delta, false, out)?;
         }
         if let Some(reason) = &choice.finish_reason {
             self.finish(reason.as_str(), out);
         }
+        Ok(())
     }
 
-    fn delta(&mut self, delta: &Delta<'_>, whole: bool, out: &mut Vec<Event>) {
+    fn delta(&mut self, delta: &Delta<'_>, whole: bool, out: &mut Vec<Event>) -> Result<(), Malformed> {
         reasoning(delta, out);
         if let Some(content) = delta.content {
             self::content(content, out);
@@ -123,23 +125,31 @@ impl Decoder {
         }
         for (at, call) in delta.tool_calls.as_deref().unwrap_or_default().iter().enumerate() {
             let place = if whole { Some(at as u64) } else { call.index };
-            self.call(call, place, out);
+            self.call(call, place, out)?;
         }
-        if let Some(function) = &delta.function_call {
-            self.function(function, Some(0), "", out);
+        match &delta.function_call {
+            Some(function) => self.function(function, Some(0), "", out),
+            None => Ok(()),
         }
     }
 
-    fn call(&mut self, call: &Call<'_>, index: Option<u64>, out: &mut Vec<Event>) {
+    fn call(&mut self, call: &Call<'_>, index: Option<u64>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         if call.custom.is_some() {
             out.push(Event::Foreign);
         }
-        if let Some(function) = &call.function {
-            self.function(function, index, call.id.as_ref().map_or("", |id| id.as_str()), out);
+        match &call.function {
+            Some(function) => self.function(function, index, call.id.as_ref().map_or("", |id| id.as_str()), out),
+            None => Ok(()),
         }
     }
 
-    fn function(&mut self, function: &Function<'_>, index: Option<u64>, id: &str, out: &mut Vec<Event>) {
+    fn function(
+        &mut self,
+        function: &Function<'_>,
+        index: Option<u64>,
+        id: &str,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Malformed> {
         let name = function.name.as_ref().map_or("", |name| name.as_str());
         let text = function.arguments.and_then(text_of);
         let arguments = match (&text, function.arguments) {
@@ -147,7 +157,7 @@ impl Decoder {
             (None, Some(raw)) => raw.get(),
             (None, None) => "",
         };
-        self.calls.feed(Piece { index, id, name, arguments }, out);
+        self.calls.feed(Piece { index, id, name, arguments }, out)
     }
 
     /// A host that stops for tools may still say `stop`, or nothing.
@@ -190,8 +200,7 @@ impl Decode for Decoder {
         }
         let chunk = serde_json::from_slice::<Chunk<'_>>(record.data.as_bytes())
             .map_err(|error| unreadable("a chunk", &error))?;
-        self.chunk(&chunk, out);
-        Ok(())
+        self.chunk(&chunk, out)
     }
 
     fn end(&mut self, out: &mut Vec<Event>) {

@@ -3,6 +3,8 @@
 //! The wire has no `tool_choice: none`, no structured output and no effort that all models share: a choice of none takes the
 //! tools away, a schema becomes a tool that must be called, an effort is dropped.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::domain::catalogue::{Facts, Feature};
@@ -167,11 +169,11 @@ impl Writer<'_> {
 
     /// Minimal definitions of the tools that the history calls.
     fn called(&mut self) -> Vec<Value> {
-        let mut names: Vec<String> = Vec::new();
+        let (mut names, mut known): (Vec<String>, HashSet<String>) = (Vec::new(), HashSet::new());
         for part in self.from.turns.iter().flat_map(|turn| &turn.parts) {
             if let Part::ToolCall { name, .. } = part {
                 let name = names::on_wire(name, CHAT_MAX, &mut self.reply);
-                if !names.contains(&name) {
+                if known.insert(name.clone()) {
                     names.push(name);
                 }
             }

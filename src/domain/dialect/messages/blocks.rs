@@ -8,6 +8,8 @@
 //! cache breaks                `cache_control` on the block before, at most four
 //! ```
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -198,11 +200,11 @@ impl<'a> Blocks<'a> {
 
 /// Minimal definitions of the tools that the history calls, for a request that brings none.
 pub fn called_tools(from: &Conversation, reply: &mut Reply) -> Vec<Value> {
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut known): (Vec<String>, HashSet<String>) = (Vec::new(), HashSet::new());
     for part in from.turns.iter().flat_map(|turn| &turn.parts) {
         if let Part::ToolCall { name, .. } = part {
             let name = names::on_wire(name, MESSAGES_MAX, reply);
-            if !names.contains(&name) {
+            if known.insert(name.clone()) {
                 names.push(name);
             }
         }

@@ -14,7 +14,7 @@
 //! any other item or delta             Foreign
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 
@@ -32,7 +32,7 @@ pub struct Decoder {
     /// Function calls by their place in the output.
     calls: BTreeMap<u64, Call>,
     /// Places in the output of which text was shown.
-    shown: Vec<u64>,
+    shown: BTreeSet<u64>,
     /// Something of the answer was shown.
     any: bool,
     /// The end, or a failure, was told: nothing follows.
@@ -143,9 +143,7 @@ impl Decoder {
 
     fn note(&mut self, place: u64) {
         self.any = true;
-        if self.shown.last() != Some(&place) && !self.shown.contains(&place) {
-            self.shown.push(place);
-        }
+        self.shown.insert(place);
     }
 
     fn foreign(&mut self, out: &mut Vec<Event>) {
