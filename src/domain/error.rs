@@ -71,7 +71,8 @@ pub fn refused(refusal: &Refusal, family: Family, request_id: &str) -> Final {
     };
     Final {
         status: refusal.status,
-        body: shape::body(family, refusal.status, &said, request_id),
+        // A key that was sent in the wrong place, as a model or in a field, is not said back.
+        body: clean(&shape::body(family, refusal.status, &said, request_id), &[]),
         retry_after: None,
         should_retry: None,
         hint: None,

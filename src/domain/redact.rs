@@ -25,7 +25,9 @@ fn mask_prefixed(text: &str) -> String {
     let mut rest = text;
     let mut before: Option<char> = None;
     while let Some(first) = rest.chars().next() {
-        match key_at(rest).filter(|_| !before.is_some_and(char::is_alphanumeric)) {
+        // Asked within a word, it would read the rest of the text anew for every prefix in it.
+        let begins = !before.is_some_and(char::is_alphanumeric);
+        match begins.then(|| key_at(rest)).flatten() {
             Some((prefix, length)) => {
                 out.push_str(if prefix.ends_with(' ') { &rest[..prefix.len()] } else { "" });
                 out.push_str(MASK);
@@ -45,8 +47,20 @@ fn mask_prefixed(text: &str) -> String {
 /// A key at the start of the text: its prefix and its length.
 fn key_at(text: &str) -> Option<(&'static str, usize)> {
     let prefix = PREFIXES.into_iter().find(|prefix| starts_with(text, prefix))?;
-    let tail = text[prefix.len()..].bytes().take_while(|byte| is_key_byte(*byte, prefix)).count();
-    (tail >= TAIL_MIN).then_some((prefix, prefix.len() + tail))
+    let rest = &text[prefix.len()..];
+    let tail = rest.bytes().take_while(|byte| is_key_byte(*byte, prefix)).count();
+    let is_key = tail >= TAIL_MIN && !(prefix == "us-" && is_region(&rest[..tail]));
+    is_key.then_some((prefix, prefix.len() + tail))
+}
+
+/// The rest of a region's name, which begins as our own keys do: `us-central1`, `us-northeast-1`. Keys are longer.
+fn is_region(tail: &str) -> bool {
+    const LONGEST: usize = 12;
+    let words = ["central", "east", "west", "north", "south", "gov-"];
+    tail.len() <= LONGEST
+        && words.iter().any(|word| tail.starts_with(word))
+        && tail.ends_with(|last: char| last.is_ascii_digit())
+        && tail.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit())
 }
 
 /// Of the prefixes only `Bearer` is written in either case.

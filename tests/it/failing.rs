@@ -258,6 +258,15 @@ fn refusals_speak_the_clients_dialect() {
 }
 
 #[test]
+fn a_key_in_the_wrong_place_is_not_said_back() {
+    let refusal = Refusal::field("invalid_model", "model", "\"sk-live-0123456789/m\": no provider us-0123456789abcdef");
+    for family in [Family::Chat, Family::Responses, Family::Messages] {
+        let body = String::from_utf8(refused(&refusal, family, "r").body).unwrap();
+        assert!(body.contains("[redacted]/m") && !body.contains("0123456789"), "{body}");
+    }
+}
+
+#[test]
 fn the_trail_as_a_header() {
     let trail = [
         failed(0, "anthropic/claude-sonnet-4-5", failure(Class::Overloaded, Some(529), None)),

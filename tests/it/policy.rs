@@ -113,6 +113,21 @@ fn a_message_carries_policy_path_value_and_expectation() {
 }
 
 #[test]
+fn controls_that_terminals_obey_are_escaped() {
+    for c in ['\u{7f}', '\u{85}', '\u{9b}', '\u{1b}', '\n'] {
+        let json =
+            serde_json::json!({"chain": ["openai/a"], format!("na{c}me"): 1, "type": format!("a{c}b")}).to_string();
+        let said = file::parse(&format!("x{c}y"), json.as_bytes()).expect_err("an unknown field").findings;
+        for finding in &said {
+            let text = format!("{} {} {}", finding.path, finding.message, finding.hint);
+            assert!(!text.contains(char::is_control), "{text:?}");
+            assert!(text.contains(&format!("\\u{:04x}", u32::from(c))) || c == '\n', "{text:?}");
+        }
+        assert!(said.len() > 1);
+    }
+}
+
+#[test]
 fn the_contracts_example_means_what_it_says() {
     let json = include_str!("../fixtures/policy/spec-example.json");
     let store = Store::of(&[("sonnet", json), ("cheap", r#"{"chain": ["openai/gpt-4o-mini"]}"#)]);

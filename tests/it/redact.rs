@@ -20,10 +20,12 @@ fn exact_keys_and_everything_that_looks_like_one() {
 
 #[test]
 fn ordinary_words_stay() {
-    for text in
-        ["", "sk-test", "us-east-1", "task-12345678 at risk-assessment", "AKIA", "the Bearer of news", "grüße 🎭"]
-    {
+    let words = ["", "sk-test", "task-12345678 at risk-assessment", "AKIA", "the Bearer of news", "grüße 🎭"];
+    let regions = ["us-east-1", "vertex/claude@us-central1", "us-northeast-1", "us-gov-west-1"];
+    for text in words.into_iter().chain(regions) {
         check(text, &[], text);
     }
+    check("us-central1234567890", &[], "[redacted]");
+    check("us-eastABC12345", &[], "[redacted]");
     check("a b a", &["a"], "a b a");
 }

@@ -49,10 +49,19 @@ fn is_plain(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$'))
 }
 
-/// A text as JSON, cut short: for names and values in messages.
+/// A text as JSON, cut short: for names and values in messages. JSON lets DEL and the C1 controls stand, terminals obey them:
+/// they are escaped too.
 pub fn quoted(text: &str) -> String {
     const MAX: usize = 80;
     let short: String = text.chars().take(MAX).collect();
     let cut = if short.len() < text.len() { "..." } else { "" };
-    serde_json::Value::String(format!("{short}{cut}")).to_string()
+    let json = serde_json::Value::String(format!("{short}{cut}")).to_string();
+    match json.contains(char::is_control) {
+        true => json.chars().flat_map(shown).collect(),
+        false => json,
+    }
+}
+
+fn shown(c: char) -> Vec<char> {
+    if c.is_control() { format!("\\u{:04x}", u32::from(c)).chars().collect() } else { vec![c] }
 }
