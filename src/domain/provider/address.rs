@@ -28,14 +28,19 @@ impl BaseUrl {
     /// A message with the value and what was expected. Credentials are never repeated in it.
     pub fn parse(written: &str, own_host: Option<&str>) -> Result<BaseUrl, String> {
         let bad = |what: &str| Err(format!("{:?} {what}", without_credentials(written)));
+        if written.chars().any(|c| c.is_ascii_control() || c == ' ' || c == '\\') {
+            return bad("has a control character, space or backslash; expected https://host/path");
+        }
+        if authority(written).chars().any(|c| !c.is_ascii() || c == '%') {
+            return bad(
+                "has a host that is not plain ASCII; expected https://host/path, an international name in its xn-- form",
+            );
+        }
         let Ok(url) = Url::parse(written) else {
             return bad("is not a URL; expected https://host/path");
         };
         if !url.username().is_empty() || url.password().is_some() || written.contains('@') {
             return bad("carries credentials; expected a URL without them, the key belongs in a secret");
-        }
-        if written.chars().any(|c| c.is_ascii_control() || c == ' ' || c == '\\') {
-            return bad("has a control character, space or backslash; expected https://host/path");
         }
         if url.query().is_some() || url.fragment().is_some() {
             return bad("has a query or fragment; expected https://host/path");
@@ -132,6 +137,7 @@ fn place_v6(address: Ipv6Addr) -> Place {
         || (first & 0xffc0) == 0xfec0 // site-local, of old
         || (first & 0xff00) == 0xff00 // multicast
         || (first == 0x2001 && second == 0x0db8) // documentation
+        || (first == 0x2001 && second == 0) // Teredo: an IPv4 address in disguise
         || (first == 0x0100 && second == 0); // discard
     if private { Place::Private } else { Place::Public }
 }
@@ -155,10 +161,15 @@ fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
+/// Host and port as written. Parsers pass over any number of slashes before them.
+fn authority(written: &str) -> &str {
+    let after = written.split_once(':').map_or("", |(_, rest)| rest);
+    after.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default()
+}
+
 /// `localhost`, `127.a.b.c` in plain decimal, or `[::1]`, as written.
 fn is_plain_loopback(written: &str) -> bool {
-    let after = written.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority(written);
     let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((inside, _)) => return inside == "::1",
         None => authority.split(':').next().unwrap_or_default(),
