@@ -1,6 +1,7 @@
 //! Bodies as the platform hands them over: a reader of an upstream's answer, a writer of ours.
 
 use super::glue;
+use crate::domain::refusal::Refusal;
 use js_sys::{ArrayBuffer, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -96,13 +97,46 @@ impl Default for Identity {
     }
 }
 
-/// All of a request's body.
+/// All of a request's body, of at most so many bytes: more than that is not even read. `stated` is its `content-length`.
 ///
 /// # Errors
-/// The client broke off.
-pub async fn whole(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
+/// 413 for a larger one, 400 where the client broke off.
+pub async fn bounded(request: &web_sys::Request, stated: Option<&str>, most: usize) -> Result<Vec<u8>, Refusal> {
+    let broke_off =
+        |error: JsValue| Refusal::new(400, "invalid_body", format!("the body broke off: {}", message_of(&error)));
+    let bytes = match stated.and_then(|text| text.parse::<usize>().ok()) {
+        Some(length) if length > most => return Err(too_large(length, most)),
+        Some(_) => whole(request).await.map_err(broke_off)?,
+        // Of unknown length: as far as the bound, and no further.
+        None => pieces(request, most).await.map_err(broke_off)?,
+    };
+    match bytes.len() > most {
+        true => Err(too_large(bytes.len(), most)),
+        false => Ok(bytes),
+    }
+}
+
+fn too_large(length: usize, most: usize) -> Refusal {
+    Refusal::new(413, "body_too_large", format!("the body has {length} bytes or more, at most {most} are taken"))
+}
+
+async fn whole(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
     let buffer: ArrayBuffer = JsFuture::from(request.array_buffer()?).await?.unchecked_into();
     Ok(Uint8Array::new(&buffer).to_vec())
+}
+
+async fn pieces(request: &web_sys::Request, most: usize) -> Result<Vec<u8>, JsValue> {
+    let mut bytes = Vec::new();
+    let Some(stream) = request.body() else { return Ok(bytes) };
+    let reader = Reader::open(&stream);
+    while let Some(piece) = reader.next().await? {
+        bytes.extend_from_slice(&piece.to_vec());
+        if bytes.len() > most {
+            reader.cancel();
+            break;
+        }
+    }
+    Ok(bytes)
 }
 
 /// What a JavaScript failure says, for people.

@@ -109,7 +109,9 @@ impl Inbound<'_> {
     }
 
     async fn caller(&self) -> Result<Option<Caller>, Refusal> {
-        keys::authenticate(self.env, &self.headers, auth_off(self.env, self.address)).await
+        // Without this, any page in the browser of whoever runs the Worker locally could spend its keys.
+        let open = auth_off(self.env, self.address) && !cors::is_foreign_page(self.headers.value("origin"));
+        keys::authenticate(self.env, &self.headers, open).await
     }
 
     async fn complete(&self, route: Route) -> Result<Reply, Refusal> {
@@ -189,17 +191,15 @@ impl Inbound<'_> {
 
     /// The body, bounded by `MAX_BODY_BYTES`.
     async fn body(&self) -> Result<Vec<u8>, Refusal> {
-        let most = self.settings.max_body_bytes;
-        let stated = self.headers.value("content-length").and_then(|text| text.parse::<usize>().ok());
-        if let Some(length) = stated.filter(|length| *length > most) {
-            return Err(too_large(length, most));
-        }
-        let bytes = body::whole(self.request).await.map_err(|error| {
-            Refusal::new(400, "invalid_body", format!("the body broke off: {}", body::message_of(&error)))
-        })?;
-        match bytes.len() > most {
-            true => Err(too_large(bytes.len(), most)),
-            false => Ok(bytes),
+        match self.headers.value("content-encoding").map(str::trim).filter(|coding| !coding.is_empty()) {
+            None | Some("identity") => {
+                let stated = self.headers.value("content-length");
+                body::bounded(self.request, stated, self.settings.max_body_bytes).await
+            }
+            Some(coding) => {
+                let message = format!("content-encoding: {coding} is not taken; send the body as it is");
+                Err(Refusal::new(415, "unsupported_content_encoding", message).about("content-encoding"))
+            }
         }
     }
 
@@ -212,7 +212,9 @@ impl Inbound<'_> {
         recorder::refused(self.env, refusal.code);
         let env = self.env.clone();
         self.context.wait_until(async move { recorder::settle(&env).await });
-        let mut reply = Reply::refusal(family, refusal, &self.request_id);
+        // Of a route that is none, or is not called so, everyone is told in one shape.
+        let is_route = !matches!(refusal.code, "not_found" | "method_not_allowed");
+        let mut reply = Reply::refusal(if is_route { family } else { Family::Chat }, refusal, &self.request_id);
         if refusal.status == 405 {
             reply = reply.header("allow", methods_of(self.path));
         }
@@ -238,10 +240,6 @@ fn loops(cdn_loop: &str) -> bool {
     cdn_loop
         .split(',')
         .any(|hop| hop.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("understudy")))
-}
-
-fn too_large(length: usize, most: usize) -> Refusal {
-    Refusal::new(413, "body_too_large", format!("the body has {length} bytes, at most {most} are taken"))
 }
 
 fn family_of(path: &str, headers: &Headers) -> Family {

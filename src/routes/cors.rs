@@ -35,6 +35,16 @@ pub fn preflight(headers: &Headers, address: &Address, env: &Env, methods: &str)
     }
 }
 
+/// Whether a page of another site sent the request: a browser sends it even where the page may not read the answer. What is
+/// no page of the web (an extension, a program) is none of these.
+pub fn is_foreign_page(origin: Option<&str>) -> bool {
+    origin.is_some_and(|origin| match origin.split_once("://") {
+        Some(("http" | "https", _)) => !is_loopback(host_of(origin)),
+        Some(_) => false,
+        None => true,
+    })
+}
+
 fn host_of(origin: &str) -> &str {
     let rest = origin.split_once("://").map_or(origin, |(_, rest)| rest);
     match rest.rfind(':') {

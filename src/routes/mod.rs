@@ -43,10 +43,8 @@ pub async fn handle(request: web_sys::Request, env: Env, context: Context) -> wo
     }
     let method = head.method;
     if path == "/admin" || path.starts_with("/admin/") {
-        let body = crate::edge::body::whole(&request).await?;
-        let headers = request.headers();
-        let call = admin::Call { method: &method, path, query: &address.query, headers: &headers, body };
-        return Ok(admin::handle(call, &env, &context).await);
+        let call = admin::Call { request: &request, method: &method, path, query: &address.query };
+        return Ok(admin::handle(call, &env).await);
     }
     match path {
         "/healthz" => Ok(only_get(&method, health)),
@@ -73,8 +71,11 @@ fn schema(method: &str, path: &str) -> web_sys::Response {
 
 /// The dashboard's files. What they do not have is an unknown route.
 async fn assets(request: web_sys::Request, env: &Env, path: &str) -> worker::Result<web_sys::Response> {
-    if !matches!(request.method().as_str(), "GET" | "HEAD") {
-        return Ok(not_found(path));
+    let method = request.method();
+    match method.as_str() {
+        "GET" | "HEAD" => {}
+        _ if path == "/" => return Ok(wrong_method(&method, READ_ONLY)),
+        _ => return Ok(not_found(path)),
     }
     let Ok(assets) = env.assets(ASSETS) else { return Ok(not_found(path)) };
     let found = assets.fetch_request(worker::Request::from(request)).await?;
@@ -84,10 +85,13 @@ async fn assets(request: web_sys::Request, env: &Env, path: &str) -> worker::Res
     }
 }
 
+/// What may be done to what is only read.
+const READ_ONLY: &str = "GET, HEAD";
+
 fn only_get(method: &str, answer: impl FnOnce() -> web_sys::Response) -> web_sys::Response {
     match method {
         "GET" | "HEAD" => answer(),
-        _ => wrong_method(method, "GET"),
+        _ => wrong_method(method, READ_ONLY),
     }
 }
 

@@ -16,20 +16,23 @@ use super::reply::Reply;
 use crate::domain::admin::table::{Endpoint, Found, find};
 use crate::domain::admin::{openapi, query};
 use crate::domain::refusal::Refusal;
-use crate::edge::admins;
+use crate::edge::{admins, body};
 use failure::Failure;
-use worker::{Context, Env};
+use worker::Env;
 
 /// One request to `/admin`.
 pub struct Call<'a> {
+    pub request: &'a web_sys::Request,
     pub method: &'a str,
     /// From `/admin` on, as the client sent it (still percent-encoded).
     pub path: &'a str,
     /// After the `?`, empty when there is none.
     pub query: &'a str,
-    pub headers: &'a web_sys::Headers,
-    pub body: Vec<u8>,
 }
+
+/// The largest body that any admin route has a use for: a document of the largest kind, a candidate policy with its script, or
+/// a client's request to be explained.
+const BODY_MAX: usize = 4 << 20;
 
 /// A request whose sender may ask it.
 struct Asked<'a> {
@@ -39,7 +42,7 @@ struct Asked<'a> {
     /// Segments of the path that vary.
     segments: Vec<String>,
     params: Vec<(String, String)>,
-    headers: &'a web_sys::Headers,
+    headers: web_sys::Headers,
     body: Vec<u8>,
 }
 
@@ -68,7 +71,7 @@ impl Asked<'_> {
 }
 
 /// Answers a request to `/admin`, whatever it is: unknown routes and missing tokens among them.
-pub async fn handle(call: Call<'_>, env: &Env, _context: &Context) -> web_sys::Response {
+pub async fn handle(call: Call<'_>, env: &Env) -> web_sys::Response {
     match answer(call, env).await {
         Ok(response) => response,
         Err(failure) => failure.into_response(),
@@ -76,7 +79,8 @@ pub async fn handle(call: Call<'_>, env: &Env, _context: &Context) -> web_sys::R
 }
 
 async fn answer(call: Call<'_>, env: &Env) -> Result<web_sys::Response, Failure> {
-    let Call { method, path, query, headers, body } = call;
+    let Call { request, method, path, query } = call;
+    let headers = request.headers();
     let authorization = headers.get("authorization").ok().flatten();
     let who = admins::who(env, authorization.as_deref().and_then(bearer))?;
     let (endpoint, segments) = match find(method, path) {
@@ -87,6 +91,9 @@ async fn answer(call: Call<'_>, env: &Env) -> Result<web_sys::Response, Failure>
             return Err(Refusal::new(404, "not_found", message).into());
         }
     };
+    // Not before: a body costs memory, which nobody gets without the token.
+    let stated = headers.get("content-length").ok().flatten();
+    let body = body::bounded(request, stated.as_deref(), BODY_MAX).await?;
     let asked = Asked { env, who, segments, params: query::params(query), headers, body };
     dispatch(endpoint, asked).await
 }
