@@ -10,6 +10,8 @@ const COMMANDS = {
   test: 'install what is needed and run every test: host, workerd, browser',
   build: 'build the Worker into build/ and the dashboard into dist/',
   bench: 'benchmarks beside a bare pass-through Worker, printed as ratios',
+  fuzz: 'coverage-guided fuzzing of every parser',
+  audit: 'licences, sources and known weaknesses of what we depend on; --sbom lists it',
   deploy: 'build, check secrets and stored policies, and deploy with wrangler',
   verify: 'check a running deployment: models, auth, calls, stream, fallback, errors',
   policies: 'pull, push, diff and lint policies as files',

@@ -21,6 +21,7 @@ mod envelope;
 mod eventstream;
 mod failing;
 mod families;
+mod fuzz;
 mod google;
 mod keys;
 mod ledger;

@@ -1,0 +1,101 @@
+// Coverage-guided fuzzing of the parsers in tests/fuzz, with libFuzzer, on the stable toolchain of the project.
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { inRoot, root } from './lib/project.mjs';
+import { Problem, ended, output, say, start, step } from './lib/steps.mjs';
+
+const corpusDir = inRoot('tests', 'fuzz', 'corpus');
+const PARSERS = readdirSync(corpusDir).sort();
+const SECONDS = 60;
+
+export const help = `npm run fuzz -- [parser...] [--seconds N] [file]
+
+Feeds parsers with mutated inputs, guided by the code that each input reaches, until the time is over or an input breaks
+something: a panic, an overflow, a property that tests/fuzz/parsers states, more than 20 seconds or 2 GiB.
+Each parser named (all when none is) runs for N seconds, ${SECONDS} when not given, on one core; ^C ends it early.
+
+  inputs to start from   tests/fuzz/corpus/<parser>     kept in the repository, and run by npm test
+  inputs that it grows   target/fuzz/corpus/<parser>    kept from run to run
+  inputs that break      target/fuzz/found/<parser>     npm run fuzz -- <parser> <file> runs one again
+
+parsers: ${PARSERS.join(' ')}`;
+
+// What cargo-fuzz passes: the compiler's own coverage pass is on stable too.
+const COVERAGE = [
+  '-Cpasses=sancov-module',
+  ...['level=4', 'inline-8bit-counters', 'pc-table', 'trace-compares'].map((what) => `-Cllvm-args=-sanitizer-coverage-${what}`),
+  '-Ccodegen-units=1',
+];
+
+export async function run(args) {
+  const { seconds, parsers, files } = parse(args);
+  const fuzzer = await build();
+  if (files.length) return show(fuzzer, parsers[0], files);
+  const results = [];
+  for (const parser of parsers) results.push(await campaign(fuzzer, parser, seconds));
+  console.log(`\n${['parser', 'seconds', 'inputs run', 'edges', 'kept'].map(column).join('')}`);
+  for (const { parser, ran, runs, edges, kept, found } of results) {
+    console.log([parser, ran, runs, edges, kept].map(column).join('') + (found ? `  broken by ${found}` : ''));
+  }
+  return results.some((result) => result.found) ? 1 : 0;
+}
+
+const column = (text) => String(text).padEnd(12);
+
+function parse(args) {
+  const at = args.indexOf('--seconds');
+  const seconds = at < 0 ? SECONDS : Number(args[at + 1]);
+  if (!(seconds >= 1)) throw new Problem('--seconds takes a number of at least 1');
+  const rest = at < 0 ? args : args.toSpliced(at, 2);
+  const files = rest.filter((arg) => !PARSERS.includes(arg));
+  const parsers = rest.filter((arg) => PARSERS.includes(arg));
+  const missing = files.find((file) => !existsSync(resolve(root, file)));
+  if (missing) throw new Problem(`${missing} is neither a parser nor a file; the parsers are ${PARSERS.join(', ')}`);
+  if (files.length && parsers.length !== 1) throw new Problem('A file is run by one parser: name it before the file.');
+  return { seconds, parsers: parsers.length ? parsers : PARSERS, files };
+}
+
+async function build() {
+  const host = (await output('rustc', ['-vV']))?.match(/host: (\S+)/)?.[1];
+  if (!host) throw new Problem('rustc is missing: npm run setup says how to install it');
+  say('Building the fuzzer (about 2 minutes the first time)');
+  const manifest = inRoot('tests', 'fuzz', 'Cargo.toml');
+  const target = ['--target', host, '--target-dir', inRoot('target', 'fuzz')];
+  await step('fuzz-build', 'cargo', ['build', '--release', '--locked', '--manifest-path', manifest, ...target], {
+    env: { RUSTFLAGS: COVERAGE.join(' ') },
+  });
+  return inRoot('target', 'fuzz', host, 'release', 'fuzz');
+}
+
+/** Runs inputs once each, with what they print. */
+const show = (fuzzer, parser, files) =>
+  ended(start(fuzzer, files.map((file) => resolve(root, file)), { stdio: 'inherit', env: { PARSER: parser } }));
+
+/** One parser for its time: what it ran, reached, kept and broke. */
+async function campaign(fuzzer, parser, seconds) {
+  const [grown, found] = ['corpus', 'found'].map((folder) => inRoot('target', 'fuzz', folder, parser));
+  for (const folder of [grown, found]) mkdirSync(folder, { recursive: true });
+  const began = Date.now();
+  const log = [];
+  const limits = ['-timeout=20', '-rss_limit_mb=2048', '-max_len=8192', `-max_total_time=${Math.ceil(seconds)}`];
+  const seeds = [grown, `${corpusDir}/${parser}`];
+  const child = start(fuzzer, [...limits, '-print_final_stats=1', `-artifact_prefix=${found}/`, ...seeds], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PARSER: parser },
+  });
+  child.stderr.on('data', (chunk) => log.splice(0, Math.max(0, log.push(...String(chunk).split('\n')) - 400)));
+  say(`${parser}: ${seconds} s`);
+  const sign = setInterval(() => console.log(`    ${log.findLast((line) => line.startsWith('#'))?.slice(0, 100)}`), 15_000);
+  const code = await ended(child);
+  clearInterval(sign);
+  if (code !== 0) console.log(log.filter((line) => !line.startsWith('#')).slice(0, 60).join('\n'));
+  const last = (what) => log.findLast((line) => what.test(line))?.match(what)?.[1] ?? '-';
+  const ran = Math.round((Date.now() - began) / 1000);
+  return { parser, ran, runs: last(/number_of_executed_units: (\d+)/), edges: last(/cov: (\d+)/), kept: last(/corp: (\d+)/), found: code ? broken(found, began) : '' };
+}
+
+/** The input that was written last, since the run began. */
+function broken(folder, since) {
+  const files = readdirSync(folder).map((file) => `${folder}/${file}`);
+  return files.find((file) => statSync(file).mtimeMs >= since) ?? 'its start: see above';
+}
