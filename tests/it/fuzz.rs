@@ -130,7 +130,7 @@ fn every_mutation_of_a_kept_input_is_read_or_refused() {
         let inputs = inputs(parser);
         let mutated = (any::<prop::sample::Index>(), prop::collection::vec(edit(), 1..6));
         let mut runner =
-            TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) });
+            TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) });
         let held = runner.run(&mutated, |(which, edits)| {
             let (_, input) = which.get(&inputs);
             (parser.read)(&edited(input, &edits));
@@ -230,7 +230,9 @@ fn a_conversation_is_translated_in_the_time_that_its_length_takes() {
         let turn = format!(r#"{{"role":"assistant","tool_calls":[{call}]}},{result}"#);
         format!(r#"{{"model":"m","messages":[{{"role":"user","content":"a"}},{}]}}"#, entries(&turn, bytes))
     };
-    let orphans = |bytes: usize| format!(r#"{{"model":"m","messages":[{}]}}"#, entries(result, bytes));
+    let orphans = |bytes: usize| {
+        format!(r#"{{"model":"m","messages":[{{"role":"user","content":"a"}},{}]}}"#, entries(result, bytes))
+    };
     let tools = |bytes: usize| {
         let tool = r##"{"type":"function","function":{"name":"f.#","parameters":{"type":"object"}}}"##;
         format!(r#"{{"model":"m","messages":[{{"role":"user","content":"a"}}],"tools":[{}]}}"#, entries(tool, bytes))
