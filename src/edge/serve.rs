@@ -236,7 +236,7 @@ impl Account {
             version,
             workload,
             route: job.route.name().to_owned(),
-            asked: job.body.model().to_owned(),
+            asked: clean(job.body.model()),
             outcome: outcome.to_owned(),
             status: self.status,
             fallback: served.as_ref().is_some_and(|(call, _)| call.hop > 0),

@@ -1,7 +1,7 @@
 //! CORS, for `/v1` alone: browsers may call the API, and read what it says of its own work.
 
 use super::reply::Reply;
-use super::{Address, auth_off, is_loopback};
+use super::{Address, auth_off, is_loopback, name_of};
 use crate::domain::request::Headers;
 use worker::Env;
 
@@ -46,9 +46,5 @@ pub fn is_foreign_page(origin: Option<&str>) -> bool {
 }
 
 fn host_of(origin: &str) -> &str {
-    let rest = origin.split_once("://").map_or(origin, |(_, rest)| rest);
-    match rest.rfind(':') {
-        Some(colon) if !rest.ends_with(']') => &rest[..colon],
-        _ => rest,
-    }
+    name_of(origin.split_once("://").map_or(origin, |(_, rest)| rest))
 }

@@ -112,12 +112,8 @@ impl Address {
         let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
         let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
-        let host = match authority.rfind(':') {
-            Some(colon) if !authority.ends_with(']') => &authority[..colon],
-            _ => authority,
-        };
         Address {
-            host: host.to_ascii_lowercase(),
+            host: name_of(authority).to_ascii_lowercase(),
             authority: authority.to_owned(),
             path: if path.is_empty() { "/".into() } else { path.to_owned() },
             query: query.to_owned(),
@@ -127,6 +123,14 @@ impl Address {
     /// Whether the request came to this machine itself: only then do `AUTH=off` and `SIM=on` act.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
+    }
+}
+
+/// A host without its port; IPv6 keeps its brackets.
+pub fn name_of(authority: &str) -> &str {
+    match authority.rfind(':') {
+        Some(colon) if !authority.ends_with(']') => &authority[..colon],
+        _ => authority,
     }
 }
 

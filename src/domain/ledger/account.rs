@@ -33,7 +33,7 @@ pub struct After<'a> {
 }
 
 /// The row of one entry of the trail. `prompt_bytes` is the size of the client's body, for estimates; `redact` cleans what
-/// an upstream wrote.
+/// upstreams and clients wrote.
 pub fn attempt_row(
     seq: u32,
     entry: &TrailEntry,
@@ -43,7 +43,7 @@ pub fn attempt_row(
     prompt_bytes: usize,
     redact: &dyn Fn(&str) -> String,
 ) -> AttemptRow {
-    let row = AttemptRow { seq, at: entry.at.0, model: entry.target.to_string(), ..AttemptRow::default() };
+    let row = AttemptRow { seq, at: entry.at.0, model: redact(&entry.target.to_string()), ..AttemptRow::default() };
     match &entry.what {
         What::Skip(skip) => AttemptRow {
             outcome: skip.name().to_owned(),

@@ -80,14 +80,9 @@ pub fn library(asked: &Asked<'_>) -> Library {
     Library::new(&settings(asked.env).default_provider, &own_host(asked).unwrap_or_default())
 }
 
-/// This Worker's own host, as the client named it.
+/// This Worker's own host with its port, as the client named it.
 pub fn own_host(asked: &Asked<'_>) -> Option<String> {
-    let authority = asked.header("host")?;
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
-        _ => authority,
-    };
-    Some(host.to_ascii_lowercase()).filter(|host| !host.is_empty())
+    asked.header("host").map(|authority| authority.to_ascii_lowercase()).filter(|authority| !authority.is_empty())
 }
 
 /// The names of all providers, built in or configured.

@@ -11,8 +11,8 @@ use crate::edge::bindings::settings;
 use crate::edge::recorder;
 use crate::edge::trial::{Compared, Question, Trial, capped};
 use crate::edge::upstream::Preview;
-use crate::routes::is_loopback;
 use crate::routes::reply::Reply;
+use crate::routes::{is_loopback, name_of};
 use serde_json::{Map, Value, json};
 
 /// The routes that can be tried.
@@ -44,16 +44,15 @@ fn payload(asked: &Asked<'_>) -> Result<Payload, Failure> {
 }
 
 async fn trial(asked: &Asked<'_>, payload: Payload) -> Result<Trial, Failure> {
-    let authority = asked.header("host").unwrap_or_default();
-    let host = checks::own_host(asked).unwrap_or_default();
+    let own_host = checks::own_host(asked).unwrap_or_default();
     let question = Question {
         env: asked.env,
         policy: asked.segment(0),
         route: payload.route,
         body: payload.body,
         headers: payload.headers,
-        own_host: &authority,
-        sim: settings(asked.env).sim_on && is_loopback(&host),
+        own_host: &own_host,
+        sim: settings(asked.env).sim_on && is_loopback(name_of(&own_host)),
     };
     Ok(Trial::make(question).await?)
 }
