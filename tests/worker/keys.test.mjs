@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { QUICK, refused, rig, servedBy } from './rig.mjs';
 import { answer, status } from './upstream.mjs';
 
@@ -110,4 +111,57 @@ test('keys are listed, changed and deleted by their id', async () => {
   await refused(await worker.chat('acme/m', {}, bearer(key)), 401);
   const deleted = await worker.admin(`/keys/${id}`, { method: 'DELETE' });
   assert.equal(deleted.status, 204);
+});
+
+test('a guessed key learns nothing', async () => {
+  const { key } = await created({ name: 'known' });
+  const guesses = Array.from({ length: 4 }, () => key.slice(0, 3) + wellFormed());
+  const told = new Set();
+  for (const guess of guesses) {
+    for (const headers of [bearer(guess), { 'x-api-key': guess }, { 'api-key': guess }]) {
+      for (const model of ['acme/m', 'policy/nowhere', 'nobody/m', '']) {
+        const response = await worker.chat(model, {}, headers);
+        assert.equal(response.status, 401);
+        told.add((await response.text()).replace(/req_[0-9a-f]+/g, ''));
+      }
+    }
+  }
+  assert.equal(told.size, 1, [...told].join('\n'));
+});
+
+/** 34 random digits and their checksum: a key as it could be, that nobody was given. */
+function wellFormed() {
+  const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+  const random = Array.from({ length: 34 }, () => digits[Math.floor(Math.random() * 62)]).join('');
+  let rest = crc32(random);
+  const check = Array.from({ length: 6 }, () => [digits[rest % 62], (rest = Math.floor(rest / 62))][0]);
+  return random + check.reverse().join('');
+}
+
+test('a tenant sees and uses nothing of another', async () => {
+  await worker.put('policy:of-a', { chain: ['acme/m'] });
+  await worker.put('policy:of-b', { chain: ['acme/m'] });
+  const a = await created({ name: 'a', group: 'tenant-a', allow: ['policy/of-a', 'acme/*'] });
+  const b = await created({ name: 'b', group: 'tenant-b', allow: ['policy/of-b', 'acme/*'] });
+  assert.equal((await worker.admin(`/keys/${a.id}/own/acme`, { method: 'PUT', body: { key: 'sk-own-of-a-0123456789' } })).status < 300, true);
+  const own = await policy([answer()], QUICK, { hops: [{ key: 'own' }] });
+  await worker.put('policy:of-a', { chain: [{ model: own.targets[0], key: 'own' }] });
+  await worker.put('policy:of-b', { chain: [{ model: own.targets[0], key: 'own' }] });
+  assert.equal((await worker.chat('policy/of-a', {}, bearer(a.key))).status, 200);
+  await refused(await worker.chat('policy/of-b', {}, bearer(b.key)), 401, 'own_key_missing');
+  assert.equal(own.calls(1).length, 1);
+  assert.equal(own.calls(1)[0].headers.authorization, 'Bearer sk-own-of-a-0123456789');
+  for (const [{ key }, mine, other] of [[a, 'policy/of-a', 'policy/of-b'], [b, 'policy/of-b', 'policy/of-a']]) {
+    await refused(await worker.chat(other, {}, bearer(key)), 403, 'model_not_allowed');
+    const listed = (await (await worker.fetch('/v1/models', { headers: bearer(key) })).json()).data.map(({ id }) => id);
+    assert.ok(listed.includes(mine) && !listed.includes(other), listed.join());
+    await refused(await worker.fetch(`/v1/models/${other}`, { headers: bearer(key) }), 404);
+    for (const path of ['/requests', '/analytics', '/keys', `/keys/${a.id}/usage`, '/live', '/metrics', '/policies/of-a']) {
+      assert.equal((await worker.fetch(`/admin${path}`, { headers: bearer(key) })).status, 401, path);
+    }
+  }
+  // Who a key is for is the key's word: a request that says it is another is counted as its own.
+  const said = await worker.chat('acme/m', { understudy: { metadata: { group: 'tenant-a' } } }, { ...bearer(b.key), 'x-understudy-request-id': 'claimed-1' });
+  assert.equal(said.status, 200);
+  assert.equal((await worker.recorded('claimed-1')).group, 'tenant-b');
 });

@@ -1,0 +1,134 @@
+// Section by section, what is no route, what is no method, what is no model, and how each is told.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { refused, rig } from './rig.mjs';
+import { answer } from './upstream.mjs';
+
+const { worker, upstream } = await rig({ assets: true });
+const ask = (method, path, headers = {}, body) => worker.fetch(path, { method, headers, body });
+
+const POSTS = ['chat/completions', 'responses', 'messages', 'messages/count_tokens', 'embeddings', 'completions', 'moderations', 'images/generations', 'audio/speech', 'audio/transcriptions', 'audio/translations', 'images/edits', 'images/variations', 'report'];
+
+/** An error in OpenAI's shape: its four fields, no envelope of another API. Beside them stands the request's id at most. */
+async function openaiShaped(response, status, code) {
+  const body = await response.json();
+  assert.equal(response.status, status, JSON.stringify(body));
+  assert.deepEqual(Object.keys(body), ['error']);
+  assert.deepEqual(Object.keys(body.error).filter((name) => name !== 'request_id').sort(), ['code', 'message', 'param', 'type']);
+  assert.equal(body.error.code, code);
+  return body.error;
+}
+
+test('a wrong method is a 405 that names the right ones, in OpenAI’s shape', async () => {
+  for (const path of POSTS) {
+    for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
+      const response = await ask(method, `/v1/${path}`, { 'anthropic-version': '2023-06-01' });
+      assert.deepEqual(response.headers.get('allow').split(', ').sort(), ['OPTIONS', 'POST'], path);
+      await openaiShaped(response, 405, 'method_not_allowed');
+    }
+  }
+  for (const path of ['/v1/models', '/v1/models/acme/m', '/healthz', '/schema/policy.json', '/']) {
+    for (const method of ['POST', 'PUT', 'DELETE']) {
+      const response = await ask(method, path);
+      assert.match(response.headers.get('allow') ?? '', /^GET, HEAD/, `${method} ${path}`);
+      await openaiShaped(response, 405, 'method_not_allowed');
+    }
+  }
+  const admin = await worker.admin('/policies', { method: 'POST', body: {} });
+  assert.match(admin.headers.get('allow'), /GET/);
+  assert.equal(admin.status, 405);
+});
+
+test('an unknown route is a 404 in OpenAI’s shape, whoever asks', async () => {
+  for (const path of ['/v1/', '/v1/chat', '/v1/chat/completions/', '/v1/chat/completions/x', '/v1/Messages', '/v1//chat/completions', '/v2/chat/completions', '/schema/nothing.json', '/schema/policy', '/nothing', '/v1', '/V1/chat/completions', '/healthz/']) {
+    for (const [method, headers] of [['GET', {}], ['POST', {}], ['POST', { 'anthropic-version': '2023-06-01' }]]) await openaiShaped(await ask(method, path, headers), 404, 'not_found');
+  }
+  assert.equal((await worker.admin('/nothing')).status, 404);
+});
+
+test('a preflight is answered on every route of /v1, with its methods', async () => {
+  for (const [path, method] of [...POSTS.map((path) => [path, 'POST']), ['models', 'GET'], ['models/acme/m', 'GET']]) {
+    const response = await ask('OPTIONS', `/v1/${path}`, { origin: 'http://localhost:1', 'access-control-request-method': method, 'access-control-request-headers': 'x-understudy-consent, authorization' });
+    assert.equal(response.status, 204, path);
+    assert.ok(response.headers.get('access-control-allow-methods').includes(method), path);
+    assert.equal(response.headers.get('access-control-allow-origin'), 'http://localhost:1');
+    assert.equal(response.headers.get('access-control-allow-headers'), 'x-understudy-consent, authorization');
+    assert.equal(response.headers.get('access-control-allow-credentials'), null);
+    assert.match(response.headers.get('vary'), /origin/i);
+  }
+  for (const path of ['/healthz', '/admin/policies', '/admin/live']) {
+    for (const method of ['OPTIONS', 'GET']) assert.equal((await ask(method, path, { origin: 'http://localhost:1', 'access-control-request-method': 'GET' })).headers.get('access-control-allow-origin'), null, path);
+  }
+});
+
+test('an error of the request is told in the route’s own dialect, with an id', async () => {
+  for (const path of POSTS.filter((path) => path !== 'report')) {
+    const messages = path.startsWith('messages');
+    for (const [body, status, code] of [['{', 400, 'invalid_json'], ['{"model": "policy/nowhere"}', 404, 'policy_not_found'], ['{"model": "nobody/m"}', 400, 'unknown_provider'], ['{}', 400, 'missing_required_parameter']]) {
+      if (path.startsWith('audio/trans')) continue;
+      const response = await ask('POST', `/v1/${path}`, { 'content-type': 'application/json' }, body);
+      const id = response.headers.get('x-understudy-request-id');
+      assert.match(id, /^req_/);
+      const told = await response.json();
+      assert.equal(response.status, status, `${path}: ${JSON.stringify(told)}`);
+      assert.equal(told.error.code, code, path);
+      assert.equal(told.type, messages ? 'error' : undefined, path);
+      if (messages) assert.equal(told.request_id, id);
+    }
+  }
+});
+
+test('what is wrong with a model is judged in order: its letters, its provider, its policy', async () => {
+  const models = [
+    ['', 400, 'invalid_model'], ['a b', 400, 'invalid_model'], ['a"b', 400, 'invalid_model'], ["a'b", 400, 'invalid_model'], ['a;b', 400, 'invalid_model'], ['a,b', 400, 'invalid_model'], ['é', 400, 'invalid_model'], ['a\u007fb', 400, 'invalid_model'], ['x'.repeat(257), 400, 'invalid_model'],
+    ['nobody/a b', 400, 'invalid_model'], ['policy/a b', 400, 'invalid_model'], ['acme/', 400, 'invalid_model'], ['policy/', 400, 'invalid_model'], ['policy/-x', 400, 'invalid_model'], [`policy/${'x'.repeat(65)}`, 400, 'invalid_model'], ['policy/a/b', 400, 'invalid_model'],
+    ['nobody/m', 400, 'unknown_provider'], ['Acme/m', 400, 'unknown_provider'], ['rule/x', 400, 'unknown_provider'], ['request/x', 400, 'unknown_provider'], ['/m', 400, 'unknown_provider'],
+    ['policy/nowhere', 404, 'policy_not_found'], ['policy/Nowhere.1-x_y', 404, 'policy_not_found'],
+  ];
+  for (const [model, status, code] of models) {
+    const error = await refused(await worker.chat(model), status, code);
+    assert.equal(error.param, 'model', model);
+  }
+  for (const [model, target] of [['acme/a/b/c', 'acme/a/b/c'], ['acme:a', 'acme/a'], ['acme/m@eu', 'acme/m@eu'], ['acme/m@latest', 'acme/m@latest'], [`acme/${'x'.repeat(251)}`, `acme/${'x'.repeat(251)}`]]) {
+    const response = await worker.chat(model);
+    assert.equal(response.status, 200, model);
+    assert.equal(response.headers.get('x-understudy-model'), target);
+  }
+});
+
+test('a form’s model field is the model reference, and the rest of the form goes on', async () => {
+  upstream.on('acme/whisper', answer('heard'));
+  for (const path of ['audio/transcriptions', 'audio/translations', 'images/edits', 'images/variations']) {
+    const form = new FormData();
+    form.set('file', new Blob([new Uint8Array([0, 13, 10, 45, 45, 255])]), 'a"b.wav');
+    form.set('model', 'acme/whisper');
+    form.set('prompt', 'model="no"');
+    const response = await worker.fetch(`/v1/${path}`, { method: 'POST', body: form });
+    assert.equal(response.status, 200, `${path}: ${await response.text()}`);
+    const { raw } = upstream.calls('acme/whisper').at(-1);
+    assert.ok(raw.includes(Buffer.from([0, 13, 10, 45, 45, 255])) && raw.includes('name="model"\r\n\r\nwhisper\r\n'), path);
+    const without = new FormData();
+    without.set('file', 'x');
+    await refused(await worker.fetch(`/v1/${path}`, { method: 'POST', body: without }), 400, 'missing_required_parameter', 'model');
+    form.append('model', 'acme/other');
+    await refused(await worker.fetch(`/v1/${path}`, { method: 'POST', body: form }), 400, 'duplicate_parameter', 'model');
+  }
+  await refused(await worker.post('/v1/audio/transcriptions', { model: 'acme/whisper' }), 400);
+});
+
+test('models are listed in the shape of whoever asks, policies first', async () => {
+  await worker.put('policy:listed', { chain: ['acme/m'] });
+  const openai = await (await worker.fetch('/v1/models')).json();
+  assert.equal(openai.object, 'list');
+  const [first] = openai.data;
+  assert.deepEqual({ ...first, created: 0 }, { id: 'policy/listed', object: 'model', created: 0, owned_by: 'understudy' });
+  assert.equal(typeof first.created, 'number');
+  const one = await (await worker.fetch('/v1/models/policy/listed')).json();
+  assert.deepEqual(one, first);
+  assert.deepEqual(await (await worker.fetch('/v1/models/policy%2Flisted')).json(), first);
+  const anthropic = await (await worker.fetch('/v1/models', { headers: { 'anthropic-version': '2023-06-01' } })).json();
+  assert.equal(anthropic.data[0].type, 'model');
+  assert.equal(anthropic.has_more, false);
+  await refused(await worker.fetch('/v1/models/policy/none'), 404, 'model_not_found');
+  assert.equal((await worker.fetch('/v1/models', { method: 'HEAD' })).status, 200);
+});
