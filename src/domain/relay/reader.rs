@@ -227,7 +227,7 @@ impl Sink {
         }
         self.seen.records += 1;
         let failure = classify_error_value(&error, Some(200));
-        if self.way == Way::Reframe && self.gate == Gate::Open && !self.silent {
+        if self.way == Way::Reframe && self.gate == Gate::Open && !self.silent && !self.seen.ended {
             stream_error(self.family, failure.class, "stream_error", &failure.reason, self.seen.sequence, out);
             self.silent = true;
         }
@@ -272,7 +272,8 @@ impl Sink {
     }
 
     fn event(&mut self, event: Event, out: &mut Vec<u8>) {
-        if self.failed.is_some() {
+        // What breaks after the end of a whole answer breaks nothing of it.
+        if self.failed.is_some() || (self.seen.ended && matches!(event, Event::Error(_))) {
             return;
         }
         self.seen.note(&event);

@@ -49,6 +49,17 @@ fn an_event_without_end_breaks_what_is_read_and_passes_what_is_piped() {
 }
 
 #[test]
+fn an_error_after_the_end_breaks_nothing() {
+    let error = "data: {\"error\": {\"message\": \"late\", \"code\": 500}}\n\n";
+    for way in [chat(), piped(chat()), setup(Wire::Chat, Family::Messages), setup(Wire::Chat, Family::Responses)] {
+        let whole = play(way.clone(), chunks(&[ROLE, HI, STOP, DONE]), Ending::Clean);
+        let late = play(way.clone(), chunks(&[ROLE, HI, STOP, DONE, error]), Ending::Clean);
+        assert_eq!((late.tail.outcome, late.tail.finished), (None, true), "{way:?}");
+        assert!(late.client.starts_with(&whole.client) && late.tail.append.is_empty(), "{way:?}");
+    }
+}
+
+#[test]
 fn a_broken_stream_gets_an_error_event_and_no_end() {
     let idle = Ending::Clock(Phase::Idle, Span(60_000));
     for (ending, code, class) in [
