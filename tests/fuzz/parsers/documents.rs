@@ -213,7 +213,7 @@ pub fn key(input: &[u8]) {
         Err(bad) => return check_refused(&bad, input),
     };
     for model in ["openai/gpt-4o", "policy/sonnet", "anthropic/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
-        let _ = (key.allows(model), key.denies(model));
+        let _ = (key.allows(model, "openai"), key.denies(model, "openai"));
     }
     let _ = (key.usable(Instant(0)), key.usable(Instant(u64::MAX)));
     if let Some(again) = reprinted(input) {
