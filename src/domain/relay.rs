@@ -50,6 +50,8 @@ pub struct Setup {
     pub hide_usage: bool,
     /// For a wire of another family.
     pub voice: Option<Voice>,
+    /// Keys used, to be masked where an error of the upstream repeats them.
+    pub keys: Vec<String>,
 }
 
 impl Setup {

@@ -201,6 +201,7 @@ pub fn setup(job: &Job, hop: &Hop, wire: Wire, reply: Reply) -> Setup {
         mode: if asks_usage(job, wire) { RelayMode::Inspect } else { job.plan.stream.relay },
         hide_usage: asks_usage(job, wire) && !asked,
         voice: translates(&job.route, wire).then(|| voice(job, hop, reply)),
+        keys: job.secrets().into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -350,7 +351,7 @@ fn sign(
         headers: &[("content-type", "application/json")],
         body_sha256: &body_sha256,
     };
-    for (name, value) in sigv4::sign(&request, credentials, region, "bedrock", glue::now()) {
+    for (name, value) in sigv4::sign(&request, credentials, region, "bedrock", glue::wall()) {
         headers.set_key(&name.to_ascii_lowercase(), value)?;
     }
     Ok(())

@@ -255,6 +255,7 @@ fn relayed(family: Family, wire: Wire, bytes: &[u8], piece: usize) -> Result<(St
         mode: RelayMode::Pipe,
         hide_usage: false,
         voice: (!same).then(|| Voice { reply: Reply::default(), ..voice() }),
+        keys: Vec::new(),
     };
     let mut intake = Intake::new(setup);
     let mut chunks = bytes.chunks(piece);

@@ -14,7 +14,7 @@ use understudy::domain::route::Family;
 pub fn setup(wire: Wire, family: Family) -> Setup {
     let rules = StreamRules { relay: RelayMode::Inspect, ..StreamRules::default() };
     let voice = Voice { request_id: "req1".to_owned(), model: "acme/m".to_owned(), ..Voice::default() };
-    Setup { wire, family, rules, mode: RelayMode::Inspect, hide_usage: false, voice: Some(voice) }
+    Setup { wire, family, rules, mode: RelayMode::Inspect, hide_usage: false, voice: Some(voice), keys: Vec::new() }
 }
 
 pub fn committing(commit: Commit, setup: Setup) -> Setup {

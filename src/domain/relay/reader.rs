@@ -14,6 +14,7 @@ use crate::domain::error::stream_error;
 use crate::domain::eventstream::{Frame, Frames};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::policy::Commit;
+use crate::domain::redact::redact;
 use crate::domain::route::Family;
 use crate::domain::sse::{self, Item, Parser};
 
@@ -41,6 +42,7 @@ struct Sink {
     family: Family,
     way: Way,
     hide_usage: bool,
+    keys: Vec<String>,
     decoder: Box<dyn Decode>,
     /// For [`Way::Translate`].
     encoder: Option<Box<dyn Encode>>,
@@ -76,6 +78,7 @@ impl Reader {
             family: setup.family,
             way,
             hide_usage: setup.hide_usage,
+            keys: setup.keys,
             decoder: dialect::decoder(setup.wire),
             encoder,
             gate,
@@ -228,7 +231,8 @@ impl Sink {
         self.seen.records += 1;
         let failure = classify_error_value(&error, Some(200));
         if self.way == Way::Reframe && self.gate == Gate::Open && !self.silent && !self.seen.ended {
-            stream_error(self.family, failure.class, "stream_error", &failure.reason, self.seen.sequence, out);
+            let said = self.clean(&failure.reason);
+            stream_error(self.family, failure.class, "stream_error", &said, self.seen.sequence, out);
             self.silent = true;
         }
         self.event(Event::Error(failure), out);
@@ -264,17 +268,31 @@ impl Sink {
             self.seen.sequence = number.saturating_add(1);
         }
         let hidden = self.hide_usage && matches!(events, [Event::Usage(_)]);
+        let failed = events.iter().any(|event| matches!(event, Event::Error(_)));
         match self.way {
+            Way::Inspect if failed => {
+                out.extend_from_slice(self.clean(&String::from_utf8_lossy(record.raw)).as_bytes())
+            }
             Way::Inspect if !hidden => out.extend_from_slice(record.raw),
+            Way::Reframe if failed => sse::write(out, &kind_of(record.data), &self.clean(record.data)),
             Way::Reframe => sse::write(out, &kind_of(record.data), record.data),
             Way::Pipe | Way::Inspect | Way::Translate => {}
         }
     }
 
-    fn event(&mut self, event: Event, out: &mut Vec<u8>) {
+    /// What an upstream says of its failure may repeat the key that it was sent.
+    fn clean(&self, text: &str) -> String {
+        let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
+        redact(text, &keys)
+    }
+
+    fn event(&mut self, mut event: Event, out: &mut Vec<u8>) {
         // What breaks after the end of a whole answer breaks nothing of it.
         if self.failed.is_some() || (self.seen.ended && matches!(event, Event::Error(_))) {
             return;
+        }
+        if let Event::Error(failure) = &mut event {
+            failure.reason = self.clean(&failure.reason);
         }
         self.seen.note(&event);
         match (&event, self.gate) {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::{DONE, HI, ROLE, STOP, USAGE, chunks, piped, play, setup};
+use super::{DONE, HI, ROLE, STOP, USAGE, chunks, committing, piped, play, setup};
 use crate::dialect::records;
 use understudy::domain::dialect::Wire;
 use understudy::domain::eventstream::{self, Frame};
 use understudy::domain::outcome::{Class, Failure, Phase};
+use understudy::domain::policy::Commit;
 use understudy::domain::relay::{Ending, Relay, Setup};
 use understudy::domain::route::Family;
 use understudy::domain::time::Span;
@@ -249,4 +250,17 @@ fn a_damaged_frame() {
     bytes[middle] ^= 1;
     let went = play(setup(Wire::Invoke, Family::Messages), [bytes.as_slice()], Ending::Clean);
     assert_eq!(went.committed.unwrap_err().class, Class::Malformed);
+}
+
+#[test]
+fn an_error_that_repeats_a_key_after_the_commit_is_masked() {
+    let error = "data: {\"error\":{\"message\":\"bad key acme-key-123, sk-0123456789abcdef\",\"type\":\"server_error\",\"code\":null}}\n\n";
+    let keyed = |way: Setup| Setup { keys: vec!["acme-key-123".to_owned()], ..way };
+    let translated = Setup { wire: Wire::Chat, ..setup(Wire::Chat, Family::Responses) };
+    for way in [chat(), translated] {
+        let went = play(keyed(committing(Commit::Headers, way.clone())), chunks(&[ROLE, HI, error]), Ending::Clean);
+        assert!(went.client.contains("bad key [redacted], [redacted]"), "{way:?}: {}", went.client);
+        let reason = went.tail.outcome.expect("an outcome").reason;
+        assert_eq!(reason, "bad key [redacted], [redacted]", "{way:?}");
+    }
 }
