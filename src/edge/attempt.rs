@@ -75,8 +75,6 @@ pub enum Body {
     Whole(JsValue),
     /// What was held back, and the rest of the stream.
     Stream { held: Vec<u8>, rest: Option<ReadableStream>, relay: Box<Relay>, mode: RelayMode },
-    /// Bytes that nobody reads on the way (audio).
-    Opaque(ReadableStream),
 }
 
 /// Makes the call of a step.

@@ -4,6 +4,17 @@
 // former is a call into the runtime, several for each request; without it a request costs a sixth less.
 globalThis.queueMicrotask = undefined;
 
+let last = 0;
+let ahead = 0;
+// The platform's clock. Where that is set back this one goes on from what it said last, since what waits for a moment would
+// wait for hours.
+export function clock() {
+  const wall = Date.now();
+  last = wall >= last ? wall : Math.max(last, wall + ahead);
+  ahead = last - wall;
+  return last;
+}
+
 // A request's head as lines: method, URL, colo, then every header's name and value. None of them can hold a line feed, and one
 // string crosses cheaper than many.
 export function head(request) {
@@ -54,21 +65,25 @@ export class Line {
   // The call ends `ms` from now, unless told otherwise until then; with Infinity no clock runs. Timers are not taken back but
   // looked at when they fire: most calls end long before, and taking one back costs more than setting it.
   limit(ms) {
-    this.ends = Date.now() + ms;
+    this.ends = clock() + ms;
     if (this.ends < this.due) this.arm(ms);
   }
 
   arm(ms) {
     const due = (this.due = this.ends);
-    setTimeout(() => {
-      if (this.due !== due) return;
-      this.due = Infinity;
-      const left = this.ends - Date.now();
-      if (left === Infinity) return;
-      if (left > 0) return this.arm(left);
-      this.expired = true;
-      this.control.abort();
-    }, ms);
+    setTimeout(() => this.due === due && this.look(true), ms);
+  }
+
+  // A timer fired: is it time? Where the machine rested, that is asked before what came meanwhile was read: one more turn lets
+  // that count.
+  look(again) {
+    this.due = Infinity;
+    const left = this.ends - clock();
+    if (left === Infinity) return;
+    if (left > 0) return this.arm(left);
+    if (again) return void setTimeout(() => this.look(false), 0);
+    this.expired = true;
+    this.control.abort();
   }
 
   // The next chunk, waited for `ms` at most; undefined at the end.
@@ -89,7 +104,7 @@ export class Line {
   // whose content type `reading` (an index of READS) calls for.
   async answer(response, reading) {
     const kind = (response.headers.get("content-type") ?? "").toLowerCase();
-    const answer = { response, status: response.status, kind, at: Date.now(), bytes: undefined, over: false, broke: undefined };
+    const answer = { response, status: response.status, kind, at: clock(), bytes: undefined, over: false, broke: undefined };
     const good = response.status >= 200 && response.status < 300;
     if (!good || READS[reading].test(kind)) await gather(answer, good ? ANSWER_BYTES : ERROR_BYTES);
     return answer;

@@ -14,14 +14,15 @@ use crate::domain::relay::{Held, Intake, Relay, Setup};
 use crate::domain::time::Span;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
+use web_sys::ReadableStream;
 
 /// The content type of a stream that is written here.
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 impl Attempt<'_> {
-    /// An answer that is handed on at its 200.
+    /// An answer that is handed on at its 200. Nobody reads it, but how it ends is seen.
     pub(super) fn unread(self, answer: &Answer) -> Result<Served, Failure> {
-        let body = answer.response().body().map_or(Body::Whole(JsValue::NULL), Body::Opaque);
+        let body = answer.response().body().map_or(Body::Whole(JsValue::NULL), |body| unseen(Vec::new(), body));
         Ok(self.served(answer, body, None))
     }
 
@@ -67,8 +68,7 @@ impl Attempt<'_> {
         };
         reader.release();
         self.content.set(true);
-        let relay = Box::new(Relay::opaque());
-        Ok(self.served(answer, Body::Stream { held: first, rest: Some(body), relay, mode: RelayMode::Pipe }, None))
+        Ok(self.served(answer, unseen(first, body), None))
     }
 
     /// Holds a stream back until its commit point.
@@ -141,6 +141,11 @@ impl Attempt<'_> {
             self.blamed(Failure { status: None, ..Failure::new(Class::Interrupted, what) })
         })
     }
+}
+
+/// Bytes that mean nothing here.
+fn unseen(held: Vec<u8>, body: ReadableStream) -> Body {
+    Body::Stream { held, rest: Some(body), relay: Box::new(Relay::opaque()), mode: RelayMode::Pipe }
 }
 
 fn no_body(answer: &Answer) -> Failure {

@@ -4,6 +4,7 @@
 //! pipe     upstream --tee--> branch a ==native pipe==> client
 //!                      \---> branch b --every 250 ms--> observer (usage, progress, terminal event)
 //! inspect  upstream --reader--> relay --writer--> client        (always so across families)
+//! unread   upstream --chunks, never in Wasm--> client            (audio, and JSON handed on at its 200)
 //! ```
 //! The pipe leaves the client's stream open, so that once the observer has read how the stream ended an error event, or the
 //! end that the upstream forgot, can still be written. An observer that falls [`BEHIND`] bytes behind is cancelled, since an
@@ -23,7 +24,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamByobReader, ReadableStreamGetReaderOptions, ReadableStreamReaderMode};
 
-/// How often the observer looks.
+/// How often the observer looks, or four times within the idle clock.
 const LOOK: Span = Span(250);
 /// How much it reads at once.
 const READ_BYTES: u32 = 64 << 10;
@@ -73,14 +74,17 @@ impl Committed {
                 writer.release();
                 Ending::Clean
             }
-            (Some(rest), RelayMode::Inspect) => {
-                let ending = self.inspect(&rest, &writer).await;
-                writer.release();
-                ending
-            }
-            (Some(rest), RelayMode::Pipe) => {
+            (Some(rest), RelayMode::Pipe) if self.relay.observes() => {
                 writer.release();
                 self.pipe(rest, identity).await
+            }
+            (Some(rest), mode) => {
+                let ending = match mode {
+                    RelayMode::Inspect => self.inspect(&rest, &writer).await,
+                    RelayMode::Pipe => self.pass(&rest, &writer).await,
+                };
+                writer.release();
+                ending
             }
         }
     }
@@ -158,23 +162,33 @@ impl Committed {
         }
     }
 
+    /// Chunks go on as they come: any byte of them is content.
+    async fn pass(&self, rest: &ReadableStream, writer: &Writer) -> Ending {
+        let reader = Reader::open(rest);
+        loop {
+            let chunk = match self.line.read(&reader, Phase::Idle, self.idle, self.idle).await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ending::Clean,
+                Err(error) => return self.broke(&error),
+            };
+            if writer.pass(&chunk).await.is_err() {
+                return Ending::ClientGone;
+            }
+        }
+    }
+
     /// The runtime moves the bytes; a second branch is read now and then.
     async fn pipe(&mut self, rest: ReadableStream, identity: &Identity) -> Ending {
-        if !self.relay.observes() {
-            self.line.limit(Phase::Idle, FOREVER, self.idle);
-            return match JsFuture::from(glue::pipe(&rest, &identity.writable)).await {
-                Ok(_) => Ending::Clean,
-                Err(error) => self.how_it_broke(&error, &rest).await,
-            };
-        }
         let branches = rest.tee();
         let ours: ReadableStream = branches.get(0).unchecked_into();
-        let mut observer = Observer::open(&branches.get(1).unchecked_into());
+        let rest_for = LOOK.min(Span(self.idle.0 / 4));
+        let mut observer = Observer::open(&branches.get(1).unchecked_into(), rest_for);
         let mut piping = JsFuture::from(glue::pipe(&ours, &identity.writable)).boxed_local();
         let mut progress = Progress::new(self.relay.contents());
         let ended = loop {
             // Blind, nobody can tell any more whether content comes: the pipe alone ends this.
-            let left = if observer.blind() { FOREVER } else { progress.left(self.idle) };
+            // Else the clock runs as much longer as content may lie there before it is looked at.
+            let left = if observer.blind() { FOREVER } else { progress.left(self.idle) + rest_for };
             self.line.limit(Phase::Idle, left, self.idle);
             let chunk = match select(&mut piping, observer.next().boxed_local()).await {
                 Either::Left((ended, _)) => break ended,
@@ -191,8 +205,9 @@ impl Committed {
             Err(error) => self.how_it_broke(&error, &ours).await,
         };
         match ending {
-            Ending::Clean | Ending::Broken(_) => self.drain(&mut observer).await,
-            Ending::Clock(..) | Ending::ClientGone => observer.cancel(),
+            // Also where a clock ended it: the stream's own end may lie there, gone to the client already.
+            Ending::Clean | Ending::Broken(_) | Ending::Clock(..) => self.drain(&mut observer).await,
+            Ending::ClientGone => observer.cancel(),
         }
         ending
     }
@@ -207,8 +222,7 @@ impl Committed {
     }
 
     fn observe(&mut self, chunk: &[u8]) {
-        let mut unused = Vec::new();
-        self.relay.push(chunk, &mut unused);
+        self.relay.push(chunk, &mut Vec::new());
     }
 
     /// Reads what the branch still holds: it receives every byte before the end or the error.
@@ -219,6 +233,9 @@ impl Committed {
             }
         };
         within(DRAIN, rest).await;
+        if observer.blind() {
+            self.relay.lose_sight();
+        }
     }
 }
 
@@ -258,6 +275,8 @@ struct Observer {
     /// A read under way: its chunk must not be lost when the future that waits for it is dropped.
     reading: Option<JsFuture>,
     state: Sight,
+    /// Between one look and the next.
+    rest_for: Span,
     /// Reads in a row that came back full.
     full: u32,
 }
@@ -274,11 +293,11 @@ enum Sight {
 }
 
 impl Observer {
-    fn open(branch: &ReadableStream) -> Observer {
+    fn open(branch: &ReadableStream, rest_for: Span) -> Observer {
         let options = ReadableStreamGetReaderOptions::new();
         options.set_mode(ReadableStreamReaderMode::Byob);
         let reader = branch.get_reader_with_options(&options).unchecked_into();
-        Observer { reader, reading: None, state: Sight::Eager, full: 0 }
+        Observer { reader, reading: None, state: Sight::Eager, rest_for, full: 0 }
     }
 
     fn blind(&self) -> bool {
@@ -289,7 +308,7 @@ impl Observer {
     async fn next(&mut self) -> Vec<u8> {
         if self.state == Sight::Rested {
             // The stream's end takes no timer back: that costs more than letting it run out.
-            left_within(LOOK, None).await;
+            left_within(self.rest_for, None).await;
         }
         match self.read().await {
             Some(chunk) => chunk,

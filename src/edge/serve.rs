@@ -80,11 +80,6 @@ fn committed(
             account.settle(context, &call, line.elapsed(), None);
             value
         }
-        Body::Opaque(stream) => {
-            line.done();
-            account.settle(context, &call, line.elapsed(), None);
-            stream.into()
-        }
         Body::Stream { mut held, rest: None, relay, .. } => {
             let tail = relay.end(Ending::Clean);
             held.extend_from_slice(&tail.append);

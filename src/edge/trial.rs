@@ -227,7 +227,7 @@ fn passed_over(row: AttemptRow, outcome: &str, reason: String) -> AttemptRow {
 fn whole(body: &Answered) -> Option<Value> {
     match body {
         Answered::Whole(bytes) => serde_json::from_slice(&bytes_of(bytes)).ok(),
-        Answered::Stream { .. } | Answered::Opaque(_) => None,
+        Answered::Stream { .. } => None,
     }
 }
 

@@ -222,6 +222,26 @@ describe('details', { concurrency: 4 }, () => {
     assert.equal(saidIn(said), SAID);
   });
 
+  test('pipe: an idle clock shorter than the watch beside the pipe is no end of a stream that goes on', async () => {
+    const list = frames('chat', Array.from({ length: 30 }, (_, i) => `${i} `));
+    const p = await policyOn('chat', [sse(list.flatMap((frame) => [frame, 20]))], { stream: { relay: 'pipe' }, timeouts: { idle_ms: 120 + slack } });
+    const said = await (await ask('chat', p.model)).text();
+    finished('chat', said);
+    assert.ok(!said.includes('error'), said);
+    const slow = await policyOn('chat', [sse(list.slice(0, 3), STALL)], { stream: { relay: 'pipe' }, timeouts: { idle_ms: 60 } });
+    brokenWith('chat', await (await ask('chat', slow.model)).text(), 'stream_timeout');
+  });
+
+  test('pipe: a stream that has ended stays ended, although its upstream never closes it', async () => {
+    for (const route of Object.keys(ROUTES)) {
+      const p = await policyOn(route, [sse(frames(route, WORDS), STALL)], { stream: { relay: 'pipe' }, timeouts: { idle_ms: 400 } });
+      const response = await ask(route, p.model);
+      finished(route, await response.text());
+      const { outcome } = await worker.recorded(response.headers.get('x-understudy-request-id'));
+      assert.equal(outcome, 'ok', route);
+    }
+  });
+
   test('inspect drops a frame that is no JSON, pipe passes it', async () => {
     const script = sse(upTo('chat', 1), 30, 'data: {"half": \n\n', ...frames('chat', WORDS).slice(2));
     const inspected = await policyOn('chat', [script], { stream: { relay: 'inspect' } });
@@ -320,6 +340,21 @@ describe('answers that are no stream', { concurrency: 4 }, () => {
     assert.ok(performance.now() - started < 300 + slack, 'it was held back');
     servedBy(response, p, 1);
     assert.equal(await response.text(), '{"id":"x"}');
+  });
+
+  test('commit headers: a JSON answer that stalls or breaks off breaks off at the client too, and is recorded so', async () => {
+    const type = { status: 200, headers: { 'content-type': 'application/json' } };
+    for (const [ending, outcome] of [[STALL, 'timeout'], [CUT, 'interrupted']]) {
+      const p = await policyOn('chat', [[type, '{"id":', ending]], { stream: { commit: 'headers' }, timeouts: { idle_ms: 300 } });
+      const response = await askWhole('chat', p.model);
+      assert.equal(response.status, 200);
+      await assert.rejects(response.text(), undefined, `${outcome}: it looks whole`);
+      const [call] = p.calls(1);
+      await call.ended;
+      const recorded = await worker.recorded(response.headers.get('x-understudy-request-id'));
+      assert.equal(recorded.outcome, outcome);
+      assert.equal(recorded.attempts[0].outcome, outcome);
+    }
   });
 });
 
