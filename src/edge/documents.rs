@@ -11,7 +11,9 @@
 //! promise is an error on this platform.
 
 use super::bindings::{POLICIES, settings};
+use super::body::message_of;
 use super::glue::{now, recent};
+use super::line::within;
 use crate::domain::time::{Instant, Span};
 use sha2::{Digest, Sha256};
 use std::any::Any;
@@ -19,9 +21,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use worker::Env;
+use worker::kv::KvError;
 
 /// How many documents an isolate keeps; the least recently used goes first.
 const MOST: usize = 1_000;
+/// How long a read may take where a copy can be served in its place.
+const PATIENCE: Span = Span(1_000);
+/// How long it may take where none can.
+const LONG_PATIENCE: Span = Span(10_000);
 /// How long a write through `/admin` stands before KV is believed again.
 const ADOPTED: Span = Span(60_000);
 
@@ -127,13 +134,22 @@ pub async fn load<T: 'static>(
     if let Some(fresh) = COPIES.with_borrow_mut(|copies| copies.fresh(key, recent(), ttl, &parse)) {
         return Ok(fresh);
     }
-    let read = match env.kv(POLICIES) {
-        Ok(kv) => kv.get(key).bytes().await.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    COPIES.with_borrow_mut(|copies| match read {
+    let has_copy = COPIES.with_borrow(|copies| copies.has(key));
+    let read = within(if has_copy { PATIENCE } else { LONG_PATIENCE }, read(env, key)).await;
+    COPIES.with_borrow_mut(|copies| match read.unwrap_or_else(|| Err("no answer in time".to_owned())) {
         Ok(bytes) => Ok(copies.read(key, bytes.as_deref(), now(), &parse)),
-        Err(error) => copies.survive(key).ok_or(StoreDown(error)),
+        Err(error) => copies.survive(key, now()).ok_or_else(|| {
+            let document = if key.starts_with("key:") { "the key" } else { key };
+            StoreDown(format!("{document}: {error}"))
+        }),
+    })
+}
+
+async fn read(env: &Env, key: &str) -> Result<Option<Vec<u8>>, String> {
+    let kv = env.kv(POLICIES).map_err(|error| error.to_string())?;
+    kv.get(key).bytes().await.map_err(|error| match error {
+        KvError::JavaScript(thrown) => message_of(&thrown),
+        other => other.to_string(),
     })
 }
 
@@ -210,10 +226,15 @@ impl Copies {
         answer
     }
 
-    /// The copy, whatever its age, when KV does not answer.
-    fn survive<T: 'static>(&mut self, key: &str) -> Option<Loaded<T>> {
-        let entry = self.entries.get(key)?;
-        (entry.read_at > Instant(0)).then(|| entry.answer())
+    fn has(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.read_at > Instant(0))
+    }
+
+    /// The copy, whatever its age, when KV does not answer; and no question again until it is as old as it may become.
+    fn survive<T: 'static>(&mut self, key: &str, now: Instant) -> Option<Loaded<T>> {
+        let entry = self.entries.get_mut(key).filter(|entry| entry.read_at > Instant(0))?;
+        entry.read_at = now;
+        Some(entry.answer())
     }
 
     fn touch(&mut self, key: &str) -> &mut Entry {

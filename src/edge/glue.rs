@@ -97,12 +97,24 @@ pub async fn left_within(span: Span, client: Option<&web_sys::AbortSignal>) -> b
     JsFuture::from(pause(ms, client)).await.is_ok_and(|left| left.is_truthy())
 }
 
-/// The platform's clock, in ms since the Unix epoch. It advances with I/O alone in production.
+/// The platform's clock, in ms since the Unix epoch. Where that is set back this one goes on from what it said last, since
+/// what waits for a moment would wait for hours. It advances with I/O alone in production.
 pub fn now() -> Instant {
+    let wall = wall();
+    let (last, ahead) = CLOCK.get();
+    let now = if wall >= last { wall } else { last.max(wall + ahead) };
+    CLOCK.set((now, now.since(wall)));
+    now
+}
+
+/// The platform's clock as it is, for what others compare with theirs: signatures.
+pub fn wall() -> Instant {
     Instant(js_sys::Date::now() as u64)
 }
 
 thread_local! {
+    /// What the clock said last, and how far it is ahead of the platform's.
+    static CLOCK: Cell<(Instant, Span)> = const { Cell::new((Instant(0), Span::ZERO)) };
     static RECENT: Cell<Instant> = const { Cell::new(Instant(0)) };
 }
 

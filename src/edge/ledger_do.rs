@@ -27,10 +27,12 @@ mod schema;
 mod shard;
 mod sql;
 
+use crate::domain::ledger::batch::LEASE;
 use crate::domain::ledger::protocol::{Answer, Ask, Status, TailMark};
 use crate::domain::ledger::row::RequestRow;
 use crate::edge::bindings::{LEDGER, retention};
 use crate::edge::glue::{now, seed};
+use crate::edge::line::within;
 use sql::Db;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -165,11 +167,15 @@ impl Tail {
     }
 }
 
-/// Asks an object by its name.
+/// Asks an object by its name, and waits no longer than [`LEASE`]: from then on another may ask the same.
 ///
 /// # Errors
 /// The object did not answer: whether it did what was asked is not known.
 pub async fn ask(env: &Env, object: &str, ask: &Ask) -> Result<Answer> {
+    within(LEASE, answer(env, object, ask)).await.unwrap_or_else(|| Err("no answer in time".into()))
+}
+
+async fn answer(env: &Env, object: &str, ask: &Ask) -> Result<Answer> {
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(serde_json::to_string(ask)?.into()));
     let request = Request::new_with_init("https://ledger/", &init)?;

@@ -12,6 +12,7 @@
 use super::documents;
 use super::glue::{now, random, sleep};
 use super::ledger_do::ask;
+use super::line::within;
 use super::store;
 use super::{bindings::settings, breakers};
 use crate::domain::ledger::batch::{BATCH_WAIT, LEASE, Outbox, Taken};
@@ -31,6 +32,8 @@ const TIMER_GRACE: Span = Span(1_000);
 const POLL: Span = Span(50);
 /// Waits before a batch that was not answered is sent again by the same request.
 const RETRIES: [Span; 2] = [Span(200), Span(1_000)];
+/// How long a request waits to hear what its key has spent.
+const SPENT_WAIT: Span = Span(1_000);
 /// Batches that one request sends to one shard in a flush at most: a backlog goes on with the next flush.
 const BATCHES: usize = 20;
 
@@ -186,7 +189,7 @@ pub async fn spent(env: &Env, key_id: &str) -> Option<Spent> {
     }
     let since_day = format!("{}-01", day_of(now()).get(..7)?);
     let usage = Ask::Usage { key_id: key_id.to_owned(), since_day };
-    let Ok(Answer::Usage(days)) = ask(env, CONTROL, &usage).await else { return None };
+    let Some(Ok(Answer::Usage(days))) = within(SPENT_WAIT, ask(env, CONTROL, &usage)).await else { return None };
     with(env, |recorder| {
         recorder.desk.learn(key_id, sum_of_days(&days, now()));
         recorder.desk.spent(key_id, now())

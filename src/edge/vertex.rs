@@ -50,7 +50,7 @@ pub async fn access_token(key: &str) -> Result<String, Failure> {
 }
 
 fn kept(name: &str) -> Option<Token> {
-    let now = glue::now();
+    let now = glue::wall();
     KEPT.with_borrow_mut(|kept| {
         kept.retain(|(_, token)| token.is_fresh(now));
         kept.iter().find(|(known, _)| known == name).map(|(_, token)| token.clone())
@@ -68,7 +68,7 @@ fn keep(name: String, token: Token) {
 }
 
 async fn exchange(account: &ServiceAccount) -> Result<Token, Failure> {
-    let now = glue::now();
+    let now = glue::wall();
     let signing_input = account.signing_input(now);
     let signature = JsFuture::from(rs256(&account.private_key, &signing_input)).await.map_err(|error| {
         Failure::new(Class::Auth, format!("the service account key does not sign: {}", message_of(&error)))

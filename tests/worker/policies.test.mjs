@@ -176,6 +176,25 @@ test('the last good copy keeps serving while a bad edit stands', async () => {
   assert.equal(mended.headers.get('x-understudy-policy-stale'), null);
 });
 
+test('the last good copy keeps serving while an edit stands that parses and leads nowhere', async () => {
+  const p = await policy([answer()]);
+  await worker.put('policy:ring', { chain: [p.model] });
+  const good = await worker.chat(p.model);
+  for (const bad of [{ chain: ['nowhere/m'] }, { chain: ['policy/missing'] }, { chain: [p.targets[0], 'policy/ring'] }]) {
+    await worker.put(`policy:${p.name}`, bad);
+    for (let n = 0; n < 2; n++) {
+      const stale = await worker.chat(p.model);
+      servedBy(stale, p, 1);
+      assert.equal(stale.headers.get('x-understudy-policy-stale'), 'true', JSON.stringify(bad));
+      assert.equal(stale.headers.get('x-understudy-policy'), good.headers.get('x-understudy-policy'));
+    }
+  }
+  await worker.put(`policy:${p.name}`, { chain: [p.targets[0]], description: 'mended' });
+  assert.equal((await worker.chat(p.model)).headers.get('x-understudy-policy-stale'), null);
+  await worker.put('policy:never-good', { chain: ['nowhere/m'] });
+  await refused(await worker.chat('policy/never-good'), 500, 'policy_invalid', 'nowhere');
+});
+
 test('provider documents: hosts that are refused, documents that do not parse', async () => {
   const refusedProvider = async (name, document, ...saying) => {
     await worker.put(`provider:${name}`, document);

@@ -24,18 +24,19 @@ const compatibilityFlags = config.match(/compatibility_flags = \[(.*)\]/)[1].spl
 const DEFAULT_VARS = { AUTH: 'off', SIM: 'on', POLICY_TTL_MS: '0' };
 
 /**
- * `world` answers every call that the Worker makes, in place of the network: for providers at their own addresses. `probe` puts
- * ledger-probe.js between the Worker and its ledger; `twin` starts a second Worker, an isolate of its own, on the same KV and the
- * same ledger.
+ * `world` answers every call that the Worker makes, in place of the network: for providers at their own addresses. `entry` is a
+ * module (its text) that stands before the Worker's own, `./index.js`; `probe` puts ledger-probe.js there. `twin` starts a second
+ * Worker, an isolate of its own, on the same KV and the same ledger.
  */
-export async function startWorker({ vars = {}, secrets = {}, assets = false, inspectorPort, world, probe = false, twin = false, state = freshState() } = {}) {
+export async function startWorker({ vars = {}, secrets = {}, assets = false, inspectorPort, world, entry, probe = false, twin = false, state = freshState() } = {}) {
   const logs = [];
   const bindings = { ...DEFAULT_VARS, ADMIN_TOKEN, ACME_API_KEY: 'sk-acme-managed-0123456789', ...vars, ...secrets };
   for (const name of Object.keys(bindings)) if (bindings[name] === undefined) delete bindings[name];
+  const first = entry ?? (probe ? readFileSync(join(root, 'tests', 'worker', 'ledger-probe.js'), 'utf8') : undefined);
   const code = {
     modulesRoot: join(root, 'build'),
     modules: [
-      ...(probe ? [{ type: 'ESModule', path: join(root, 'build', 'ledger-probe.js'), contents: readFileSync(join(root, 'tests', 'worker', 'ledger-probe.js'), 'utf8') }] : []),
+      ...(first ? [{ type: 'ESModule', path: join(root, 'build', 'entry.js'), contents: first }] : []),
       { type: 'ESModule', path: join(root, 'build', 'index.js') },
       { type: 'CompiledWasm', path: join(root, 'build', 'index_bg.wasm') },
     ],
@@ -77,7 +78,7 @@ export async function startWorker({ vars = {}, secrets = {}, assets = false, ins
       worker.base = `${worker.url}/v1`;
       if (twin) {
         const url = (await miniflare.unsafeGetDirectURL('twin')).href.replace(/\/$/, '');
-        worker.twin = client(() => url);
+        worker.twin = { url, ...client(() => url) };
       }
     },
     async stop() {

@@ -1,0 +1,43 @@
+// A Worker whose dependencies fail as told: the very module that is deployed, its KV, its Durable Objects and its clock
+// behind a switch. `POST /__faults` with {"kv", "ledger": "fail" | "hang" | null, "skewMs"} sets the switch.
+import { startWorker } from './worker.mjs';
+
+const ENTRY = `
+import Understudy, { Ledger } from './index.js';
+import { WorkerEntrypoint } from 'cloudflare:workers';
+export { Ledger };
+
+const faults = { kv: null, ledger: null, skewMs: 0, kvReads: 0, asks: 0 };
+const clock = Date.now.bind(Date);
+Date.now = () => clock() + faults.skewMs;
+
+const failing = (how, what, work) =>
+  how === 'fail' ? Promise.reject(new Error(what + ' is down')) : how === 'hang' ? new Promise((resolve) => setTimeout(resolve, 60_000)) : work();
+
+const faultyKv = (kv) => {
+  const method = (name) => (...args) => (faults.kvReads++, failing(faults.kv, 'KV', () => kv[name](...args)));
+  return { get: method('get'), getWithMetadata: method('getWithMetadata'), put: method('put'), list: method('list'), delete: method('delete') };
+};
+
+class DurableObjectNamespace {
+  constructor(inner) { this.inner = inner; }
+  idFromName(name) { return this.inner.idFromName(name); }
+  get(id) { return this.stub(this.inner.get(id)); }
+  getByName(name) { return this.stub(this.inner.get(this.inner.idFromName(name))); }
+  stub(stub) { return { fetch: (...args) => (faults.asks++, failing(faults.ledger, 'the ledger', () => stub.fetch(...args))) }; }
+}
+
+export default class extends WorkerEntrypoint {
+  async fetch(request) {
+    if (new URL(request.url).pathname === '/__faults') return Response.json(Object.assign(faults, await request.json()));
+    const env = { ...this.env, POLICIES: faultyKv(this.env.POLICIES), LEDGER: new DurableObjectNamespace(this.env.LEDGER) };
+    return new Understudy(this.ctx, env).fetch(request);
+  }
+}
+`;
+
+/** A Worker with the switch: `faults({kv: 'fail'})` sets it, and answers how often each was asked so far. */
+export async function startFaulty(options = {}) {
+  const worker = await startWorker({ ...options, entry: ENTRY });
+  return Object.assign(worker, { faults: async (more = {}) => (await worker.post('/__faults', more)).json() });
+}
