@@ -16,6 +16,8 @@ const COMMANDS = {
   verify: 'check a running deployment: models, auth, calls, stream, fallback, errors',
   policies: 'pull, push, diff and lint policies as files',
   release: 'set the version, run every check, commit and tag',
+  chaos: 'faults of every kind against the Worker, and three logs reconciled',
+  soak: 'an hour of load with 1 % faults: memory, latency, a complete ledger',
   setup: 'install what is needed and do nothing else',
 };
 

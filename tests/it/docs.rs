@@ -172,10 +172,23 @@ fn every_test_that_the_page_on_security_names_is_there() {
     let tests = sources(&["tests/it", "tests/worker"]);
     let security = read(&root().join("SECURITY.md"));
     let lines = section(&security, "## The lines, and the tests that hold them");
+    are_there(&lines, &tests, 30);
+}
+
+#[test]
+fn every_test_that_the_page_on_reliability_names_is_there() {
+    let tests = sources(&["tests/it", "tests/worker"]);
+    let page = page("reliability.md");
+    are_there(&section(&page, "## Each promise, and the test that holds it"), &tests, 100);
+    are_there(&section(&page, "## What was found and fixed"), &tests, 5);
+}
+
+/// The last cell of every line of the table names tests: functions in Rust, titles in JavaScript.
+fn are_there(lines: &[&str], tests: &str, least: usize) {
     let named: Vec<&str> =
         lines.iter().filter(|line| line.starts_with('|')).flat_map(|line| quoted(last(line))).collect();
-    assert!(named.len() > 30, "{} tests were found", named.len());
-    let is_there = |name: &str| tests.contains(&format!("fn {name}(")) || tests.contains(&format!("test('{name}'"));
+    assert!(named.len() > least, "{} tests were found", named.len());
+    let is_there = |name: &str| tests.contains(&format!("fn {name}(")) || tests.contains(&format!("'{name}'"));
     let missing: Vec<&&str> = named.iter().filter(|name| !is_there(name)).collect();
     assert!(missing.is_empty(), "no such tests: {missing:#?}");
 }

@@ -242,6 +242,22 @@ describe('details', { concurrency: 4 }, () => {
     }
   });
 
+  test('a stream that outruns its observer by 1 MiB is relayed whole, its usage estimated', async () => {
+    const big = frames('chat', ['y'.repeat(60_000)])[1];
+    const list = frames('chat', ['a']);
+    const usage = data({ id: 'x', object: 'chat.completion.chunk', choices: [], usage: { prompt_tokens: 7, completion_tokens: 99, total_tokens: 106 } });
+    for (const [count, estimated] of [[2, false], [40, undefined], [200, true]]) {
+      const p = await policyOn('chat', [sse(list.slice(0, 2), Array(count).fill(big), list[2], usage, list[3])], { stream: { relay: 'pipe' } });
+      const response = await ask('chat', p.model);
+      const said = await response.text();
+      assert.ok(said.endsWith('data: [DONE]\n\n'), `${count}: ${said.slice(-300)}`);
+      assert.equal(saidIn(said).length, 1 + count * 60_000);
+      const { outcome, attempts } = await worker.recorded(response.headers.get('x-understudy-request-id'));
+      assert.equal(outcome, 'ok', String(count));
+      if (estimated !== undefined) assert.equal(attempts[0].tokens.estimated, estimated, String(count));
+    }
+  });
+
   test('inspect drops a frame that is no JSON, pipe passes it', async () => {
     const script = sse(upTo('chat', 1), 30, 'data: {"half": \n\n', ...frames('chat', WORDS).slice(2));
     const inspected = await policyOn('chat', [script], { stream: { relay: 'inspect' } });

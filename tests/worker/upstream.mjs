@@ -7,7 +7,8 @@
 //   upstream.calls('acme/m1')[0].headers
 //
 // A behaviour is a list of steps: {status, headers} first, then what to write (string, Buffer, or object as JSON), a
-// number of milliseconds to wait, or CUT, RESET, STALL. Or a function of the call that answers such a list.
+// number of milliseconds to wait, or CUT, RESET, STALL. {raw} goes to the socket as it is, for what no HTTP server would
+// say; HANG_UP follows where that was the whole answer. Or a function of the call that answers such a list.
 import { createServer } from 'node:http';
 import { crc32 } from 'node:zlib';
 
@@ -17,11 +18,16 @@ export const CUT = Symbol('cut');
 export const RESET = Symbol('reset');
 /** Sends nothing more and waits until the other side closes. */
 export const STALL = Symbol('stall');
+/** Says that nothing more will come (FIN) and goes on listening: half of the connection is closed. */
+export const HANG_UP = Symbol('hang up');
 
-export async function startUpstream() {
+/** `otherwise` answers for every target that no test has scripted; `keep` says whether calls are logged. */
+export async function startUpstream({ otherwise = (call) => answer('Hello from ' + call.target)(call), keep = true } = {}) {
   const scripts = new Map();
   const log = [];
-  const server = createServer((request, response) => serve(request, response, scripts, log));
+  const counts = new Map();
+  const state = { scripts, counts, otherwise, log: keep ? log : { push() {} } };
+  const server = createServer((request, response) => serve(request, response, state));
   // Longer than any test: a connection must not be closed in the moment it is used again.
   server.keepAliveTimeout = 600_000;
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -39,7 +45,7 @@ export async function startUpstream() {
   };
 }
 
-async function serve(request, response, scripts, log) {
+async function serve(request, response, { scripts, counts, otherwise, log }) {
   const at = performance.now();
   const started = Date.now();
   const chunks = [];
@@ -64,9 +70,10 @@ async function serve(request, response, scripts, log) {
   call.model = call.json?.model ?? call.body.match(/name="model"\r\n\r\n([^\r]*)/)?.[1];
   call.target = `${provider}/${call.model}`;
   call.streaming = call.json?.stream === true;
-  const before = log.filter((other) => other.target === call.target).length;
+  const before = counts.get(call.target) ?? 0;
+  counts.set(call.target, before + 1);
   log.push(call);
-  const behaviours = scripts.get(call.target) ?? [answer('Hello from ' + call.target)];
+  const behaviours = scripts.get(call.target) ?? [otherwise];
   const behaviour = behaviours[Math.min(before, behaviours.length - 1)];
   await perform(typeof behaviour === 'function' ? await behaviour(call) : behaviour, call, response);
 }
@@ -81,7 +88,9 @@ async function perform(steps, call, response) {
       // What was written must have left before the connection breaks.
       if (response.headersSent) await wait(30, response);
       return step === RESET ? response.socket.resetAndDestroy() : response.socket.destroy();
-    } else if (step.status !== undefined && step.headers !== undefined) {
+    } else if (step === HANG_UP) return void response.socket.end();
+    else if (step.raw !== undefined) response.socket.write(step.raw);
+    else if (step.status !== undefined && step.headers !== undefined) {
       response.writeHead(step.status, step.headers);
       response.flushHeaders();
     } else response.write(typeof step === 'string' || Buffer.isBuffer(step) ? step : JSON.stringify(step));
@@ -91,8 +100,9 @@ async function perform(steps, call, response) {
 
 function wait(ms, response) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    response.once('close', () => (clearTimeout(timer), resolve()));
+    const end = () => (clearTimeout(timer), response.off('close', end), resolve());
+    const timer = setTimeout(end, ms);
+    response.once('close', end);
   });
 }
 
