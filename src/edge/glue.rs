@@ -21,6 +21,8 @@ extern "C" {
         request_id: &str,
         body: &JsValue,
     ) -> Result<web_sys::Response, JsValue>;
+    /// The clock of [`now`].
+    fn clock() -> f64;
     /// `[readable, writable]` of an `IdentityTransformStream`.
     pub fn identity() -> Array;
     /// The same stream as one of bytes, which fails when the signal aborts.
@@ -100,11 +102,7 @@ pub async fn left_within(span: Span, client: Option<&web_sys::AbortSignal>) -> b
 /// The platform's clock, in ms since the Unix epoch. Where that is set back this one goes on from what it said last, since
 /// what waits for a moment would wait for hours. It advances with I/O alone in production.
 pub fn now() -> Instant {
-    let wall = wall();
-    let (last, ahead) = CLOCK.get();
-    let now = if wall >= last { wall } else { last.max(wall + ahead) };
-    CLOCK.set((now, now.since(wall)));
-    now
+    Instant(clock() as u64)
 }
 
 /// The platform's clock as it is, for what others compare with theirs: signatures.
@@ -113,8 +111,6 @@ pub fn wall() -> Instant {
 }
 
 thread_local! {
-    /// What the clock said last, and how far it is ahead of the platform's.
-    static CLOCK: Cell<(Instant, Span)> = const { Cell::new((Instant(0), Span::ZERO)) };
     static RECENT: Cell<Instant> = const { Cell::new(Instant(0)) };
 }
 
