@@ -8,13 +8,19 @@ const PAGES = ['overview', 'requests', 'policies', 'policies/~new', 'rules', 'ru
 const POLICY = ['', '/edit', '/simulate', '/explain', '/compare', '/versions'].map((tab) => `policies/sonnet${tab}`);
 
 const browser = await launch();
-after(() => browser.close());
+const mocks = [];
+after(async () => {
+  await browser.close();
+  // Those of tests that failed before their end are still open, and would keep this process.
+  for (const mock of mocks) await mock.close();
+});
 
-async function open(mode, hash, options) {
-  const mock = await startMock({ mode });
+async function open(mode, hash, options, more = {}) {
+  const mock = await startMock({ mode, ...more });
+  mocks.push(mock);
   const page = await openPage(browser, mock.url, mock.token, options);
   await signIn(page, mock.url, mock.token, hash);
-  return { mock, page, close: () => page.context().close().then(mock.close) };
+  return { mock, page, close: () => page.context().close() };
 }
 
 const settled = (page) => page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton'));
@@ -160,3 +166,64 @@ test('a scene of the simulator is drawn step by step', async () => {
   assert.match(steps.at(-1), /bedrock.*answers/);
   await close();
 });
+
+test('while an answer is on its way the page says so, and keeps its head', async () => {
+  const { page, close } = await open('full', 'overview', {}, { delay: 1500 });
+  for (const hash of ['overview', 'policies', 'keys', 'providers', 'policies/sonnet']) {
+    await visit(page, hash);
+    await page.getByRole('status', { name: 'Loading' }).first().waitFor();
+    assert.ok(await page.locator('h1').isVisible(), hash);
+  }
+  assert.deepEqual(page.complaints(), []);
+  await close();
+});
+
+for (const theme of ['light', 'dark']) {
+  test(`in the ${theme} theme every text stands out from what is behind it`, async () => {
+    const { page, close } = await open('full', 'overview', { colorScheme: theme });
+    for (const hash of [...PAGES, ...POLICY, 'requests?class=timeout', 'rules?edit=gpt-4o-to-claude']) {
+      await visit(page, hash);
+      await settled(page);
+      assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
+      assert.deepEqual(await page.evaluate(faintTexts), [], hash);
+    }
+    await close();
+  });
+}
+
+test('the theme is chosen with a button and kept', async () => {
+  const { page, close } = await open('full', 'overview', { colorScheme: 'light' });
+  await page.getByRole('button', { name: 'Use the dark theme' }).first().click();
+  await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
+  await page.reload();
+  await page.getByRole('button', { name: 'Use the light theme' }).first().waitFor();
+  assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark');
+  await close();
+});
+
+/** Runs in the page: texts whose contrast is below WCAG AA, 4.5 (3 for large ones); what is switched off is let be. */
+function faintTexts() {
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const paint = (colors) => {
+    canvas.clearRect(0, 0, 1, 1);
+    for (const color of colors) (canvas.fillStyle = color), canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((value) => value / 255);
+  };
+  const light = (rgb) => rgb.map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)).reduce((sum, value, n) => sum + value * [0.2126, 0.7152, 0.0722][n], 0);
+  const faint = new Map();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.textContent.trim() || !element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) || element.closest('.sr, .toasts, [disabled], [inert], noscript, option, datalist')) continue;
+    const style = getComputedStyle(element);
+    const behind = [];
+    for (let at = element; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
+    const back = paint(['white', ...behind]);
+    const [a, b] = [light(paint(['white', ...behind, style.color])), light(back)].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize);
+    const least = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < least) faint.set(`${element.className} "${node.textContent.trim().slice(0, 40)}"`, contrast.toFixed(2));
+  }
+  return [...faint].map(([what, contrast]) => `${what} ${contrast}`);
+}

@@ -1,6 +1,6 @@
 // Answers of the API, brought into the one form the pages work with. Absent lists become empty ones.
 import { call, get, path, type Reply } from "./client";
-import type { Analytics, Attempt, Counts, Explanation, GatewayKey, Hop, Named, PolicyDocument, Provider, RequestDetail, RequestSummary, RulesDocument, Simulation, Stored, Target, TargetCounts, Version } from "./types";
+import type { Analytics, Attempt, Counts, Explanation, GatewayKey, Hop, Named, PolicyDocument, Provider, RequestDetail, RequestSummary, RulesDocument, ScriptLine, Simulation, Stored, Target, TargetCounts, Version } from "./types";
 
 type List<T> = { data?: T[] } | T[] | null;
 
@@ -49,8 +49,9 @@ export async function rollback(name: string, version: string): Promise<Stored<Po
   return stored(name, await call("POST", path("policies", name, "rollback"), { body: { version } }));
 }
 
-export async function simulate(name: string, script: unknown, signal?: AbortSignal): Promise<Simulation> {
-  return (await call<Simulation>("POST", path("policies", name, "simulate"), { body: script, signal })).data;
+/** The stored policy played through a script, or `policy` in its place. */
+export async function simulate(name: string, script: ScriptLine[], policy?: PolicyDocument, signal?: AbortSignal): Promise<Simulation> {
+  return (await call<Simulation>("POST", path("policies", name, "simulate"), { body: { script, policy }, signal })).data;
 }
 
 export async function explain(name: string, body: unknown): Promise<Explanation> {

@@ -229,6 +229,8 @@ export interface Provider {
   dialect?: string;
   version?: string;
   document?: Record<string, unknown> | null;
+  /** Why its document does not parse, when it does not. */
+  error?: string | null;
 }
 
 export interface GatewayKey {
@@ -295,6 +297,8 @@ export interface Explanation {
 
 export interface ComparedAnswer {
   model: string;
+  /** False where the hop was passed over. */
+  call?: boolean;
   outcome?: string;
   status?: number | null;
   text?: string | null;

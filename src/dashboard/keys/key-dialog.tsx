@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import { policies } from "../api/read";
 import type { GatewayKey } from "../api/types";
+import { fieldTime } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { at, within } from "../policy/draft";
 import { Button, Note, Problem, copyText } from "../ui/basics";
@@ -21,7 +22,7 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
   const [policy, setPolicy] = useState(value?.policy ?? "");
   const [day, setDay] = useState(text(value?.budget_usd_per_day));
   const [month, setMonth] = useState(text(value?.budget_usd_per_month));
-  const [expires, setExpires] = useState(value?.expires_at ?? "");
+  const [expires, setExpires] = useState(fieldTime(value?.expires_at));
   const [disabled, setDisabled] = useState(value?.disabled ?? false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
@@ -31,7 +32,7 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
     setBusy(true);
     setError(undefined);
     try {
-      await onSave({ name: name.trim(), group: orNull(group), user: orNull(user), ...(lines(allow).length || value ? { allow: lines(allow).length ? lines(allow) : null } : {}), deny: lines(deny), policy: orNull(policy), budget_usd_per_day: number(day), budget_usd_per_month: number(month), expires_at: orNull(expires), disabled });
+      await onSave({ name: name.trim(), group: orNull(group), user: orNull(user), ...(lines(allow).length || value ? { allow: lines(allow).length ? lines(allow) : null } : {}), deny: lines(deny), policy: orNull(policy), budget_usd_per_day: number(day), budget_usd_per_month: number(month), expires_at: moment(expires, value?.expires_at), disabled });
       onClose();
     } catch (caught) {
       setError(caught as Error);
@@ -51,7 +52,7 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
         <TextArea label="Never, whatever a chain says" mono rows={3} value={deny} findings={said("deny")} onValue={setDeny} />
         <TextField label="Budget a day, USD" type="number" min={0} step="any" placeholder="no limit" value={day} findings={said("budget_usd_per_day")} onValue={setDay} />
         <TextField label="Budget a month, USD" type="number" min={0} step="any" placeholder="no limit" value={month} findings={said("budget_usd_per_month")} onValue={setMonth} />
-        <TextField label="Expires" placeholder="never, or 2027-01-01T00:00:00Z" value={expires} findings={said("expires_at")} onValue={setExpires} />
+        <TextField label="Expires" type="datetime-local" value={expires} findings={said("expires_at")} onValue={setExpires} hint="Your local time. Empty is never." />
       </div>
       <p class="small muted">One pattern a line, such as <code>policy/*</code> or <code>openai/gpt-4o*</code>. With no pattern it may ask for anything.</p>
       {value && <Check label="Switched off: requests with this key are refused" checked={disabled} onValue={setDisabled} />}
@@ -67,6 +68,8 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
 const text = (value: number | null | undefined) => (value === null || value === undefined ? "" : String(value));
 const orNull = (value: string) => value.trim() || null;
 const lines = (value: string) => value.split(/[\n,]/).map((one) => one.trim()).filter(Boolean);
+/** What stands in the field as a moment; one that was not touched keeps its seconds. */
+const moment = (text: string, before: string | null | undefined) => (text === fieldTime(before) ? (before ?? null) : text ? new Date(text).toISOString() : null);
 const number = (value: string) => (value.trim() === "" ? null : Number(value));
 
 export function KeyOnce({ name, secret, onClose }: { name: string; secret: string; onClose: () => void }) {

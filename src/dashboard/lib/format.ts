@@ -70,6 +70,12 @@ export function ago(value: string | number | null | undefined): string {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
+/** As a field of type datetime-local has it: local time to the minute, without a zone; empty for none. */
+export function fieldTime(value: string | number | null | undefined): string {
+  const date = parseTime(value);
+  return date ? new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : "";
+}
+
 function parseTime(value: string | number | null | undefined): Date | null {
   if (value === null || value === undefined || value === "") return null;
   const date = new Date(value);

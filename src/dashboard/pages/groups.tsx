@@ -7,7 +7,7 @@ import { useResource } from "../lib/resource";
 import { href } from "../lib/router";
 import { Empty, Loading, PageHead, Problem, Segments } from "../ui/basics";
 import { TextField } from "../ui/field";
-import { RangePicker, currentRange, rangeQuery } from "../ui/range";
+import { RangePicker, currentRange, rangeKey, rangeQuery } from "../ui/range";
 
 const VIEWS = [["groups", "Groups"], ["users", "Users"], ["keys", "Keys"], ["workloads", "Workloads"]] as const;
 type View = (typeof VIEWS)[number][0];
@@ -17,7 +17,7 @@ export function Groups() {
   const range = currentRange();
   const [view, setView] = useState<View>("groups");
   const [search, setSearch] = useState("");
-  const found = useResource(`groups ${range}`, (signal) => analytics(rangeQuery(range), signal));
+  const found = useResource(`groups ${rangeKey(range)}`, (signal) => analytics(rangeQuery(range), signal));
   const rows = (found.data?.[view] ?? []).filter((row) => row.name.toLowerCase().includes(search.toLowerCase()));
   return (
     <>
@@ -51,9 +51,9 @@ function NamedTable({ rows, view }: { rows: Named[]; view: View }) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.name}>
-              <td class="lead wrap strong">{view === "users" ? <a href={href("requests", { user: row.name })}>{row.name}</a> : row.name}</td>
+              <td class="lead wrap strong"><a href={href("requests", { [view.slice(0, -1)]: row.name })}>{row.name}</a></td>
               <td class="r" data-label="Requests">{count(row.requests)}</td>
-              <td class="share" aria-hidden="true"><div class="bar"><span class="swatch-fill saved" style={{ width: `${(row.requests / most) * 100}%` }} /></div></td>
+              <td class="share no-phone" aria-hidden="true"><div class="bar"><span class="swatch-fill saved" style={{ width: `${(row.requests / most) * 100}%` }} /></div></td>
               <td class="r" data-label="Success">{percent(row.succeeded, row.requests)}</td>
               <td class="r" data-label="Fallback rate">{percent(row.fallbacks, row.requests)}</td>
               <td class="r" data-label="Degraded">{count(row.degraded)}</td>

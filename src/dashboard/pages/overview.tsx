@@ -5,15 +5,16 @@ import { count, ms, percent, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { href, route, setQuery } from "../lib/router";
 import { useState } from "preact/hooks";
-import { Card, Empty, Loading, PageHead, Problem, Segments, Stat } from "../ui/basics";
+import { Card, Empty, Loading, Model, PageHead, Problem, Segments, Stat } from "../ui/basics";
 import { Chart } from "../ui/chart";
+import { FirstRequest } from "../ui/first-request";
 import { OutcomeBar } from "../ui/outcome-bar";
-import { RangePicker, currentRange, rangeQuery } from "../ui/range";
+import { RangePicker, currentRange, rangeKey, rangeQuery } from "../ui/range";
 
 export function Overview() {
   const range = currentRange();
   const policy = route.value.query.get("policy") ?? "";
-  const found = useResource(`overview ${range} ${policy}`, (signal) => analytics({ ...rangeQuery(range), policy }, signal), 20_000);
+  const found = useResource(`overview ${rangeKey(range)} ${policy}`, (signal) => analytics({ ...rangeQuery(range), policy }, signal), 20_000);
   const names = useResource("policy names", (signal) => policies(signal));
 
   return (
@@ -28,15 +29,15 @@ export function Overview() {
       </PageHead>
       {found.error && <Problem error={found.error} retry={found.reload} />}
       {!found.data && found.loading && <Loading shape="page" />}
-      {found.data && (found.data.totals.requests ? <Figures data={found.data} /> : <Quiet />)}
+      {found.data && (found.data.totals.requests ? <Figures data={found.data} /> : <Quiet policy={policy || names.data?.[0]?.name} />)}
     </>
   );
 }
 
-function Quiet() {
+function Quiet({ policy }: { policy: string | undefined }) {
   return (
     <Card>
-      <Empty icon="overview" title="No requests in this range">
+      <Empty icon="overview" title="No requests in this range" action={<FirstRequest policy={policy} />}>
         Point your SDK’s <code>base_url</code> at this Worker’s <code>/v1</code> and name a policy as the model. Figures appear here within two seconds.
       </Empty>
     </Card>
@@ -56,7 +57,7 @@ function Figures({ data }: { data: Analytics }) {
       <dl class="stats">
         <Stat label="Requests" value={count(totals.requests)} note={`${count(totals.attempts)} upstream calls`} />
         <Stat label="Success rate" value={percent(totals.succeeded, totals.requests)} note={`${percent(totals.succeeded - rescued, totals.requests)} without fallbacks`} />
-        <Stat label="Answers saved" value={<span class="accent">{count(rescued)}</span>} note="failed first, answered after all" />
+        <Stat label="Answers saved" value={<span class="accent">{count(rescued)}</span>} note="would have failed" />
         <Stat label="Fallback rate" value={percent(totals.fallbacks, totals.requests)} note={totals.degraded === undefined ? undefined : `${count(totals.degraded)} degraded`} />
         <Stat label="Spend" value={usd(totals.cost_usd)} note={`${usd(totals.wasted_usd)} on failed attempts`} />
         <Stat label="Latency, median" value={ms(totals.p50_ms)} note={totals.ttft_p50_ms == null ? `p99 ${ms(totals.p99_ms)}` : `first content ${ms(totals.ttft_p50_ms)}`} />
@@ -150,17 +151,18 @@ function TargetTable({ targets }: { targets: TargetCounts[] }) {
     <div class="table-wrap">
       <table class="table cards">
         <thead>
-          <tr><th>Target</th><th class="r">Calls</th><th>How they ended</th><th class="r">Success</th><th class="r">p50</th><th class="r">p99</th><th class="r">Spend</th></tr>
+          <tr><th>Target</th><th class="r">Calls</th><th>How they ended</th><th class="r">Success</th><th class="r">p50</th><th class="r">p99</th><th class="r">First content</th><th class="r">Spend</th></tr>
         </thead>
         <tbody>
           {targets.map((target) => (
             <tr key={target.model}>
-              <td class="lead"><a class="mono wrap" href={href("requests", { target: target.model })}>{target.model}</a></td>
+              <td class="lead"><a href={href("requests", { target: target.model })}><Model name={target.model} /></a></td>
               <td class="r" data-label="Calls">{count(target.attempts)}</td>
-              <td data-label="Ended"><OutcomeBar outcomes={endings(target)} /></td>
+              <td class="full"><OutcomeBar outcomes={endings(target)} /></td>
               <td class="r" data-label="Success">{percent(target.outcomes["ok"] ?? 0, target.attempts)}</td>
               <td class="r" data-label="p50">{ms(target.p50_ms)}</td>
               <td class="r" data-label="p99">{ms(target.p99_ms)}</td>
+              <td class="r" data-label="First content">{ms(target.ttft_p50_ms)}</td>
               <td class="r" data-label="Spend">{usd(target.cost_usd)}</td>
             </tr>
           ))}

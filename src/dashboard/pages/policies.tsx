@@ -5,15 +5,18 @@ import type { PolicyDocument, Stored } from "../api/types";
 import { ago, count, percent } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { go, href } from "../lib/router";
-import { Badge, Button, Card, CopyButton, Empty, IconButton, Loading, PageHead, Problem, toast } from "../ui/basics";
+import { Badge, Button, Card, CopyButton, Empty, IconButton, Loading, Model, PageHead, Problem, toast } from "../ui/basics";
 import { Confirm } from "../ui/dialog";
+import { TextField } from "../ui/field";
 import { Icon } from "../ui/icon";
 
 export function Policies() {
   const found = useResource("policies", (signal) => policies(signal));
   const figures = useResource("policies of the day", (signal) => analytics({}, signal));
   const [doomed, doom] = useState<string>();
-  const list = found.data ?? [];
+  const [search, setSearch] = useState("");
+  const all = found.data ?? [];
+  const list = all.filter((policy) => finds(policy, search));
   return (
     <>
       <PageHead title="Policies" note="A policy is a chain of models under one name. Clients put policy/<name> in the model field.">
@@ -21,13 +24,15 @@ export function Policies() {
       </PageHead>
       {found.error && <Problem error={found.error} retry={found.reload} />}
       {!found.data && found.loading && <Loading />}
-      {found.data && !list.length && (
+      {found.data && !all.length && (
         <Card>
           <Empty icon="policies" title="No policies yet" action={<Button kind="primary" icon="plus" onClick={() => go("policies", "~new")}>Create policy</Button>}>
             Name the model you want first and the ones that stand by. When the first fails, the next answers, and your client never sees the error.
           </Empty>
         </Card>
       )}
+      {all.length > FEW && <div class="search"><TextField small hideLabel type="search" label="Search policies" placeholder="Search by name, model or description" value={search} onValue={setSearch} /></div>}
+      {all.length > 0 && !list.length && <Card><Empty icon="policies" title="No policy fits">None has “{search}” in its name, description or chain.</Empty></Card>}
       {list.length > 0 && (
         <ul class="policy-list">
           {list.map((policy) => (
@@ -51,6 +56,14 @@ export function Policies() {
       )}
     </>
   );
+}
+
+/** More than so many are searched rather than read through. */
+const FEW = 6;
+
+function finds(policy: Stored<PolicyDocument>, search: string): boolean {
+  const words = [policy.name, policy.document?.description ?? "", ...hopsOf(policy.document).map((hop) => hop.model)];
+  return words.some((word) => word.toLowerCase().includes(search.trim().toLowerCase()));
 }
 
 type Figures = { requests: number; succeeded: number; fallbacks: number } | undefined;
@@ -79,7 +92,7 @@ function PolicyCard({ policy, figures, onDelete }: { policy: Stored<PolicyDocume
         {hops.map((hop, n) => (
           <li key={n}>
             {n > 0 && (balanced ? <span class="faint small">or</span> : <Icon name="right" size={14} />)}
-            <span class="chip">{hop.model}{hop.retries ? <span class="faint"> ×{hop.retries + 1}</span> : null}</span>
+            <span class="chip"><Model name={hop.model} />{hop.retries ? <span class="faint"> ×{hop.retries + 1}</span> : null}</span>
           </li>
         ))}
       </ol>

@@ -1,16 +1,16 @@
 // One policy: its picture, its editor, and the ways to ask what it would do.
 import { useState } from "preact/hooks";
 import { analytics, endings, hopsOf, policies, policy, targets } from "../api/read";
-import type { PolicyDocument, Stored, Target } from "../api/types";
+import type { PolicyDocument, Stored } from "../api/types";
 import { count, percent, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { go, href, route } from "../lib/router";
 import { Badge, Button, Card, CopyButton, Empty, Loading, Note, PageHead, Problem, Stat, Tabs } from "../ui/basics";
 import { Icon } from "../ui/icon";
-import { RangePicker, currentRange, rangeQuery } from "../ui/range";
+import { RangePicker, currentRange, rangeKey, rangeQuery } from "../ui/range";
 import { ChainPicture, type HopFigures } from "../policy/chain-picture";
 import { Compare } from "../policy/compare";
-import { blank } from "../policy/draft";
+import { blank, expand, isPolicyHop } from "../policy/draft";
 import { Drill } from "../policy/drill";
 import { PolicyEditor } from "../policy/editor";
 import { Explain } from "../policy/explain";
@@ -18,6 +18,8 @@ import { Simulate } from "../policy/simulate";
 import { Versions } from "../policy/versions";
 
 const TABS = [["chain", "Chain"], ["edit", "Edit"], ["simulate", "Simulate"], ["explain", "Explain"], ["compare", "Compare"], ["versions", "Versions"]] as const;
+
+const NONE: Stored<PolicyDocument>[] = [];
 
 const back = <a class="crumb" href={href("policies")}><Icon name="left" size={14} /> Policies</a>;
 
@@ -36,7 +38,7 @@ export function NewPolicy() {
           version=""
           initial={source?.document ?? blank()}
           suggestedName={from ? free(`${from}-copy`, names.data.map((one) => one.name)) : ""}
-          others={names.data.map((one) => one.name)}
+          all={names.data}
           onSaved={(stored) => go("policies", stored.name)}
         />
       )}
@@ -55,7 +57,6 @@ export function PolicyPage({ name }: { name: string }) {
   const found = useResource(`policy ${name}`, (signal) => policy(name, signal));
   const all = useResource("policies", (signal) => policies(signal));
   const [drilling, setDrilling] = useState(false);
-  const others = (all.data ?? []).map((one) => one.name);
   const stored = found.data;
   const models = expand(stored?.document, all.data ?? []);
   return (
@@ -75,36 +76,27 @@ export function PolicyPage({ name }: { name: string }) {
         <>
           <Tabs label="Views of this policy" current={tab} tabs={TABS.map(([id, text]) => ({ id, text, href: href("policies", name, id) }))} />
           {tab === "chain" && <Chain name={name} stored={stored} all={all.data ?? []} />}
-          {tab === "edit" && <PolicyEditor key={name} name={name} version={stored.version} initial={stored.document ?? blank()} others={others} onSaved={found.set} />}
+          {tab === "edit" && <PolicyEditor key={name} name={name} version={stored.version} initial={stored.document ?? blank()} all={all.data ?? NONE} onSaved={found.set} />}
           {tab === "simulate" && <Simulate name={name} models={models} />}
           {tab === "explain" && <Explain name={name} />}
           {tab === "compare" && <Compare name={name} />}
           {tab === "versions" && <Versions name={name} current={stored} onRolledBack={found.reload} />}
         </>
       )}
-      {drilling && <Drill name={name} models={models} onClose={() => setDrilling(false)} />}
+      {drilling && <Drill asks={[`policy/${name}`]} targets={models} onClose={() => setDrilling(false)} />}
     </>
   );
 }
 
-/** Targets that the chain can reach, nested policies followed at most four deep. */
-function expand(document: PolicyDocument | undefined, all: Stored<PolicyDocument>[], depth = 0): string[] {
-  const models = hopsOf(document).flatMap((hop) => {
-    if (!hop.model.startsWith("policy/")) return [hop.model];
-    const inner = all.find((one) => `policy/${one.name}` === hop.model);
-    return inner && depth < 4 ? expand(inner.document, all, depth + 1) : [];
-  });
-  return [...new Set(models)];
-}
-
 function Chain({ name, stored, all }: { name: string; stored: Stored<PolicyDocument>; all: Stored<PolicyDocument>[] }) {
   const range = currentRange();
-  const figures = useResource(`policy figures ${name} ${range}`, (signal) => analytics({ ...rangeQuery(range), policy: name }, signal), 20_000);
+  const figures = useResource(`policy figures ${name} ${rangeKey(range)}`, (signal) => analytics({ ...rangeQuery(range), policy: name }, signal), 20_000);
   const known = useResource("targets", (signal) => targets(signal), 10_000);
   const hops = hopsOf(stored.document).map((hop): HopFigures => ({
     hop,
     counts: figures.data?.targets.find((one) => one.model === hop.model) ?? nestedCounts(hop.model, figures.data?.targets ?? [], all),
-    target: known.data?.find((one: Target) => one.model === hop.model),
+    target: known.data?.find((one) => one.model === hop.model),
+    inner: isPolicyHop(hop) ? expand({ chain: [hop] }, all).map((model) => ({ model, target: known.data?.find((one) => one.model === model) })) : undefined,
   }));
   const totals = figures.data?.totals;
   const saved = totals ? Math.min(totals.fallbacks, totals.succeeded) : 0;
@@ -121,7 +113,7 @@ function Chain({ name, stored, all }: { name: string; stored: Stored<PolicyDocum
         </dl>
       )}
       <Card title={stored.document?.type === "load_balance" ? "Hops" : "Chain"} actions={<a class="btn small" href={href("requests", { policy: name })}>See its requests</a>}>
-        {hops.length ? <ChainPicture hops={hops} balanced={stored.document?.type === "load_balance"} /> : <Empty icon="policies" title="This chain has no hops" />}
+        {hops.length ? <ChainPicture hops={hops} balanced={stored.document?.type === "load_balance"} totals={totals} /> : <Empty icon="policies" title="This chain has no hops" />}
       </Card>
     </div>
   );

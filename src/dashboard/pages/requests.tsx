@@ -5,7 +5,8 @@ import type { RequestSummary } from "../api/types";
 import { fullTime, ms, time, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { route, setQuery } from "../lib/router";
-import { Badge, Button, Card, Empty, Loading, PageHead, Problem, toast } from "../ui/basics";
+import { FirstRequest } from "../ui/first-request";
+import { Badge, Button, Card, Empty, Loading, Model, PageHead, Problem, toast } from "../ui/basics";
 import { FilterBar, currentFilters, matches, type Filters } from "../requests/filters";
 import { OutcomeBadge } from "../requests/outcome";
 import { RequestDialog } from "../requests/detail";
@@ -33,7 +34,7 @@ export function Requests() {
       <FilterBar policies={(names.data ?? []).map((one) => one.name)} targets={(known.data ?? []).map((one) => one.model)} />
       {list.error && <Problem error={list.error} retry={list.reload} />}
       {!list.rows && list.loading && <Loading />}
-      {list.rows && !list.rows.length && <Nothing filtered={Object.keys(filters).length > 0} />}
+      {list.rows && !list.rows.length && <Nothing filtered={Object.keys(filters).length > 0} policy={names.data?.[0]?.name} />}
       {list.rows && list.rows.length > 0 && (
         <section class="card flush">
           <RequestTable rows={list.rows} fresh={list.fresh} />
@@ -50,13 +51,13 @@ function LiveNote({ state }: { state: LiveState }) {
   return <span class="live-state" role="status"><span class={`dot ${tone}`} /> {text}</span>;
 }
 
-function Nothing({ filtered }: { filtered: boolean }) {
+function Nothing({ filtered, policy }: { filtered: boolean; policy: string | undefined }) {
   return (
     <Card>
       {filtered ? (
         <Empty icon="requests" title="No request fits these filters">Take one away, or wait: new requests appear here as they end.</Empty>
       ) : (
-        <Empty icon="requests" title="No requests yet">Send one to <code>/v1/chat/completions</code> with <code>"model": "policy/demo"</code>. It appears here the moment it ends.</Empty>
+        <Empty icon="requests" title="No requests yet" action={<FirstRequest policy={policy} />}>Send one, and it appears here the moment it ends.</Empty>
       )}
     </Card>
   );
@@ -121,9 +122,9 @@ function Row({ request, fresh }: { request: RequestSummary; fresh: boolean }) {
       <td class="lead nowrap num">
         <button type="button" class="row-open" aria-label={`Open the request of ${fullTime(request.at)}`} onClick={(event) => { event.stopPropagation(); open(); }}>{time(request.at)}</button>
       </td>
-      <td data-label="Asked for" class="wrap">{request.policy || <span class="mono">{request.asked ?? "–"}</span>}{request.mark ? <> <Badge tone="accent">{request.mark}</Badge></> : null}</td>
-      <td data-label="Answered by" class="wrap mono">{request.model ?? "–"}</td>
-      <td data-label="Outcome"><span class="row tight"><OutcomeBadge request={request} />{request.degraded && <Badge tone="warn">degraded</Badge>}</span></td>
+      <td data-label="Asked for" class="wrap">{request.policy || (request.asked ? <Model name={request.asked} /> : "–")}{request.mark ? <> <Badge tone="accent">{request.mark}</Badge></> : null}</td>
+      <td data-label="Answered by" class="wide">{request.model ? <Model name={request.model} /> : "–"}</td>
+      <td class="outcome"><span class="row tight"><OutcomeBadge request={request} />{request.degraded && <Badge tone="warn">degraded</Badge>}</span></td>
       <td data-label="Attempts" class="r">{attemptCount(request) ?? "–"}</td>
       <td data-label="Took" class="r">{ms(request.ms)}</td>
       <td data-label="Cost" class="r">{usd(request.cost_usd)}</td>

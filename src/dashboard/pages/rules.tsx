@@ -1,11 +1,9 @@
 // Rules: a condition and an action each. They do nothing until a ruleset carries them.
 import { useState } from "preact/hooks";
-import { policies, targets } from "../api/read";
 import type { Rule, RulesDocument } from "../api/types";
-import { useResource } from "../lib/resource";
 import { href, route, setQuery } from "../lib/router";
 import { RuleDialog } from "../rules/rule-dialog";
-import { useRules } from "../rules/use-rules";
+import { useKnownModels, useRules } from "../rules/use-rules";
 import { WhichRule, effect } from "../rules/which-rule";
 import { sentence } from "../rules/conditions";
 import { Badge, Button, Card, Empty, IconButton, Loading, PageHead, Problem } from "../ui/basics";
@@ -15,16 +13,12 @@ const FRESH: Rule = { description: "", when: { model: "" }, then: { fallback: [{
 
 export function Rules() {
   const rules = useRules();
-  const known = useResource("known models", async (signal) => {
-    const [found, stored] = await Promise.all([targets(signal), policies(signal)]);
-    return [...new Set([...found.map((one) => one.model), ...stored.map((one) => `policy/${one.name}`)])].sort();
-  });
+  const models = useKnownModels();
   const editing = route.value.query.get("edit");
   const [creating, setCreating] = useState(false);
   const [doomed, doom] = useState<string>();
   const document = rules.document;
   const names = Object.keys(document?.rules ?? {});
-  const models = known.data ?? [];
   const create = <Button kind="primary" icon="plus" disabled={!document} onClick={() => setCreating(true)}>Create rule</Button>;
 
   return (

@@ -1,146 +1,140 @@
 // The chain as a picture: what reaches each hop, what it answers, what moves on and why. Cards stand side by side where
-// there is room, else below each other; the line between two is as thick as the share of requests that took it.
-import { useEffect, useRef, useState } from "preact/hooks";
+// there is room, else below each other; the arrow between two is as thick as the share of calls that failed before it.
+import type { ComponentChildren } from "preact";
 import { endings } from "../api/read";
-import type { Hop, Target, TargetCounts } from "../api/types";
+import type { Counts, Hop, Target, TargetCounts } from "../api/types";
 import { SKIPS } from "../api/types";
-import { count, ms, percent, words } from "../lib/format";
+import { count, ms, percent, plural, time, words } from "../lib/format";
+import { href } from "../lib/router";
+import { Model } from "../ui/basics";
+import { OutcomeBar } from "../ui/outcome-bar";
 import { isPolicyHop } from "./draft";
 
 export interface HopFigures {
   hop: Hop;
   counts?: TargetCounts;
   target?: Target;
+  /** Of a hop that is a policy: the targets it leads to. */
+  inner?: { model: string; target?: Target }[];
 }
 
-const CARD = { height: 148, min: 236, gapWide: 74, gapTall: 58 };
+/** More than so many stand below each other on every screen. */
+const MOST_ABREAST = 3;
 
-export function ChainPicture({ hops, balanced }: { hops: HopFigures[]; balanced: boolean }) {
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const watch = new ResizeObserver(() => setWidth(element.clientWidth));
-    watch.observe(element);
-    setWidth(element.clientWidth);
-    return () => watch.disconnect();
-  }, []);
-  const needed = hops.length * CARD.min + (hops.length - 1) * CARD.gapWide;
+export function ChainPicture({ hops, balanced, totals }: { hops: HopFigures[]; balanced: boolean; totals?: Counts }) {
+  const failed = totals ? totals.requests - totals.succeeded : 0;
   return (
-    <div ref={box} class="chain-picture">
-      {width > 0 && <Drawing hops={hops} width={width} wide={needed <= width} balanced={balanced} />}
+    <div class="chain-picture">
+      <ol class={`pic${hops.length <= MOST_ABREAST ? " abreast" : ""}`} aria-label={balanced ? "Hops" : "Chain"}>
+        {totals && totals.requests > 0 && <End value={count(totals.requests)} text={totals.requests === 1 ? "request" : "requests"} />}
+        {hops.map((one, n) => {
+          const before = n > 0 ? hops[n - 1] : undefined;
+          return (
+            <>
+              {before && <Arrow from={before} balanced={balanced} />}
+              {!before && totals && totals.requests > 0 && <li class="pic-arrow flows" aria-hidden="true"><i class="pic-line" style={{ "--flow": "10px" }} /></li>}
+              <HopCard key={n} index={n} figures={one} balanced={balanced} weights={hops.reduce((sum, other) => sum + (other.hop.weight ?? 1), 0)} />
+            </>
+          );
+        })}
+        {totals && failed > 0 && (
+          <>
+            <li class="pic-arrow failing" aria-hidden="true"><i class="pic-line" style={{ "--flow": "2px" }} /></li>
+            <End bad value={count(failed)} text="not answered" />
+          </>
+        )}
+      </ol>
     </div>
   );
 }
 
-function Drawing({ hops, width, wide, balanced }: { hops: HopFigures[]; width: number; wide: boolean; balanced: boolean }) {
-  const cardWidth = wide ? Math.min(340, (width - (hops.length - 1) * CARD.gapWide) / hops.length) : width;
-  const height = wide ? CARD.height + 8 : hops.length * CARD.height + (hops.length - 1) * CARD.gapTall + 8;
-  const place = (n: number) => (wide ? { x: n * (cardWidth + CARD.gapWide), y: 4 } : { x: 0, y: 4 + n * (CARD.height + CARD.gapTall) });
-  const first = Math.max(1, reached(hops[0]));
-  const label = hops.map((one, n) => `${n + 1}. ${one.hop.model}: ${count(one.counts?.attempts ?? 0)} calls, ${percent(one.counts?.outcomes["ok"] ?? 0, one.counts?.attempts)} answered`).join("; ");
+function End({ value, text, bad }: { value: string; text: string; bad?: boolean }) {
   return (
-    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`The chain: ${label}`}>
-      {hops.map((one, n) => n > 0 && <Link key={n} from={place(n - 1)} cardWidth={cardWidth} wide={wide} share={balanced ? 0 : Math.min(1, reached(one) / first)} moved={failures(hops[n - 1])} balanced={balanced} active={!balanced && reached(one) > 0} />)}
-      {hops.map((one, n) => <Card key={n} {...place(n)} width={cardWidth} index={n} figures={one} balanced={balanced} />)}
-    </svg>
+    <li class={`pic-end${bad ? " bad" : ""}`}>
+      <strong class="num">{value}</strong>
+      <span>{text}</span>
+    </li>
   );
 }
 
-const reached = (one: HopFigures | undefined) => one?.counts?.attempts ?? 0;
-
-function failures(one: HopFigures | undefined): [string, number][] {
-  return Object.entries(endings(one?.counts)).filter(([name, n]) => name !== "ok" && n > 0).sort((a, b) => b[1] - a[1]);
+function failures(one: HopFigures | undefined): number {
+  return Object.entries(endings(one?.counts)).reduce((sum, [name, n]) => (name === "ok" || SKIPS.has(name) ? sum : sum + n), 0);
 }
 
-function Link({ from, cardWidth, wide, share, moved, balanced, active }: { from: { x: number; y: number }; cardWidth: number; wide: boolean; share: number; moved: [string, number][]; balanced: boolean; active: boolean }) {
-  const thickness = 2 + share * 16;
-  const total = moved.reduce((sum, [, n]) => sum + n, 0);
-  const tone = active ? "flow-active" : "flow-idle";
-  const caption = balanced ? "stands by" : total ? `${count(total)} moved on` : "none moved on";
-  if (wide) {
-    const x = from.x + cardWidth;
-    const y = from.y + CARD.height / 2;
-    const end = x + CARD.gapWide;
-    return (
-      <g>
-        <line x1={x} y1={y} x2={end - 9} y2={y} class={tone} stroke-width={thickness} stroke-dasharray={balanced ? "3 5" : undefined} />
-        <path d={`M${end - 10} ${y - 7} L${end - 1} ${y} L${end - 10} ${y + 7} Z`} class={`${tone} head`} />
-        <text x={x + CARD.gapWide / 2} y={y - 16} class="pic-note" text-anchor="middle">{balanced ? "or" : count(total)}</text>
-        <text x={x + CARD.gapWide / 2} y={y + 26} class="pic-note" text-anchor="middle">{balanced ? "" : "move on"}</text>
-      </g>
-    );
-  }
-  const x = 34;
-  const y = from.y + CARD.height;
+function skips(one: HopFigures | undefined): number {
+  return Object.entries(endings(one?.counts)).reduce((sum, [name, n]) => (SKIPS.has(name) ? sum + n : sum), 0);
+}
+
+/** What leads from a hop to the next: its failed tries, and where it was passed over. */
+function Arrow({ from, balanced }: { from: HopFigures; balanced: boolean }) {
+  const [failed, skipped] = [failures(from), skips(from)];
+  const all = (from.counts?.attempts ?? 0) + skipped;
+  const share = all ? (failed + skipped) / all : 0;
+  const caption = failed ? plural(failed, "try failed", "tries failed") : skipped ? `${count(skipped)} skipped` : balanced ? "or" : "";
   return (
-    <g>
-      <line x1={x} y1={y} x2={x} y2={y + CARD.gapTall - 9} class={tone} stroke-width={thickness} stroke-dasharray={balanced ? "3 5" : undefined} />
-      <path d={`M${x - 7} ${y + CARD.gapTall - 10} L${x} ${y + CARD.gapTall - 1} L${x + 7} ${y + CARD.gapTall - 10} Z`} class={`${tone} head`} />
-      <text x={x + 22} y={y + CARD.gapTall / 2 + 4} class="pic-note">{caption}</text>
-    </g>
+    <li class={`pic-arrow${failed + skipped > 0 ? " flows" : ""}${balanced ? " dashed" : ""}`}>
+      <span class="pic-caption">{caption}</span>
+      <i class="pic-line" style={{ "--flow": `${Math.round(2 + share * 8)}px` }} aria-hidden="true" />
+    </li>
   );
 }
 
-function Card({ x, y, width, index, figures, balanced }: { x: number; y: number; width: number; index: number; figures: HopFigures; balanced: boolean }) {
+function HopCard({ index, figures, balanced, weights }: { index: number; figures: HopFigures; balanced: boolean; weights: number }) {
   const { hop, counts, target } = figures;
   const calls = counts?.attempts ?? 0;
-  const ok = counts?.outcomes["ok"] ?? 0;
-  const left = x + 16;
-  const inner = width - 32;
-  const failed = failures(figures).filter(([name]) => !SKIPS.has(name));
-  const skipped = failures(figures).filter(([name]) => SKIPS.has(name));
-  const chars = Math.floor((inner - 34) / 7.9);
-  const breaker = breakerOf(target);
+  const ended = endings(counts);
+  const alarm = target?.configured === false || breakerOf(target) === "open";
+  return (
+    <li class={`pic-hop${alarm ? " alarm" : ""}`}>
+      <div class="pic-name">
+        <span class="order num">{index + 1}</span>
+        <div>
+          <div class="strong">{isPolicyHop(hop) ? <a href={href("policies", hop.model.slice("policy/".length))}><Model name={hop.model} /></a> : <Model name={hop.model} />}</div>
+          <p class="small muted">{settings(hop, balanced, weights)}</p>
+        </div>
+      </div>
+      <div class="pic-share">
+        <p>{calls ? <><strong class="num">{percent(ended["ok"] ?? 0, calls)}</strong> <span class="muted small">of {plural(calls, "call")} answered</span></> : <span class="muted">No calls yet</span>}</p>
+        <OutcomeBar outcomes={ended} list />
+      </div>
+      <dl class="pic-times">
+        <div><dt>p50</dt><dd>{ms(counts?.p50_ms)}</dd></div>
+        <div><dt>p99</dt><dd>{ms(counts?.p99_ms)}</dd></div>
+        <div><dt>First content</dt><dd>{ms(counts?.ttft_p50_ms)}</dd></div>
+      </dl>
+      <div class="pic-state small">
+        {figures.inner ? figures.inner.map((one) => <State key={one.model} target={one.target}><Model name={one.model} /></State>) : <State target={target} />}
+      </div>
+    </li>
+  );
+}
+
+/** Whether a target can be called now. */
+function State({ target, children }: { target: Target | undefined; children?: ComponentChildren }) {
+  const state = breakerOf(target);
+  const until = typeof target?.breaker === "object" ? target.breaker?.until : null;
   const missing = target?.configured === false;
+  const tone = missing || state === "open" ? "bad" : state === "closed" ? "good" : "warn";
+  const said = missing ? `${target?.missing ?? "its key"} is not set` : `breaker ${words(state)}${state === "open" && until ? ` until ${time(until)}` : ""}`;
   return (
-    <g>
-      <rect x={x + 0.5} y={y + 0.5} width={width - 1} height={CARD.height - 1} rx="12" class={`pic-card ${missing || breaker === "open" ? "alarm" : ""}`} />
-      <circle cx={left + 10} cy={y + 26} r="11" class="pic-number" />
-      <text x={left + 10} y={y + 30} text-anchor="middle" class="pic-index">{index + 1}</text>
-      <text x={left + 30} y={y + 31} class="pic-model"><title>{hop.model}</title>{clip(hop.model, chars)}</text>
-      <text x={left} y={y + 56} class="pic-note">{clip(settings(hop, balanced), Math.floor(inner / 6.3))}</text>
-      <Share x={left} y={y + 68} width={inner} ok={ok} failed={failed.reduce((sum, [, n]) => sum + n, 0)} skipped={skipped.reduce((sum, [, n]) => sum + n, 0)} />
-      <text x={left} y={y + 98} class="pic-strong">{calls ? `${percent(ok, calls)} answered` : isPolicyHop(hop) ? "a policy of its own" : "no calls"}</text>
-      <text x={left + inner} y={y + 98} text-anchor="end" class="pic-note">{counts?.p50_ms !== undefined && counts.p50_ms !== null ? `p50 ${ms(counts.p50_ms)}` : ""}</text>
-      <text x={left} y={y + 117} class="pic-note">{clip(reasons(failed, skipped), Math.floor(inner / 6.3))}</text>
-      <circle cx={left + 4} cy={y + 132} r="4" class={`pic-breaker ${missing ? "missing" : breaker}`} />
-      <text x={left + 14} y={y + 136} class="pic-note">{missing ? clip(`${target?.missing ?? "its key"} is not set`, 34) : `breaker ${words(breaker)}`}</text>
-    </g>
+    <p class="pic-breaker">
+      <span class={`dot ${tone}`} />
+      <span class={tone === "good" ? "muted" : tone}>{children ? <>{children} {tone === "good" ? <span class="sr">{said}</span> : said}</> : said}</span>
+    </p>
   );
 }
 
-/** Answered, failed, skipped as one bar. */
-function Share({ x, y, width, ok, failed, skipped }: { x: number; y: number; width: number; ok: number; failed: number; skipped: number }) {
-  const all = ok + failed + skipped;
-  const a = all ? (ok / all) * width : 0;
-  const b = all ? (failed / all) * width : 0;
-  const c = all ? (skipped / all) * width : 0;
-  return (
-    <g>
-      <rect x={x} y={y} width={width} height="8" rx="4" class="pic-track" />
-      {a > 0 && <rect x={x} y={y} width={Math.max(8, a)} height="8" rx="4" class="pic-ok" />}
-      {b > 0 && <rect x={x + a + 2} y={y} width={Math.max(4, b - 2)} height="8" rx="3" class="pic-bad" />}
-      {c > 0 && <rect x={x + a + b + 2} y={y} width={Math.max(4, c - 2)} height="8" rx="3" class="pic-skip" />}
-    </g>
-  );
-}
-
-function settings(hop: Hop, balanced: boolean): string {
+function settings(hop: Hop, balanced: boolean, weights: number): string {
+  const weight = hop.weight ?? 1;
   const parts = [
-    balanced && `weight ${hop.weight ?? 1}`,
-    hop.retries ? `${hop.retries} ${hop.retries === 1 ? "retry" : "retries"}` : isPolicyHop(hop) ? "" : "no retries",
-    hop.key && hop.key !== "managed" && words(hop.key),
-    hop.timeouts?.first_token_ms && `first token ${ms(hop.timeouts.first_token_ms)}`,
-    hop.hedge_after_ms && `hedge ${ms(hop.hedge_after_ms)}`,
+    balanced && (weight ? `weight ${weight}, ${percent(weight, weights)}` : "stands by"),
+    hop.retries ? plural(Number(hop.retries), "retry", "retries") : isPolicyHop(hop) ? "a policy of its own" : "no retries",
+    hop.key && hop.key !== "managed" && `${words(hop.key)} key`,
+    hop.timeouts?.first_token_ms && `first token within ${ms(hop.timeouts.first_token_ms)}`,
+    hop.hedge_after_ms && `hedged after ${ms(hop.hedge_after_ms)}`,
     hop.degraded && "degraded",
   ];
   return parts.filter(Boolean).join(" · ");
-}
-
-function reasons(failed: [string, number][], skipped: [string, number][]): string {
-  return [...failed, ...skipped].slice(0, 3).map(([name, n]) => `${words(name)} ${count(n)}`).join(" · ");
 }
 
 export function breakerOf(target: Target | undefined): string {
@@ -148,5 +142,3 @@ export function breakerOf(target: Target | undefined): string {
   const state = typeof breaker === "string" ? breaker : breaker?.state;
   return state ?? "closed";
 }
-
-const clip = (text: string, max: number) => (text.length > max ? text.slice(0, Math.max(1, max - 1)) + "…" : text);

@@ -135,27 +135,21 @@ function Row({ hop, path, findings, models, balanced, onChange }: { hop: Hop; pa
   return (
     <div class="row-fields">
       <div class="row-main">
-        <TextField label="Model" placeholder="provider/model or policy/name" mono value={hop.model} options={models} findings={at(findings, `${path}.model`)} onValue={(model) => set({ model })} />
+        <TextField place="model-field" label="Model" placeholder="provider/model or policy/name" mono value={hop.model} options={models} findings={at(findings, `${path}.model`)} onValue={(model) => set({ model })} />
         {!nested && <TextField label="Retries" type="number" min={0} max={10} step={1} value={shown(hop.retries ?? 0)} findings={at(findings, `${path}.retries`)} onValue={(text) => set({ retries: number(text) })} />}
         {balanced && <TextField label="Weight" type="number" min={0} max={1000} step={1} value={shown(hop.weight ?? 1)} findings={at(findings, `${path}.weight`)} onValue={(text) => set({ weight: number(text) })} />}
-        {!nested && <SelectField label="Key" value={hop.key ?? "managed"} options={KEY_CHOICES.map((key) => [key, KEY_TEXT[key]] as const)} findings={at(findings, `${path}.key`)} onValue={(key) => set({ key })} />}
-      </div>
-      <div class="row">
+        {!nested && <SelectField place="key-field" label="Key" value={hop.key ?? "managed"} options={KEY_CHOICES.map((key) => [key, KEY_TEXT[key]] as const)} findings={at(findings, `${path}.key`)} onValue={(key) => set({ key })} />}
         <Check label="Degraded" checked={Boolean(hop.degraded)} onValue={(on) => set({ degraded: on })} />
-        {hop.degraded && (
-          <div class="grow">
-            <TextField hideLabel small label="Notice to the user" placeholder="Notice to the user, if any" value={typeof hop.degraded === "string" ? hop.degraded : ""} findings={at(findings, `${path}.degraded`)} onValue={(text) => set({ degraded: text || true })} />
-          </div>
-        )}
       </div>
+      {hop.degraded && <TextField label="Notice to the user" placeholder="none" value={typeof hop.degraded === "string" ? hop.degraded : ""} findings={at(findings, `${path}.degraded`)} onValue={(text) => set({ degraded: text || true })} />}
       {!nested && (
         <details class="more" open={more || undefined}>
-          <summary>Clocks and hedging</summary>
+          <summary>Clocks and hedging, in ms</summary>
           <div class="row-clocks">
             {(["headers_ms", "first_token_ms", "idle_ms", "attempt_ms"] as const).map((name) => (
               <TextField key={name} small label={CLOCKS[name]} type="number" min={1} max={3600000} placeholder="policy’s" value={shown(hop.timeouts?.[name])} findings={at(findings, `${path}.timeouts.${name}`)} onValue={(text) => set({ timeouts: without({ ...hop.timeouts, [name]: number(text) }) })} />
             ))}
-            <TextField small label="Hedge after, ms" type="number" min={1} placeholder="never" value={shown(hop.hedge_after_ms)} findings={at(findings, `${path}.hedge_after_ms`)} onValue={(text) => set({ hedge_after_ms: number(text) })} />
+            <TextField small label="Hedge after" type="number" min={1} placeholder="never" value={shown(hop.hedge_after_ms)} findings={at(findings, `${path}.hedge_after_ms`)} onValue={(text) => set({ hedge_after_ms: number(text) })} />
           </div>
         </details>
       )}
@@ -164,7 +158,7 @@ function Row({ hop, path, findings, models, balanced, onChange }: { hop: Hop; pa
   );
 }
 
-const CLOCKS = { headers_ms: "Headers, ms", first_token_ms: "First token, ms", idle_ms: "Idle, ms", attempt_ms: "Attempt, ms" };
+const CLOCKS = { headers_ms: "Headers", first_token_ms: "First token", idle_ms: "Idle", attempt_ms: "Attempt" };
 
 function without<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as T;

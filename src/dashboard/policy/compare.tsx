@@ -2,8 +2,8 @@
 import { useState } from "preact/hooks";
 import { call, path } from "../api/client";
 import type { ComparedAnswer } from "../api/types";
-import { count, ms, usd, words } from "../lib/format";
-import { Badge, Card, Empty, Note, Problem } from "../ui/basics";
+import { count, ms, skipReason, usd, words } from "../lib/format";
+import { Badge, Card, Empty, Model, Problem } from "../ui/basics";
 import { stringify } from "./draft";
 import { SampleForm, type Sample } from "./sample";
 
@@ -25,34 +25,36 @@ export function Compare({ name }: { name: string }) {
     setBusy(false);
   };
   return (
-    <div class="stack">
-      <Card title="Question">
-        <div class="stack">
-          <Note>Every hop is really called and may cost money. Tokens are capped, and the calls stay out of the figures.</Note>
-          <SampleForm name={name} action="Ask every hop" busy={busy} onRun={run} />
-        </div>
+    <div class="grid asked">
+      <Card title="Request" note="Every hop is really called and may cost money. Tokens are capped, and the calls stay out of the figures.">
+        <SampleForm name={name} action="Ask every hop" busy={busy} onRun={run} />
       </Card>
-      {error && <Problem error={error} />}
-      {answers ? (
-        <div class="answers">{answers.map((answer, n) => <Answer key={n} answer={answer} />)}</div>
-      ) : (
-        !error && <Card><Empty icon="duplicate" title="No answers yet">Ask every hop the same and read the answers beside each other, with their time and cost.</Empty></Card>
-      )}
+      <div class="stack">
+        {error && <Problem error={error} />}
+        {answers ? (
+          <div class="answers">{answers.map((answer, n) => <Answer key={n} answer={answer} />)}</div>
+        ) : (
+          !error && <Card><Empty icon="duplicate" title="No answers yet">Ask every hop the same and read the answers beside each other, with their time and cost.</Empty></Card>
+        )}
+      </div>
     </div>
   );
 }
 
 function Answer({ answer }: { answer: ComparedAnswer }) {
+  const skipped = answer.call === false;
   const ok = answer.outcome === "ok" || answer.outcome === undefined;
+  const said = textOf(answer) || (answer.reason && (skipped ? skipReason(answer.reason) : answer.reason)) || "No answer.";
   return (
-    <Card title={<span class="mono wrap">{answer.model}</span>} actions={<Badge tone={ok ? "good" : "bad"} dot>{ok ? "answered" : words(answer.outcome ?? "")}</Badge>}>
+    <Card title={<Model name={answer.model} />}>
       <div class="stack">
-        <p class="answer-text wrap">{textOf(answer) || answer.reason || "No answer."}</p>
-        <dl class="facts three">
+        <div class="row tight"><Badge tone={ok ? "good" : skipped ? "warn" : "bad"} dot>{ok ? "answered" : skipped ? "skipped" : words(answer.outcome ?? "")}</Badge>{answer.ttft_ms ? <span class="small muted num">first content {ms(answer.ttft_ms)}</span> : null}</div>
+        <p class={ok ? "answer-text wrap" : "muted wrap"}>{said}</p>
+        {!skipped && <dl class="facts three">
           <div><dt>Time</dt><dd class="num">{ms(answer.ms)}</dd></div>
           <div><dt>Tokens out</dt><dd class="num">{count(answer.tokens?.output)}</dd></div>
           <div><dt>Cost</dt><dd class="num">{usd(answer.cost_usd)}</dd></div>
-        </dl>
+        </dl>}
       </div>
     </Card>
   );

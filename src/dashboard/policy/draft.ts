@@ -1,7 +1,7 @@
 // A policy while it is edited. The document is the one truth: the form writes fields into it and leaves alone what it
 // does not show, so that nothing written by hand is lost.
 import { hopsOf } from "../api/read";
-import type { Finding, Hop, PolicyDocument } from "../api/types";
+import type { Finding, Hop, PolicyDocument, Stored } from "../api/types";
 
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -72,9 +72,14 @@ export function normal(path: string): string {
   return dotted.replace(/\.(\d+)(?=\.|\[|$)/g, "[$1]");
 }
 
-/** One line that says what a policy does. */
-export function summary(document: PolicyDocument): string[] {
-  return hopsOf(document).map((hop) => hop.model || "?");
+/** Targets that the chain can reach, nested policies followed at most four deep. */
+export function expand(document: PolicyDocument | undefined, all: Stored<PolicyDocument>[], depth = 0): string[] {
+  const models = hopsOf(document).flatMap((hop) => {
+    if (!hop.model.startsWith("policy/")) return [hop.model];
+    const inner = all.find((one) => `policy/${one.name}` === hop.model);
+    return inner && depth < 4 ? expand(inner.document, all, depth + 1) : [];
+  });
+  return [...new Set(models)];
 }
 
 export const stringify = (document: unknown) => JSON.stringify(document, null, 2);

@@ -15,14 +15,23 @@ interface Result {
   text: string;
 }
 
-export function Drill({ name, models, onClose }: { name: string; models: string[]; onClose: () => void }) {
-  const [target, setTarget] = useState(models[0] ?? "*");
+interface Props {
+  /** What the request may ask for: `policy/sonnet`, or a target that no policy leads to. */
+  asks: string[];
+  /** Targets that may meet the failure; the first is proposed. */
+  targets: string[];
+  onClose: () => void;
+}
+
+export function Drill({ asks, targets, onClose }: Props) {
+  const [asked, ask] = useState(asks[0] ?? "");
+  const [target, setTarget] = useState(targets[0] ?? "*");
   const [outcome, setOutcome] = useState<string>("overloaded");
   const [key, setKey] = useState("");
   const [busy, setBusy] = useState(false);
   const [result, setResult] = useState<Result>();
   const [error, setError] = useState<Error>();
-  const body = { model: `policy/${name}`, messages: [{ role: "user", content: "This is a drill. Answer with one word." }], max_tokens: 16 };
+  const body = { model: asked, messages: [{ role: "user", content: "This is a drill. Answer with one word." }], max_tokens: 16 };
 
   const run = async () => {
     setBusy(true);
@@ -37,9 +46,10 @@ export function Drill({ name, models, onClose }: { name: string; models: string[
   const curl = `curl ${location.origin}/v1/chat/completions -H 'authorization: Bearer <gateway key>' -H 'x-understudy-admin: <admin token>' -H 'x-understudy-drill: ${target}=${outcome}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
 
   return (
-    <Dialog title={`Drill policy/${name}`} onClose={onClose}>
+    <Dialog title={asks.length > 1 ? "Drill" : `Drill ${asked}`} onClose={onClose}>
       <p class="muted">One real request is sent. The target below meets the failure in place of its real call; the others are called and may cost a little. The drill stays out of the figures.</p>
-      <TextField label="Target" mono value={target} options={[...models, "*"]} onValue={setTarget} />
+      {asks.length > 1 && <SelectField label="Request asks for" value={asked} options={asks.map((one) => [one, one] as const)} onValue={ask} />}
+      <TextField label="Target" mono value={target} options={[...targets, "*"]} onValue={setTarget} />
       <SelectField label="Meets" value={outcome} options={CLASSES.map((name) => [name, words(name)] as const)} onValue={setOutcome} />
       <TextField label="Gateway key" type="password" placeholder="us-…" hint="Needed unless the Worker runs locally with AUTH=off. It is used for this request and forgotten." value={key} onValue={setKey} />
       {error && <Problem error={error} />}

@@ -11,6 +11,7 @@ import { Findings, TextField } from "../ui/field";
 import { NAME, at, normal, withoutUnfilled } from "./draft";
 import { JsonEditor } from "./json-editor";
 import { PolicyForm } from "./policy-form";
+import { Rehearsal } from "./rehearsal";
 import { useDraft } from "./use-draft";
 
 interface Props {
@@ -19,11 +20,12 @@ interface Props {
   initial: PolicyDocument;
   version: string;
   suggestedName?: string;
-  others: string[];
+  /** Every stored policy: names that are taken, and chains that a hop may lead to. */
+  all: Stored<PolicyDocument>[];
   onSaved: (stored: Stored<PolicyDocument>) => void;
 }
 
-export function PolicyEditor({ name, initial, version, suggestedName = "", others, onSaved }: Props) {
+export function PolicyEditor({ name, initial, version, suggestedName = "", all, onSaved }: Props) {
   const [typedName, setTypedName] = useState(suggestedName);
   const draft = useDraft(name || (NAME.test(typedName) ? typedName : ""), initial);
   const [base, setBase] = useState(version);
@@ -31,14 +33,14 @@ export function PolicyEditor({ name, initial, version, suggestedName = "", other
   const [problem, setProblem] = useState<Error>();
   const [conflict, setConflict] = useState<Stored<PolicyDocument>>();
   const known = useResource("known targets", (signal) => targets(signal));
-  const models = useMemo(() => [...new Set([...(known.data ?? []).map((target) => target.model), ...others.map((other) => `policy/${other}`)])].sort(), [known.data, others]);
+  const models = useMemo(() => [...new Set([...(known.data ?? []).map((target) => target.model), ...all.map((one) => `policy/${one.name}`)])].sort(), [known.data, all]);
 
   useEffect(() => {
     unsaved.value = draft.dirty ? "This policy has changes that are not saved." : null;
     return () => void (unsaved.value = null);
   }, [draft.dirty]);
 
-  const nameFindings = name || !typedName ? [] : nameProblems(typedName, others);
+  const nameFindings = name || !typedName ? [] : nameProblems(typedName, all);
   const hops = hopsOf(draft.document);
   const unfilled = hops.some((hop) => !hop.model.trim());
   const shown = useMemo(() => (name ? draft.report.findings : withoutUnfilled(draft.report.findings, hopsOf(draft.document))), [name, draft.report, draft.document]);
@@ -104,6 +106,7 @@ export function PolicyEditor({ name, initial, version, suggestedName = "", other
               </dl>
             )}
           </Card>
+          <Rehearsal name={name || typedName} document={draft.document} all={all} ready={!draft.linting && !unfilled && !errors.length && !draft.parseError} />
         </div>
       </div>
       <div class="save-bar">
@@ -116,9 +119,9 @@ export function PolicyEditor({ name, initial, version, suggestedName = "", other
   );
 }
 
-function nameProblems(name: string, others: string[]): Finding[] {
+function nameProblems(name: string, all: Stored<PolicyDocument>[]): Finding[] {
   if (!NAME.test(name)) return [{ severity: "error", path: "name", message: "Begin with a letter or digit; then letters, digits, dots, dashes and underscores, at most 64 in all." }];
-  if (others.includes(name)) return [{ severity: "error", path: "name", message: `There is already a policy named ${name}.` }];
+  if (all.some((one) => one.name === name)) return [{ severity: "error", path: "name", message: `There is already a policy named ${name}.` }];
   return [];
 }
 

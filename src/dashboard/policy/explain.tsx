@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { explain } from "../api/read";
 import type { ExplainedHop, Explanation } from "../api/types";
 import { skipReason } from "../lib/format";
-import { Badge, Card, Empty, Problem } from "../ui/basics";
+import { Badge, Card, Empty, Model, Problem } from "../ui/basics";
 import { stringify } from "./draft";
 import { SampleForm, type Sample } from "./sample";
 
@@ -18,12 +18,12 @@ export function Explain({ name }: { name: string }) {
     setBusy(false);
   };
   return (
-    <div class="grid aside">
+    <div class="grid asked">
+      <Card title="Request"><SampleForm name={name} action="Explain" busy={busy} onRun={run} /></Card>
       <div class="stack">
         {error && <Problem error={error} />}
         {found ? <Hops found={found} /> : !error && <Card><Empty icon="info" title="Nothing explained yet">See for each hop whether it would be called, what would be dropped, and the request as it would go out. No call is made.</Empty></Card>}
       </div>
-      <Card title="Request" first><SampleForm name={name} action="Explain" busy={busy} onRun={run} /></Card>
     </div>
   );
 }
@@ -43,7 +43,7 @@ function Hops({ found }: { found: Explanation }) {
 function HopCard({ hop, index }: { hop: ExplainedHop; index: number }) {
   const called = hop.call !== false;
   return (
-    <Card title={<span class="mono wrap">{index + 1}. {hop.model}</span>} actions={called ? <Badge tone="good" dot>would be called</Badge> : <Badge tone="warn" dot>skipped</Badge>}>
+    <Card title={<span class="row tight nowrap-row"><span class="order num">{index + 1}</span><Model name={hop.model} /></span>} actions={called ? <Badge tone="good" dot>would be called</Badge> : <Badge tone="warn" dot>skipped</Badge>}>
       <div class="stack tight">
         {hop.reason && <p class={`wrap ${called ? "muted" : "warn"}`}>{skipReason(hop.reason)}</p>}
         {(hop.dropped?.length ?? 0) > 0 && <p class="row tight"><span class="muted">Dropped:</span>{hop.dropped?.map((field) => <code key={field} class="chip">{field}</code>)}</p>}

@@ -3,16 +3,17 @@ import { useState } from "preact/hooks";
 import { simulate } from "../api/read";
 import { CLASSES, type ScriptLine, type Simulation, type SimulationStep } from "../api/types";
 import { ms, plural, skipReason, words } from "../lib/format";
-import { Badge, Button, Card, Empty, IconButton, Problem } from "../ui/basics";
+import { Badge, Button, Card, Empty, IconButton, Model, Problem } from "../ui/basics";
 import { TextField } from "../ui/field";
 import { Waterfall, type Bar } from "../ui/waterfall";
 
-interface Line {
+export interface Line {
   model: string;
   outcomes: string;
 }
 
-const SCENES: [string, (models: string[]) => Line[]][] = [
+/** Outages worth a rehearsal, for the targets of a chain. */
+export const SCENES: [string, (models: string[]) => Line[]][] = [
   ["First target overloaded", ([first = "*"]) => [{ model: first, outcomes: "overloaded, overloaded, overloaded" }]],
   ["Rate limited, told to wait", ([first = "*"]) => [{ model: first, outcomes: "429;retry-after=2, ok" }]],
   ["Stalls after 20 tokens", ([first = "*"]) => [{ model: first, outcomes: "stall@20" }]],
@@ -30,7 +31,7 @@ export function Simulate({ name, models }: { name: string; models: string[] }) {
     setBusy(true);
     setError(undefined);
     try {
-      setRun(await simulate(name, script.map(parsed).filter((line) => line.model && line.outcomes.length)));
+      setRun(await simulate(name, scriptOf(script)));
     } catch (caught) {
       setError(caught as Error);
       setRun(undefined);
@@ -71,25 +72,33 @@ export function Simulate({ name, models }: { name: string; models: string[] }) {
   );
 }
 
-function parsed(line: Line): ScriptLine {
-  return { model: line.model.trim(), outcomes: line.outcomes.split(",").map((one) => one.trim()).filter(Boolean) };
+export function scriptOf(lines: Line[]): ScriptLine[] {
+  return lines.map((line) => ({ model: line.model.trim(), outcomes: line.outcomes.split(",").map((one) => one.trim()).filter(Boolean) })).filter((line) => line.model && line.outcomes.length);
 }
 
 const RESULT = { served: ["good", "Served"], exhausted: ["bad", "Chain exhausted"], stopped: ["bad", "Stopped"] } as const;
 
 function Timeline({ run }: { run: Simulation }) {
-  const [tone, text] = RESULT[run.result] ?? ["idle", run.result];
   return (
-    <Card title="Timeline" actions={<><Badge tone={tone} dot>{text}</Badge><span class="small muted num">{plural(run.calls, "call")}, {ms(run.ms)}</span></>}>
-      <Waterfall label="Steps of the simulation" total={run.ms} bars={run.steps.filter((step) => step.step !== "done").map((step, n) => bar(step, n, run))} />
+    <Card title="Timeline" actions={<Ending run={run} />}>
+      <Steps run={run} />
     </Card>
   );
+}
+
+export function Ending({ run }: { run: Simulation }) {
+  const [tone, text] = RESULT[run.result] ?? ["idle", run.result];
+  return <><Badge tone={tone} dot>{text}</Badge><span class="small muted num">{plural(run.calls, "call")}, {ms(run.ms)}</span></>;
+}
+
+export function Steps({ run }: { run: Simulation }) {
+  return <Waterfall label="Steps of the simulation" total={run.ms} bars={run.steps.filter((step) => step.step !== "done").map((step, n) => bar(step, n, run))} />;
 }
 
 function bar(step: SimulationStep, index: number, run: Simulation): Bar {
   const later = run.steps.slice(run.steps.indexOf(step) + 1).find((next) => next.at_ms >= step.at_ms);
   const length = step.step === "wait" ? (step.wait_ms ?? 0) : Math.max(0, (later?.at_ms ?? run.ms) - step.at_ms);
-  const label = <span class="mono wrap">{step.model ?? "–"}</span>;
+  const label = step.model ? <Model name={step.model} /> : "–";
   const base = { key: index, label, start: step.at_ms, length };
   switch (step.step) {
     case "wait":

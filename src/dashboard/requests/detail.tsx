@@ -5,7 +5,7 @@ import type { Attempt, RequestDetail } from "../api/types";
 import { count, fullTime, ms, usd, words } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { href } from "../lib/router";
-import { Badge, CopyButton, Loading, Problem } from "../ui/basics";
+import { Badge, CopyButton, Loading, Model, Problem } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
 import { Waterfall, type Bar } from "../ui/waterfall";
 import { OutcomeBadge } from "./outcome";
@@ -36,12 +36,12 @@ function Detail({ data }: { data: RequestDetail }) {
       <div class="stack tight">
         <h3>What happened</h3>
         {data.attempts.length ? <Waterfall label="Attempts and skips" total={span(data)} bars={bars(data)} /> : <p class="muted">No attempt is on record.</p>}
-        <p class="small faint">{data.attempts.some((one) => one.ttft_ms) ? "The thin line on a bar is its first content. " : ""}No prompt or answer text is ever stored.</p>
+        <p class="small faint">{data.attempts.some((one) => one.ttft_ms) ? "The thin line on a bar is its first content; hatched is waiting. " : "Hatched is waiting. "}No prompt or answer text is ever stored.</p>
       </div>
       <dl class="facts request-facts">
         <Fact name="When">{fullTime(data.at)}</Fact>
         <Fact name="Policy"><PolicyLink data={data} /></Fact>
-        <Fact name="Answered by">{data.model ? <span class="mono">{data.model}</span> : "nobody"}</Fact>
+        <Fact name="Answered by" wide>{data.model ? <Model name={data.model} /> : "nobody"}</Fact>
         <Fact name="Took"><span class="num">{ms(data.ms)}</span>{data.ttft_ms !== null && data.ttft_ms !== undefined && <span class="muted">, first content {ms(data.ttft_ms)}</span>}</Fact>
         <Fact name="Attempts">{calls}{skips > 0 && <span class="muted">, {skips} skipped</span>}</Fact>
         {(data.user || data.group) && <Fact name="From">{[data.user, data.group].filter(Boolean).join(", ")}</Fact>}
@@ -60,9 +60,9 @@ function Detail({ data }: { data: RequestDetail }) {
   );
 }
 
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+function Fact({ name, wide, children }: { name: string; wide?: boolean; children: ComponentChildren }) {
   return (
-    <div>
+    <div class={wide ? "wide" : ""}>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
@@ -100,9 +100,10 @@ function bars(data: RequestDetail): Bar[] {
   const first = data.attempts.find(isCall)?.model;
   return data.attempts.map((attempt, n) => ({
     key: attempt.seq ?? n,
-    label: <span class="mono">{attempt.model}</span>,
+    label: <Model name={attempt.model} />,
     start: begin[n] ?? 0,
     length: attempt.ms || 0,
+    waited: waitBefore(data, begin, n),
     mark: attempt.ttft_ms,
     kind: isCall(attempt) ? "call" : "skip",
     tone: attempt.outcome === "ok" ? (attempt.model === first ? "good" : "saved") : attempt.outcome === "cancelled" ? "idle" : "bad",
@@ -110,6 +111,16 @@ function bars(data: RequestDetail): Bar[] {
     detail: <Note attempt={attempt} />,
   }));
 }
+
+/** The backoff before a further try: the time since the call before it ended, where that is worth a look. */
+function waitBefore(data: RequestDetail, begin: number[], n: number): number | undefined {
+  const before = data.attempts[n - 1];
+  if (!before || !isCall(before) || !isCall(data.attempts[n]!)) return undefined;
+  const gap = (begin[n] ?? 0) - ((begin[n - 1] ?? 0) + (before.ms || 0));
+  return gap >= WORTH_SHOWING_MS ? gap : undefined;
+}
+
+const WORTH_SHOWING_MS = 20;
 
 function Result({ attempt }: { attempt: Attempt }) {
   if (!isCall(attempt)) return <span class="muted">skipped</span>;

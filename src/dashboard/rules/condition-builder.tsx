@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { Condition } from "../api/types";
 import { stringify } from "../policy/draft";
 import { Button, IconButton } from "../ui/basics";
-import { SelectField, TextArea, TextField } from "../ui/field";
+import { Findings, SelectField, TextArea, TextField } from "../ui/field";
 import { OPERATORS, conditionOf, operatorText, sentence, testsOf, type Test } from "./conditions";
 
 const KINDS = [["model", "Model"], ["group", "Group"], ["user", "User"], ["metadata.", "Metadata field"], ["key", "Gateway key"], ["route", "Route"], ["stream", "Stream"], ["header.", "Header"]] as const;
@@ -17,6 +17,7 @@ export function ConditionBuilder({ when, models, onChange }: { when: Condition; 
     setTests(next);
     onChange(conditionOf(next));
   };
+  const twice = tests.map((test) => test.key).find((key, n, keys) => keys.indexOf(key) !== n);
   const change = (n: number, part: Partial<Test>) => set(tests.map((test, i) => (i === n ? { ...test, ...part } : test)));
   return (
     <div class="stack tight">
@@ -24,6 +25,7 @@ export function ConditionBuilder({ when, models, onChange }: { when: Condition; 
       {tests.map((test, n) => (
         <TestRow key={n} test={test} models={models} onChange={(part) => change(n, part)} onRemove={() => set(tests.filter((_, i) => i !== n))} />
       ))}
+      {twice && <Findings findings={[{ severity: "warning", path: "", message: `Only the last test of ${twice} counts. Use “is one of” for several values, or write the condition as JSON with any or all.` }]} />}
       <div class="row tight">
         <Button small icon="plus" onClick={() => set([...tests, { key: free(tests), operator: "is", value: "" }])}>Add a test</Button>
         {tests.length > 0 && <Button small kind="ghost" onClick={() => set([])}>Always</Button>}

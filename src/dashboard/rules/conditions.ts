@@ -1,5 +1,5 @@
 // Conditions as the builder shows them: a list of tests that must all hold. Anything else (any, not, mixed) stays JSON.
-import type { Condition, RulesDocument, Ruleset } from "../api/types";
+import type { Condition } from "../api/types";
 
 export const OPERATORS = ["is", "exists", "missing", "ne", "in", "lt", "gt"] as const;
 export type Operator = (typeof OPERATORS)[number];
@@ -68,84 +68,4 @@ export function sentence(when: Condition): string {
     return test ? [key, operatorText(test.operator), test.value].filter(Boolean).join(" ") : `${key} ${JSON.stringify(wanted)}`;
   });
   return parts.length ? parts.join(" and ") : "always";
-}
-
-/** A request as far as rules look at it. */
-export interface Sample {
-  model: string;
-  route: string;
-  user: string;
-  group: string;
-  key: string;
-  stream: boolean;
-  metadata: Record<string, unknown>;
-}
-
-/** Does a condition hold? As the Worker judges it, so that a draft can be tried before it is saved. */
-export function holds(when: Condition, sample: Sample, depth = 0): boolean {
-  if (depth > 16) return false;
-  return Object.entries(when ?? {}).every(([key, wanted]) => {
-    const inner = (value: unknown) => holds((value ?? {}) as Condition, sample, depth + 1);
-    if (key === "any") return Array.isArray(wanted) && wanted.some(inner);
-    if (key === "all") return Array.isArray(wanted) && wanted.every(inner);
-    if (key === "not") return !inner(wanted);
-    return test(valueOf(key, sample), wanted, key);
-  });
-}
-
-function valueOf(key: string, sample: Sample): unknown {
-  if (key.startsWith("metadata.")) return sample.metadata[key.slice("metadata.".length)];
-  if (key === "model") return withProvider(sample.model);
-  const value = (sample as unknown as Record<string, unknown>)[key];
-  return value === "" ? undefined : value;
-}
-
-/** A bare model belongs to the default provider; a colon after a provider is a slash. */
-function withProvider(model: string): string {
-  if (model.includes("/")) return model;
-  return /^[a-z0-9][a-z0-9-]{0,31}:/.test(model) && !model.startsWith("ft:") ? model.replace(":", "/") : `openai/${model}`;
-}
-
-function test(value: unknown, wanted: unknown, key: string): boolean {
-  if (wanted === null || typeof wanted !== "object" || Array.isArray(wanted)) return equal(value, wanted, key);
-  return Object.entries(wanted).every(([operator, than]) => {
-    switch (operator) {
-      case "exists":
-        return (value !== undefined && value !== null) === Boolean(than);
-      case "eq":
-        return equal(value, than, key);
-      case "ne":
-        return !equal(value, than, key);
-      case "in":
-        return Array.isArray(than) && than.some((one) => equal(value, one, key));
-      case "lt":
-        return value !== undefined && Number(value) < Number(than);
-      case "gt":
-        return value !== undefined && Number(value) > Number(than);
-      default:
-        return false;
-    }
-  });
-}
-
-function equal(value: unknown, wanted: unknown, key: string): boolean {
-  if (value === undefined || value === null) return wanted === null && value === null;
-  const text = typeof wanted === "string" && key === "model" ? withProvider(wanted) : wanted;
-  if (typeof text === "string" && /[*?]/.test(text)) return glob(text).test(String(value));
-  return String(value) === String(text);
-}
-
-function glob(pattern: string): RegExp {
-  const source = [...pattern].map((char) => (char === "*" ? ".*" : char === "?" ? "." : char.replace(/[.+^${}()|[\]\\]/, "\\$&"))).join("");
-  return new RegExp(`^${source}$`, "s");
-}
-
-/** The first rule that applies, as rulesets order it. */
-export function firstHit(document: RulesDocument, sample: Sample): { ruleset: Ruleset; rule: string } | null {
-  for (const ruleset of document.rulesets) {
-    if (!holds(ruleset.when, sample)) continue;
-    const rule = ruleset.rules.find((name) => document.rules[name] && holds(document.rules[name].when, sample));
-    if (rule) return { ruleset, rule };
-  }
-  return null;
 }

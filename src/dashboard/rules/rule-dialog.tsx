@@ -3,10 +3,10 @@ import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import type { Finding, Hop, Rule } from "../api/types";
 import { ChainRows } from "../policy/chain-rows";
-import { at, typedNumber } from "../policy/draft";
+import { at, typedNumber, within } from "../policy/draft";
 import { Button, Problem } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
-import { SelectField, TextField } from "../ui/field";
+import { Findings, SelectField, TextField } from "../ui/field";
 import { ConditionBuilder } from "./condition-builder";
 
 type Action = "retry" | "use" | "deny";
@@ -51,6 +51,7 @@ export function RuleDialog({ name, rule, taken, models, onSave, onClose }: Props
       <div class="stack tight">
         <h3>When</h3>
         <ConditionBuilder when={draft.when} models={models} onChange={(when) => setDraft({ ...draft, when })} />
+        <Findings findings={within(findings, "when", [])} />
       </div>
       <div class="stack tight">
         <h3>Then</h3>

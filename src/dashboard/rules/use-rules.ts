@@ -1,5 +1,5 @@
 // The one document behind both entries, Rules and Rulesets: read, changed in one place, saved under its version.
-import { rules, saveRules } from "../api/read";
+import { policies, rules, saveRules, targets } from "../api/read";
 import type { RulesDocument } from "../api/types";
 import { useResource } from "../lib/resource";
 import { toast } from "../ui/basics";
@@ -17,4 +17,11 @@ export function useRules() {
   return { ...found, document: found.data?.document, save };
 }
 
-export type Rules = ReturnType<typeof useRules>;
+/** Models to suggest: targets in use, and policies. */
+export function useKnownModels(): string[] {
+  const known = useResource("known models", async (signal) => {
+    const [found, stored] = await Promise.all([targets(signal), policies(signal)]);
+    return [...new Set([...found.map((one) => one.model), ...stored.map((one) => `policy/${one.name}`)])].sort();
+  });
+  return known.data ?? [];
+}

@@ -18,9 +18,9 @@ export function PageHead({ title, note, crumb, children }: { title: ComponentChi
   );
 }
 
-export function Card({ title, note, actions, flush, first, children }: { first?: boolean; title?: ComponentChildren; note?: ComponentChildren; actions?: ComponentChildren; flush?: boolean; children: ComponentChildren }) {
+export function Card({ title, note, actions, flush, children }: { title?: ComponentChildren; note?: ComponentChildren; actions?: ComponentChildren; flush?: boolean; children: ComponentChildren }) {
   return (
-    <section class={["card", flush && "flush", first && "first-on-phone"].filter(Boolean).join(" ")}>
+    <section class={flush ? "card flush" : "card"}>
       {title && (
         <div class="card-head">
           <h2>{title}</h2>
@@ -31,6 +31,13 @@ export function Card({ title, note, actions, flush, first, children }: { first?:
       <div class="card-body">{children}</div>
     </section>
   );
+}
+
+/** A target as written, its provider set back so that the model stands out; it may break behind `/` and before `@`. */
+export function Model({ name }: { name: string }) {
+  const [provider, rest = ""] = name.includes("/") ? [name.slice(0, name.indexOf("/") + 1), name.slice(name.indexOf("/") + 1)] : ["", name];
+  const [model, region] = rest.includes("@") ? [rest.slice(0, rest.lastIndexOf("@")), rest.slice(rest.lastIndexOf("@"))] : [rest, ""];
+  return <span class="model"><span class="model-aside">{provider}</span>{provider && <wbr />}{model}{region && <wbr />}<span class="model-aside">{region}</span></span>;
 }
 
 export type Tone = "good" | "bad" | "warn" | "accent" | "idle";

@@ -1,16 +1,21 @@
 // A modal on the browser's own <dialog>: focus stays inside, Escape closes, focus returns to where it was.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button, IconButton, Problem } from "./basics";
 
 export function Dialog({ title, onClose, large, children }: { title: string; onClose: () => void; large?: boolean; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = ref.current;
+    const before = document.activeElement;
     dialog?.showModal();
     if (!dialog?.querySelector("[autofocus]")) dialog?.querySelector<HTMLElement>("h2")?.focus();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // The browser gives the focus back to what had it only while the dialog stays in the page.
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
   return (
     <dialog

@@ -9,6 +9,8 @@ interface Common {
   hint?: ComponentChildren;
   findings?: Finding[];
   hideLabel?: boolean;
+  /** For the layout around it. */
+  place?: string;
 }
 
 function useField({ hint, findings = [] }: Common) {
@@ -18,9 +20,9 @@ function useField({ hint, findings = [] }: Common) {
   return { id, props: { id, "aria-invalid": invalid, "aria-describedby": described || undefined } as const };
 }
 
-function Frame({ id, label, hint, findings = [], hideLabel, children }: Common & { id: string; children: ComponentChildren }) {
+function Frame({ id, label, hint, findings = [], hideLabel, place, children }: Common & { id: string; children: ComponentChildren }) {
   return (
-    <div class="field">
+    <div class={place ? `field ${place}` : "field"}>
       <label for={id} class={hideLabel ? "sr" : ""}>{label}</label>
       {children}
       {hint && <span class="hint" id={`${id}-hint`}>{hint}</span>}
@@ -49,7 +51,7 @@ export function Findings({ findings, id }: { findings: Finding[]; id?: string })
 interface InputProps extends Common {
   value: string;
   onValue: (value: string) => void;
-  type?: "text" | "password" | "number" | "search";
+  type?: "text" | "password" | "number" | "search" | "datetime-local";
   small?: boolean;
   mono?: boolean;
   /** Suggestions; any other value may be typed. */
@@ -63,10 +65,10 @@ interface InputProps extends Common {
   readOnly?: boolean;
 }
 
-export function TextField({ label, hint, findings, hideLabel, onValue, small, mono, options, type = "text", autocomplete = "off", ...rest }: InputProps) {
+export function TextField({ label, hint, findings, hideLabel, place, onValue, small, mono, options, type = "text", autocomplete = "off", ...rest }: InputProps) {
   const { id, props } = useField({ label, hint, findings });
   return (
-    <Frame id={id} label={label} hint={hint} findings={findings} hideLabel={hideLabel}>
+    <Frame id={id} label={label} hint={hint} findings={findings} hideLabel={hideLabel} place={place}>
       <input type={type as "text"} spellcheck={false} autocomplete={autocomplete} {...rest} {...props} list={options ? `${id}-list` : undefined} class={`input${small ? " small" : ""}${mono ? " mono" : ""}`} onInput={(event) => onValue(event.currentTarget.value)} />
       {options && (
         <datalist id={`${id}-list`}>
@@ -79,10 +81,10 @@ export function TextField({ label, hint, findings, hideLabel, onValue, small, mo
 
 type SelectProps<T extends string> = Common & { value: T; options: readonly (readonly [T, string])[]; onValue: (value: T) => void; small?: boolean; disabled?: boolean };
 
-export function SelectField<T extends string>({ label, hint, findings, hideLabel, value, options, onValue, small, disabled }: SelectProps<T>) {
+export function SelectField<T extends string>({ label, hint, findings, hideLabel, place, value, options, onValue, small, disabled }: SelectProps<T>) {
   const { id, props } = useField({ label, hint, findings });
   return (
-    <Frame id={id} label={label} hint={hint} findings={findings} hideLabel={hideLabel}>
+    <Frame id={id} label={label} hint={hint} findings={findings} hideLabel={hideLabel} place={place}>
       <select {...props} disabled={disabled} class={`input${small ? " small" : ""}`} value={value} onChange={(event) => onValue(event.currentTarget.value as T)}>
         {options.map(([name, text]) => <option key={name} value={name}>{text}</option>)}
       </select>

@@ -96,7 +96,7 @@ function answer(context) {
     if (method === "PUT") state[what] = body;
     return reply(200, { version: versionOf(state[what] ?? {}), document: state[what] ?? {}, ...(state[what] ?? {}), findings: [] }, { etag: `"${versionOf(state[what] ?? {})}"` });
   }
-  if (what === "targets") return reply(200, { data: state.targets.map((target, n) => ({ ...target, outcomes: n % 2 ? ["ok", "ok", "ok"] : ["overloaded", "ok", "overloaded", "timeout", "ok"] })) });
+  if (what === "targets") return reply(200, { data: state.targets.map((target, n) => ({ ...target, outcomes: n % 2 ? { ok: 412 + 97 * n } : { ok: 1310 - 101 * n, overloaded: 41, rate_limited: 12, timeout: 7 * n } })) });
   if (what === "providers") {
     if (method === "PUT") state.providers.push({ name, builtin: false, configured: true, missing: null, ...body, document: body });
     if (method === "DELETE") state.providers = state.providers.filter((provider) => provider.name !== name || provider.builtin);
@@ -146,7 +146,7 @@ function policyRoute({ method, parts, url, body, state, reply, fail, request }) 
   if (verb === "versions") return reply(200, { data: (state.versions.get(name) ?? []).map((entry) => ({ ...entry, current: entry.version === found?.version })) });
   if (verb === "simulate") return reply(200, simulate(body.policy ?? found.document, body.script ?? body, state.policies));
   if (verb === "explain") return reply(200, { policy: `${name}@${found.version}`, rule: null, hops: targets.slice(0, 4).map((target) => ({ model: target.model, call: target.configured, reason: target.configured ? null : `no_key:${target.missing}`, dropped: target.provider === "anthropic" || target.provider === "bedrock" ? ["logit_bias"] : [], request: { method: "POST", url: `https://api.${target.provider}.com/v1/messages`, headers: { authorization: "Bearer [redacted]", "content-type": "application/json" }, body: { ...body.body, model: target.model.split("/")[1] } } })) });
-  if (verb === "compare") return reply(200, { data: targets.slice(0, 4).map((target, n) => ({ model: target.model, outcome: target.configured ? "ok" : "no_key", status: target.configured ? 200 : null, text: target.configured ? ["An understudy learns the part and steps in when the lead cannot go on.", "Someone who learns another actor's role so that they can replace them at short notice.", "A stand-in: ready in the wings, knows every line."][n] : null, tokens: { input: 21, output: 17 + n * 4, cached: 0 }, ms: 900 + n * 430, ttft_ms: 320 + n * 90, cost_usd: 0.00031 / (n + 1), reason: target.configured ? null : target.missing })) });
+  if (verb === "compare") return reply(200, { data: targets.slice(0, 4).map((target, n) => ({ model: target.model, call: target.configured, outcome: target.configured ? "ok" : "no_key", status: target.configured ? 200 : null, text: target.configured ? ["An understudy learns the part and steps in when the lead cannot go on.", "Someone who learns another actor's role so that they can replace them at short notice.", "A stand-in: ready in the wings, knows every line."][n] : null, tokens: { input: 21, output: 17 + n * 4, cached: 0 }, ms: 900 + n * 430, ttft_ms: 320 + n * 90, cost_usd: 0.00031 / (n + 1), reason: target.configured ? null : `no_key:${target.missing}` })) });
   if (verb === "rollback") {
     const wanted = (state.versions.get(name) ?? []).find((entry) => entry.version === body?.version);
     if (!wanted) return fail(404, `policy "${name}" has no version ${body?.version}`, "version_not_found");
