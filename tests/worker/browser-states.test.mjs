@@ -180,13 +180,15 @@ test('while an answer is on its way the page says so, and keeps its head', async
 
 for (const theme of ['light', 'dark']) {
   test(`in the ${theme} theme every text stands out from what is behind it`, async () => {
+    const faint = [];
     const { page, close } = await open('full', 'overview', { colorScheme: theme });
     for (const hash of [...PAGES, ...POLICY, 'requests?class=timeout', 'rules?edit=gpt-4o-to-claude']) {
       await visit(page, hash);
       await settled(page);
       assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
-      assert.deepEqual(await page.evaluate(faintTexts), [], hash);
+      faint.push(...(await page.evaluate(faintTexts)).map((text) => `${hash}: ${text}`));
     }
+    assert.deepEqual(faint, []);
     await close();
   });
 }
