@@ -80,11 +80,13 @@ test('which rule would this request hit: as the Worker decides it', async () => 
       'a-glob': { when: { model: 'acme/ru*', route: 'chat', group: { in: ['gold', 'silver'] } }, then },
       'much-metadata': { when: { 'metadata.seats': { gt: 5 }, 'metadata.plan': { ne: 'free' } }, then },
       'by-header': { when: { any: [{ 'header.x-team': 'web' }, { user: 'user-?' }] }, then },
+      'bare-glob': { when: { model: 'gpt-9*' }, then },
+      'colon-glob': { when: { model: 'acme:colon*' }, then },
       'who-streams': { when: { stream: true, not: { group: { exists: true } } }, then },
     },
     rulesets: [
       { name: 'first', when: { group: { exists: true } }, rules: ['a-glob', 'much-metadata'] },
-      { name: 'second', when: {}, rules: ['much-metadata', 'by-header', 'who-streams', 'one-model'] },
+      { name: 'second', when: {}, rules: ['much-metadata', 'by-header', 'bare-glob', 'colon-glob', 'who-streams', 'one-model'] },
     ],
   };
   const put = await worker.admin('/rules', { method: 'PUT', body: document });
@@ -102,6 +104,10 @@ test('which rule would this request hit: as the Worker decides it', async () => 
     [{ model: 'acme/other', headers: { 'x-team': 'web' } }, 'by-header'],
     [{ model: 'acme/other', user: 'user-7' }, 'by-header'],
     [{ model: 'acme/other', user: 'user-77' }, undefined],
+    [{ model: 'gpt-9-mini' }, 'bare-glob'],
+    [{ model: 'openai/gpt-9' }, 'bare-glob'],
+    [{ model: 'acme/gpt-9' }, undefined],
+    [{ model: 'acme/colon-1' }, 'colon-glob'],
     [{ model: 'acme/other', stream: true }, 'who-streams'],
     [{ model: 'acme/other', stream: true, group: 'gold' }, undefined],
   ];

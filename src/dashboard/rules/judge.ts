@@ -35,15 +35,15 @@ function holds(when: Condition, sample: Sample, providers: ReadonlySet<string>, 
     if (key === "any") return Array.isArray(wanted) && wanted.some(inner);
     if (key === "all") return Array.isArray(wanted) && wanted.every(inner);
     if (key === "not") return !inner(wanted);
-    const normal = (name: string) => (key === "model" ? withProvider(name, providers) : name);
-    return passes(seen(key, sample, normal), wanted, normal);
+    const spell = (name: string) => (key === "model" ? modelsOf(name, providers) : [name]);
+    return passes(seen(key, sample, providers), wanted, spell);
   });
 }
 
-function seen(key: string, sample: Sample, normal: (name: string) => string): unknown {
+function seen(key: string, sample: Sample, providers: ReadonlySet<string>): unknown {
   if (key.startsWith("metadata.")) return field(sample.metadata, key.slice("metadata.".length)) ?? undefined;
   if (key.startsWith("header.")) return sample.headers[key.slice("header.".length).toLowerCase()];
-  if (key === "model") return normal(sample.model);
+  if (key === "model") return withProvider(sample.model, providers);
   const value = (sample as unknown as Record<string, unknown>)[key];
   return value === "" ? undefined : value;
 }
@@ -62,20 +62,30 @@ function withProvider(model: string, providers: ReadonlySet<string>): string {
   return model.includes("/") ? model : `openai/${model}`;
 }
 
-type Normal = (name: string) => string;
+/** What a model in a condition may stand for: of a glob it is not known whether it is bare, nor of a colon whose it is. */
+function modelsOf(text: string, providers: ReadonlySet<string>): string[] {
+  const names = [isGlob(text) ? text : withProvider(text, providers)];
+  const [, before, model] = text.match(/^([a-z0-9][a-z0-9-]{0,31}):(.*)$/s) ?? [];
+  if (before !== undefined) names.push(`${before === "gemini" ? "google" : before}/${model}`);
+  if (isGlob(text) && (before !== undefined || !text.includes("/"))) names.push(`openai/${text}`);
+  return names;
+}
 
-function passes(value: unknown, wanted: unknown, normal: Normal): boolean {
-  if (wanted === null || typeof wanted !== "object" || Array.isArray(wanted)) return equal(value, wanted, normal);
+/** The names that a text in a condition stands for. */
+type Spell = (text: string) => string[];
+
+function passes(value: unknown, wanted: unknown, spell: Spell): boolean {
+  if (wanted === null || typeof wanted !== "object" || Array.isArray(wanted)) return equal(value, wanted, spell);
   return Object.entries(wanted).every(([operator, than]) => {
     switch (operator) {
       case "exists":
         return (value !== undefined) === Boolean(than);
       case "eq":
-        return equal(value, than, normal);
+        return equal(value, than, spell);
       case "ne":
-        return !equal(value, than, normal);
+        return !equal(value, than, spell);
       case "in":
-        return Array.isArray(than) && than.some((one) => equal(value, one, normal));
+        return Array.isArray(than) && than.some((one) => equal(value, one, spell));
       case "lt":
         return orders(value, than, (a, b) => a < b);
       case "gt":
@@ -86,14 +96,14 @@ function passes(value: unknown, wanted: unknown, normal: Normal): boolean {
   });
 }
 
-function equal(value: unknown, wanted: unknown, normal: Normal): boolean {
+function equal(value: unknown, wanted: unknown, spell: Spell): boolean {
   if (value === undefined) return wanted === null;
-  if (Array.isArray(value)) return value.some((one) => equal(one, wanted, normal));
+  if (Array.isArray(value)) return value.some((one) => equal(one, wanted, spell));
   const text = textOf(value);
   if (wanted === null || text === undefined) return false;
   if (typeof wanted === "number") return numberOf(value) === wanted;
-  if (typeof wanted === "string" && /[*?]/.test(wanted)) return glob(wanted).test(text);
-  return text === (typeof wanted === "string" ? normal(wanted) : String(wanted));
+  if (typeof wanted !== "string") return text === String(wanted);
+  return spell(wanted).some((name) => (isGlob(name) ? glob(name).test(text) : name === text));
 }
 
 function orders(value: unknown, bound: unknown, ordered: (a: number | string, b: number | string) => boolean): boolean {
@@ -111,6 +121,8 @@ function numberOf(value: unknown): number | undefined {
   const text = textOf(value)?.trim();
   return text && Number.isFinite(Number(text)) ? Number(text) : undefined;
 }
+
+const isGlob = (text: string) => /[*?]/.test(text);
 
 function glob(pattern: string): RegExp {
   const source = [...pattern].map((char) => (char === "*" ? ".*" : char === "?" ? "." : char.replace(/[.+^${}()|[\]\\]/, "\\$&"))).join("");
