@@ -1,6 +1,6 @@
 // The chain as a picture: what reaches each hop, what it answers, what moves on and why. Cards stand side by side where
 // there is room, else below each other; the arrow between two is as thick as the share of calls that failed before it.
-import type { ComponentChildren } from "preact";
+import { Fragment, type ComponentChildren } from "preact";
 import { endings } from "../api/read";
 import type { Counts, Hop, Target, TargetCounts } from "../api/types";
 import { SKIPS } from "../api/types";
@@ -23,23 +23,25 @@ const MOST_ABREAST = 3;
 
 export function ChainPicture({ hops, balanced, totals }: { hops: HopFigures[]; balanced: boolean; totals?: Counts }) {
   const failed = totals ? totals.requests - totals.succeeded : 0;
+  const weights = hops.reduce((sum, one) => sum + (one.hop.weight ?? 1), 0);
   return (
     <div class="chain-picture">
       <ol class={`pic${hops.length <= MOST_ABREAST ? " abreast" : ""}`} aria-label={balanced ? "Hops" : "Chain"}>
-        {totals && totals.requests > 0 && <End value={count(totals.requests)} text={totals.requests === 1 ? "request" : "requests"} />}
-        {hops.map((one, n) => {
-          const before = n > 0 ? hops[n - 1] : undefined;
-          return (
-            <>
-              {before && <Arrow from={before} balanced={balanced} />}
-              {!before && totals && totals.requests > 0 && <li class="pic-arrow flows" aria-hidden="true"><i class="pic-line" style={{ "--flow": "10px" }} /></li>}
-              <HopCard key={n} index={n} figures={one} balanced={balanced} weights={hops.reduce((sum, other) => sum + (other.hop.weight ?? 1), 0)} />
-            </>
-          );
-        })}
-        {totals && failed > 0 && (
+        {totals && totals.requests > 0 && (
           <>
-            <li class="pic-arrow failing" aria-hidden="true"><i class="pic-line" style={{ "--flow": "2px" }} /></li>
+            <End value={count(totals.requests)} text={totals.requests === 1 ? "request" : "requests"} />
+            <Arrow tone="flows" thickness={10} />
+          </>
+        )}
+        {hops.map((one, n) => (
+          <Fragment key={n}>
+            {n > 0 && <Between hop={hops[n - 1]!} balanced={balanced} />}
+            <HopCard index={n} figures={one} balanced={balanced} weights={weights} />
+          </Fragment>
+        ))}
+        {failed > 0 && (
+          <>
+            <Arrow tone="failing" thickness={2} />
             <End bad value={count(failed)} text="not answered" />
           </>
         )}
@@ -57,26 +59,23 @@ function End({ value, text, bad }: { value: string; text: string; bad?: boolean 
   );
 }
 
-function failures(one: HopFigures | undefined): number {
-  return Object.entries(endings(one?.counts)).reduce((sum, [name, n]) => (name === "ok" || SKIPS.has(name) ? sum : sum + n), 0);
-}
-
-function skips(one: HopFigures | undefined): number {
-  return Object.entries(endings(one?.counts)).reduce((sum, [name, n]) => (SKIPS.has(name) ? sum + n : sum), 0);
+function Arrow({ tone, thickness, caption = "" }: { tone: string; thickness: number; caption?: string }) {
+  return (
+    <li class={`pic-arrow ${tone}`} aria-hidden={caption ? undefined : "true"}>
+      <span class="pic-caption">{caption}</span>
+      <i class="pic-line" style={{ "--flow": `${thickness}px` }} />
+    </li>
+  );
 }
 
 /** What leads from a hop to the next: its failed tries, and where it was passed over. */
-function Arrow({ from, balanced }: { from: HopFigures; balanced: boolean }) {
-  const [failed, skipped] = [failures(from), skips(from)];
-  const all = (from.counts?.attempts ?? 0) + skipped;
-  const share = all ? (failed + skipped) / all : 0;
+function Between({ hop, balanced }: { hop: HopFigures; balanced: boolean }) {
+  const ended = Object.entries(endings(hop.counts)).filter(([name]) => name !== "ok");
+  const sum = (some: typeof ended) => some.reduce((all, [, n]) => all + n, 0);
+  const [failed, skipped] = [sum(ended.filter(([name]) => !SKIPS.has(name))), sum(ended.filter(([name]) => SKIPS.has(name)))];
+  const all = (hop.counts?.attempts ?? 0) + skipped;
   const caption = failed ? plural(failed, "try failed", "tries failed") : skipped ? `${count(skipped)} skipped` : balanced ? "or" : "";
-  return (
-    <li class={`pic-arrow${failed + skipped > 0 ? " flows" : ""}${balanced ? " dashed" : ""}`}>
-      <span class="pic-caption">{caption}</span>
-      <i class="pic-line" style={{ "--flow": `${Math.round(2 + share * 8)}px` }} aria-hidden="true" />
-    </li>
-  );
+  return <Arrow tone={`${failed + skipped ? "flows" : ""}${balanced ? " dashed" : ""}`} thickness={all ? Math.round(2 + (8 * (failed + skipped)) / all) : 2} caption={caption} />;
 }
 
 function HopCard({ index, figures, balanced, weights }: { index: number; figures: HopFigures; balanced: boolean; weights: number }) {
