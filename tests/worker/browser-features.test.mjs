@@ -247,6 +247,24 @@ test('what an upstream says is text, whatever it says', async () => {
   });
 });
 
+test('a hop that was passed over says why, in the waterfall and in the picture of its chain', async () => {
+  upstream.on('acme/has-a-key', answer('fine'));
+  await worker.put('policy:keyless', { chain: ['google/gemini-2.5-flash', 'acme/has-a-key'] });
+  assert.equal((await worker.chat('policy/keyless', {}, { 'x-understudy-request-id': 'keyless' })).status, 200);
+  await worker.recorded('keyless');
+  await on('requests?id=keyless', {}, async (page) => {
+    const skipped = page.locator('.wf-row').first();
+    await skipped.getByText('skipped').waitFor();
+    assert.match(await skipped.textContent(), /no key: GOOGLE_API_KEY/);
+    assert.equal(await page.locator('.wf-row .wf-bar.saved').count(), 1, 'the answer of another hop is drawn as saved');
+    await visit(page, 'policies/keyless');
+    const hops = page.locator('.pic-hop');
+    await page.getByText('1 skipped').waitFor();
+    assert.match(await hops.nth(0).textContent(), /google\/gemini-2.5-flash.*no key.*GOOGLE_API_KEY is not set/);
+    assert.match(await hops.nth(1).textContent(), /acme\/has-a-key.*100 % of 1 call answered.*breaker closed/);
+  });
+});
+
 test('by keyboard alone: in, to a request, into its waterfall, and back to where one was', async () => {
   const p = await policy([status(503), answer('saved')], QUICK);
   await worker.chat(p.model, {}, { 'x-understudy-request-id': 'by-keyboard' });

@@ -35,7 +35,7 @@ export function SignIn() {
           <TextField label="Admin token" type="password" autofocus value={value} onValue={setValue} findings={error ? [{ severity: "error", path: "", message: error }] : []} autocomplete="current-password" />
           <button class="btn primary" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
         </form>
-        <details>
+        <details class="more">
           <summary>Where do I find it?</summary>
           <p>It is the Worker’s secret <code>ADMIN_TOKEN</code>. Locally it stands in <code>.dev.vars</code>; once deployed, set it with <code>npx wrangler secret put ADMIN_TOKEN</code>.</p>
           <p>It is kept for this browser tab alone.</p>

@@ -98,14 +98,16 @@ export function Steps({ run }: { run: Simulation }) {
 function bar(step: SimulationStep, index: number, run: Simulation): Bar {
   const later = run.steps.slice(run.steps.indexOf(step) + 1).find((next) => next.at_ms >= step.at_ms);
   const length = step.step === "wait" ? (step.wait_ms ?? 0) : Math.max(0, (later?.at_ms ?? run.ms) - step.at_ms);
-  const label = step.model ? <Model name={step.model} /> : "–";
+  const model = step.model ?? run.steps.slice(run.steps.indexOf(step)).find((next) => next.model)?.model;
+  const label = model ? <Model name={model} /> : "–";
+  const detail = step.reason?.startsWith("scripted") ? undefined : step.reason;
   const base = { key: index, label, start: step.at_ms, length };
   switch (step.step) {
     case "wait":
-      return { ...base, kind: "wait", tone: "idle", result: <span class="muted">waits {ms(step.wait_ms)}</span>, detail: step.reason };
+      return { ...base, kind: "wait", tone: "idle", result: <span class="muted">waits {ms(step.wait_ms)}</span>, detail };
     case "skip":
       return { ...base, kind: "skip", tone: "idle", result: <span class="muted">skipped</span>, detail: step.reason && skipReason(step.reason) };
     default:
-      return { ...base, tone: step.outcome === "ok" ? "good" : "bad", result: <span class={step.outcome === "ok" ? "good" : "bad"}>{step.outcome === "ok" ? "answers" : words(step.outcome ?? "?")}</span>, detail: step.reason };
+      return { ...base, tone: step.outcome === "ok" ? "good" : "bad", result: <span class={step.outcome === "ok" ? "good" : "bad"}>{step.outcome === "ok" ? "answers" : words(step.outcome ?? "?")}</span>, detail };
   }
 }

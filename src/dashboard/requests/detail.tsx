@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { isCall, request } from "../api/read";
 import type { Attempt, RequestDetail } from "../api/types";
-import { count, fullTime, ms, usd, words } from "../lib/format";
+import { count, fullTime, ms, skipReason, usd, words } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { href } from "../lib/router";
 import { Badge, CopyButton, Loading, Model, Problem } from "../ui/basics";
@@ -97,7 +97,6 @@ function span(data: RequestDetail): number {
 
 function bars(data: RequestDetail): Bar[] {
   const begin = starts(data);
-  const first = data.attempts.find(isCall)?.model;
   return data.attempts.map((attempt, n) => ({
     key: attempt.seq ?? n,
     label: <Model name={attempt.model} />,
@@ -106,7 +105,7 @@ function bars(data: RequestDetail): Bar[] {
     waited: waitBefore(data, begin, n),
     mark: attempt.ttft_ms,
     kind: isCall(attempt) ? "call" : "skip",
-    tone: attempt.outcome === "ok" ? (attempt.model === first ? "good" : "saved") : attempt.outcome === "cancelled" ? "idle" : "bad",
+    tone: attempt.outcome === "ok" ? (data.fallback ? "saved" : "good") : attempt.outcome === "cancelled" ? "idle" : "bad",
     result: <Result attempt={attempt} />,
     detail: <Note attempt={attempt} />,
   }));
@@ -132,10 +131,15 @@ function Result({ attempt }: { attempt: Attempt }) {
   );
 }
 
+/** `no key: GOOGLE_API_KEY`, whether or not the reason begins with the skip's own name. */
+function skipNote({ outcome, reason }: Attempt): string {
+  return skipReason(!reason ? outcome : reason.startsWith(`${outcome}:`) ? reason : `${outcome}:${reason}`);
+}
+
 function Note({ attempt }: { attempt: Attempt }) {
   const tokens = attempt.tokens && attempt.tokens.input + attempt.tokens.output > 0 ? `${attempt.tokens.estimated ? "about " : ""}${count(attempt.tokens.input)} in, ${count(attempt.tokens.output)} out` : "";
+  if (!isCall(attempt)) return <span class="wrap">{skipNote(attempt)}</span>;
   const parts = [
-    !isCall(attempt) && words(attempt.outcome),
     attempt.status ? `status ${attempt.status}` : "",
     attempt.phase && `${words(attempt.phase)} clock`,
     attempt.code,
@@ -146,7 +150,7 @@ function Note({ attempt }: { attempt: Attempt }) {
   ].filter(Boolean);
   return (
     <>
-      {attempt.reason && <span class="wrap">{attempt.reason}. </span>}
+      {attempt.reason && <span class="wrap">{attempt.reason.replace(/[.\s]+$/, "")}. </span>}
       <span class="faint">{parts.join(" · ")}</span>
     </>
   );
