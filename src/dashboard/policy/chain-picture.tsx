@@ -108,13 +108,14 @@ function HopCard({ index, figures, balanced, weights }: { index: number; figures
   );
 }
 
-/** Whether a target can be called now. */
+/** Whether a target can be called now; nothing is claimed before it is known. */
 function State({ target, children }: { target: Target | undefined; children?: ComponentChildren }) {
+  if (!target) return children ? <p class="pic-breaker"><span class="dot" />{children}</p> : null;
   const state = breakerOf(target);
-  const until = typeof target?.breaker === "object" ? target.breaker?.until : null;
-  const missing = target?.configured === false;
+  const until = typeof target.breaker === "object" ? target.breaker?.until : null;
+  const missing = target.configured === false;
   const tone = missing || state === "open" ? "bad" : state === "closed" ? "good" : "warn";
-  const said = missing ? `${target?.missing ?? "its key"} is not set` : `breaker ${words(state)}${state === "open" && until ? ` until ${time(until)}` : ""}`;
+  const said = missing ? `${target.missing ?? "its key"} is not set` : `breaker ${words(state)}${state === "open" && until ? ` until ${time(until)}` : ""}`;
   return (
     <p class="pic-breaker">
       <span class={`dot ${tone}`} />
