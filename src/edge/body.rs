@@ -129,14 +129,18 @@ async fn pieces(request: &web_sys::Request, most: usize) -> Result<Vec<u8>, JsVa
     let mut bytes = Vec::new();
     let Some(stream) = request.body() else { return Ok(bytes) };
     let reader = Reader::open(&stream);
-    while let Some(piece) = reader.next().await? {
+    loop {
+        let read = JsFuture::from(reader.inner().read()).await?;
+        if Reflect::get(&read, &"done".into())?.is_truthy() {
+            return Ok(bytes);
+        }
+        let piece: Uint8Array = Reflect::get(&read, &"value".into())?.unchecked_into();
         bytes.extend_from_slice(&piece.to_vec());
         if bytes.len() > most {
-            reader.cancel();
-            break;
+            let _ = reader.inner().cancel();
+            return Ok(bytes);
         }
     }
-    Ok(bytes)
 }
 
 /// What a JavaScript failure says, for people.

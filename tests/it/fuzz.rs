@@ -1,5 +1,8 @@
 //! The parsers under fuzzing (tests/fuzz), run over the kept corpus, over random mutations of it, and over a megabyte of trouble.
 
+// How a parser's time grows with its input is what is tested here: a clock of the host, never one of the domain.
+#![allow(clippy::disallowed_methods)]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

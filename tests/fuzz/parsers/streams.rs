@@ -18,7 +18,7 @@ enum Went {
     Failed(Class),
     Sent {
         client: Vec<u8>,
-        tail: Tail,
+        tail: Box<Tail>,
     },
 }
 
@@ -68,7 +68,7 @@ fn play(setup: Setup, bytes: &[u8], cuts: &[usize], ending: Ending) -> Went {
     }
     let tail = relay.end(if at_end { Ending::Clean } else { ending });
     client.extend_from_slice(&tail.append);
-    Went::Sent { client, tail }
+    Went::Sent { client, tail: Box::new(tail) }
 }
 
 const WIRES: [Wire; 5] = [Wire::Chat, Wire::Responses, Wire::Messages, Wire::Completions, Wire::Opaque];
@@ -77,7 +77,15 @@ const COMMITS: [Commit; 4] = [Commit::Headers, Commit::FirstEvent, Commit::First
 
 fn setup(wire: Wire, family: Family, commit: Commit, mode: RelayMode) -> Setup {
     let rules = StreamRules { commit, relay: mode, ..StreamRules::default() };
-    Setup { wire, family, rules, mode, hide_usage: commit == Commit::FirstContent, voice: Some(voice()) }
+    Setup {
+        wire,
+        family,
+        rules,
+        mode,
+        hide_usage: commit == Commit::FirstContent,
+        voice: Some(voice()),
+        keys: Vec::new(),
+    }
 }
 
 /// What the first three bytes of an input say of the stream that follows: how it is cut, how it ends, how it is relayed.
