@@ -94,9 +94,11 @@ async function perform(plan, stage, concurrency, onProgress) {
 /** An edit, good or bad, by KV or through the admin API; or the end of the process, and another in its place. */
 async function happen(event, stage) {
   if (event.kind === 'kill') {
+    const asked = performance.now();
+    await (await stage.worker.fetch('/healthz')).arrayBuffer();
     const from = performance.now();
     await stage.worker.restart();
-    stage.kills.push({ from, to: performance.now() });
+    stage.kills.push({ from, to: performance.now(), lag: from - asked });
     return;
   }
   const key = event.key ?? event.name;

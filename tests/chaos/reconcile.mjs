@@ -2,8 +2,9 @@
 import { boundOf, deadlineOf } from './plan.mjs';
 import { examine } from './answers.mjs';
 
-/** The ledger's promise: a batch is sent at the latest 1 s after its first row. What a busy machine may add comes on top. */
-const UNACKNOWLEDGED_MS = 1000 + 2000;
+/** The ledger's promise: a batch is sent at the latest 1 s after its first row. What the machine may add comes on top: by how much
+ * it was behind, measured on the plainest answer there is when it was killed. */
+const unacknowledgedMs = (lag) => 1000 + 2000 + 10 * lag;
 /** How late a call may reach the upstream after it was made: the way there, on a machine with other work. */
 const ON_THE_WAY_MS = 1500;
 /** A call with such an outcome may never have reached the upstream. */
@@ -87,7 +88,7 @@ function ledger({ planned, got, found, seen, version, rows, kills, killed, count
   if (!row) {
     if (planless) return seen.length > 0 && violate('recorded', `${seen.length} calls for a request that was refused`);
     if (got.came === 'left') return void counts.unseen++;
-    if (killed || kills.some(({ from, to }) => got.endedAt <= to && got.endedAt >= from - UNACKNOWLEDGED_MS)) return void counts.unacknowledged++;
+    if (killed || kills.some(({ from, to, lag }) => got.endedAt <= to && got.endedAt >= from - unacknowledgedMs(lag))) return void counts.unacknowledged++;
     return violate('recorded', `no row; the client got ${got.status} ${got.came}, the upstream saw ${seen.length} calls`);
   }
   const recorded = row.attempts.filter((attempt) => attempt.call);

@@ -1,8 +1,10 @@
 // When it fails: which clock, which status, which words, which headers; in each dialect.
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { QUICK, rig } from './rig.mjs';
 import { STALL, answer, anthropicError, data, event, frames, json, openaiError, sse, status } from './upstream.mjs';
+import { sleep } from './worker.mjs';
 
 const { worker, upstream, policy } = await rig();
 
@@ -126,6 +128,22 @@ test('x-should-retry: false after more than one attempt and on a stop, else noth
   assert.equal(await should([status(400)], { on: { preset: 'strict' } }), 'false');
   assert.equal(await should([status(503)]), null);
   assert.equal(await should([answer('Hi')]), null);
+});
+
+test('a client whose connection breaks before any answer: the upstream is closed at once, and the attempt recorded as cancelled', async () => {
+  const p = await policy([[STALL]]);
+  for (const [stream, id] of [[false, 'broke-1'], [true, 'broke-2']]) {
+    const said = JSON.stringify({ model: p.model, stream, ...ROUTES.chat.body });
+    const socket = connect(Number(new URL(worker.url).port), '127.0.0.1');
+    socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nx-understudy-request-id: ${id}\r\ncontent-length: ${said.length}\r\n\r\n${said}`);
+    const before = p.calls(1).length;
+    for (const until = Date.now() + 10_000; p.calls(1).length === before && Date.now() < until; ) await sleep(20);
+    socket.resetAndDestroy();
+    await p.calls(1).at(-1).ended;
+    assert.ok(p.calls(1).at(-1).closedEarly);
+    const { outcome, attempts } = await worker.recorded(id);
+    assert.deepEqual([outcome, attempts[0].outcome], ['cancelled', 'cancelled']);
+  }
 });
 
 test('a second key is no fallback, the drawn hop is the first, a rule is named beside the policy', async () => {
