@@ -47,11 +47,26 @@ export function respond(status, from, lines, requestId, body) {
 export class Line {
   control = new AbortController();
   expired = false;
+  committed = false;
   ends = Infinity;
   due = Infinity;
 
   constructor(client) {
-    client?.addEventListener("abort", () => this.control.abort(), { once: true });
+    const left = () => {
+      this.control.abort();
+      this.leave?.(client.reason);
+    };
+    client?.addEventListener("abort", left, { once: true });
+  }
+
+  // What comes of `work`, or its failure as soon as the client leaves: until the commit nothing keeps this invocation alive
+  // until the aborted call itself has failed, and its row would be lost.
+  heard(work) {
+    if (this.committed) return work;
+    return new Promise((resolve, reject) => {
+      this.leave = reject;
+      work.then(resolve, reject);
+    });
   }
 
   get signal() {
@@ -89,7 +104,7 @@ export class Line {
   // The next chunk, waited for `ms` at most; undefined at the end.
   async read(reader, ms) {
     this.limit(ms);
-    const { done, value } = await reader.read();
+    const { done, value } = await this.heard(reader.read());
     this.ends = Infinity;
     return done ? undefined : value;
   }
@@ -97,7 +112,7 @@ export class Line {
   // Sends a request; see `answer` for what it resolves with. Rejects where the runtime found no connection.
   async send(url, lines, body, reading) {
     const init = { method: "POST", headers: write({}, lines), body, redirect: "manual", signal: this.control.signal };
-    return this.answer(await fetch(url, init), reading);
+    return this.answer(await this.heard(fetch(url, init)), reading);
   }
 
   // The head of an answer, with as much of its body as is read whatever it says: the beginning of an error, and an answer
@@ -106,7 +121,7 @@ export class Line {
     const kind = (response.headers.get("content-type") ?? "").toLowerCase();
     const answer = { response, status: response.status, kind, at: clock(), bytes: undefined, over: false, broke: undefined };
     const good = response.status >= 200 && response.status < 300;
-    if (!good || READS[reading].test(kind)) await gather(answer, good ? ANSWER_BYTES : ERROR_BYTES);
+    if (!good || READS[reading].test(kind)) await this.heard(gather(answer, good ? ANSWER_BYTES : ERROR_BYTES));
     return answer;
   }
 }

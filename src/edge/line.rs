@@ -27,6 +27,8 @@ extern "C" {
     fn expired(this: &Wire) -> bool;
     #[wasm_bindgen(method)]
     fn abort(this: &Wire);
+    #[wasm_bindgen(method, setter, js_name = committed)]
+    fn set_committed(this: &Wire, committed: bool);
     #[wasm_bindgen(method)]
     fn limit(this: &Wire, ms: f64);
     #[wasm_bindgen(method)]
@@ -166,6 +168,11 @@ impl Line {
             return Some(EndedBy::Clock(phase, span));
         }
         self.client.as_ref().is_some_and(AbortSignal::aborted).then_some(EndedBy::Client)
+    }
+
+    /// From here on the invocation lives until this line ends: the client's leaving is heard when the call has failed.
+    pub fn commit(&self) {
+        self.wire.set_committed(true);
     }
 
     /// How long ago the call was sent.

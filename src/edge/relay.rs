@@ -57,6 +57,7 @@ pub struct Relayed {
 
 /// Relays a stream into the client's. To be awaited in `wait_until`.
 pub async fn relay(mut committed: Committed, identity: Identity) -> Relayed {
+    committed.line.commit();
     let ending = committed.run(&identity).await;
     committed.close(ending, &identity).await
 }
