@@ -57,7 +57,9 @@ function npm([first, ...rest]) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   assert.ok(scripts[name], `package.json has no script ${name}`);
   if (name === 'deploy') return ours(name, given.includes('--dry-run') ? given : [...given, '--dry-run']);
-  if (['policies', 'verify'].includes(name) && given.length) return ours(name, given);
+  // Commands run in the checkout, wherever npm was called: the folder must not be one there.
+  if (name === 'policies' && given.length) return ours(name, [given[0], resolve(given[1]), ...given.slice(2)]);
+  if (name === 'verify' && given.length) return ours(name, given);
   return ours(name, ['--help']);
 }
 
