@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { inRoot } from '../../scripts/lib/project.mjs';
 import { plot } from './plot.mjs';
-import { PAGES, told } from './told.mjs';
+import { PAGES, missing, told } from './told.mjs';
 
 const FILE = inRoot('tests', 'bench', 'results.json');
 const PLOTS = inRoot('docs', 'plots');
@@ -14,8 +14,10 @@ export function keep(report) {
   const merged = { ...old, ...report, cases: byName(old.cases, report.cases), growth: byName(old.growth, report.growth) };
   writeFileSync(FILE, `${JSON.stringify(merged, null, 1)}\n`);
   mkdirSync(PLOTS, { recursive: true });
+  for (const series of (report.growth ?? []).filter((one) => one.lines.length)) writeFileSync(`${PLOTS}/${series.name}.svg`, plot({ ...series, note: caption(report) }));
+  const lacking = missing(merged);
+  if (lacking.length) return console.error(`saved; the pages wait for ${lacking.join(', ')}`);
   for (const page of PAGES) writeFileSync(inRoot(page), told(page, merged));
-  for (const series of report.growth ?? []) writeFileSync(`${PLOTS}/${series.name}.svg`, plot({ ...series, note: caption(report) }));
 }
 
 const caption = ({ machine, at }) => `${machine.cores} cores, ${machine.cpu}, workerd ${machine.workerd}, ${at.slice(0, 10)}`;

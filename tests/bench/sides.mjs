@@ -94,7 +94,7 @@ export async function startPortkey(note) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, overrides: { '@hono/node-server': PORTKEY_HTTP } }));
     note(`installing @portkey-ai/gateway ${PORTKEY} into target/bench/portkey`);
-    const code = await start('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', `@portkey-ai/gateway@${PORTKEY}`], { cwd: folder, stdio: 'ignore' }).gone;
+    const code = await start('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retries=1', '--loglevel=error', `@portkey-ai/gateway@${PORTKEY}`], { cwd: folder, stdio: 'ignore' }).gone;
     if (code !== 0) return note(`@portkey-ai/gateway could not be installed: measured without it`), null;
   }
   const port = await freePort();
