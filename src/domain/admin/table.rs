@@ -99,6 +99,7 @@ const FILTERS: &[&str] = &[
 ];
 const ANALYTICS: &[&str] = &["policy", "target", "workload", "group", "user", "key", "from", "to", "bucket", "limit"];
 const WRITE: &[u16] = &[412, 413, 422, 503];
+const CHANGE: &[u16] = &[412, 422, 503];
 const STORE: &[u16] = &[503];
 
 const fn get(path: &'static str, endpoint: Endpoint, summary: &'static str, query: &'static [&'static str]) -> Row {
@@ -135,6 +136,10 @@ const fn post(path: &'static str, endpoint: Endpoint, summary: &'static str, que
     Row { method: "POST", path, endpoint, summary, query, body: true, success: (200, JSON), failures: &[422, 503] }
 }
 
+const fn rollback(path: &'static str, kind: Kind) -> Row {
+    Row { failures: CHANGE, ..post(path, Endpoint::Rollback(kind), "Publish an earlier version again", &[]) }
+}
+
 /// All of them, in the order of the contract.
 pub static TABLE: &[Row] = &[
     get("/admin/policies", Endpoint::List(Kind::Policy), "Every policy", &[]),
@@ -143,7 +148,7 @@ pub static TABLE: &[Row] = &[
     delete("/admin/policies/{name}", Endpoint::Delete(Kind::Policy), "Delete a policy"),
     get("/admin/policies/{name}/versions", Endpoint::Versions(Kind::Policy), "The last 20 versions, newest first", &[]),
     get("/admin/policies/{name}/versions/{version}", Endpoint::Version(Kind::Policy), "One version", &[]),
-    post("/admin/policies/{name}/rollback", Endpoint::Rollback(Kind::Policy), "Publish an earlier version again", &[]),
+    rollback("/admin/policies/{name}/rollback", Kind::Policy),
     post("/admin/policies/{name}/simulate", Endpoint::Simulate, "Run a script of outcomes on a virtual clock", &[]),
     post("/admin/policies/{name}/explain", Endpoint::Explain, "What would be called or skipped, without a call", &[]),
     post("/admin/policies/{name}/compare", Endpoint::Compare, "Send one request to every hop", &[]),
@@ -153,24 +158,19 @@ pub static TABLE: &[Row] = &[
     delete("/admin/providers/{name}", Endpoint::Delete(Kind::Provider), "Delete a provider's document"),
     get("/admin/providers/{name}/versions", Endpoint::Versions(Kind::Provider), "The last 20 versions", &[]),
     get("/admin/providers/{name}/versions/{version}", Endpoint::Version(Kind::Provider), "One version", &[]),
-    post(
-        "/admin/providers/{name}/rollback",
-        Endpoint::Rollback(Kind::Provider),
-        "Publish an earlier version again",
-        &[],
-    ),
+    rollback("/admin/providers/{name}/rollback", Kind::Provider),
     get("/admin/rules", Endpoint::Read(Kind::Rules), "Rules and rulesets", &[]),
     put("/admin/rules", Kind::Rules, "Publish rules and rulesets"),
     delete("/admin/rules", Endpoint::Delete(Kind::Rules), "Delete all rules and rulesets"),
     get("/admin/rules/versions", Endpoint::Versions(Kind::Rules), "The last 20 versions", &[]),
     get("/admin/rules/versions/{version}", Endpoint::Version(Kind::Rules), "One version", &[]),
-    post("/admin/rules/rollback", Endpoint::Rollback(Kind::Rules), "Publish an earlier version again", &[]),
+    rollback("/admin/rules/rollback", Kind::Rules),
     get("/admin/models", Endpoint::Read(Kind::Models), "Changes to the catalogue of models", &[]),
     put("/admin/models", Kind::Models, "Publish changes to the catalogue"),
     delete("/admin/models", Endpoint::Delete(Kind::Models), "Delete all changes to the catalogue"),
     get("/admin/models/versions", Endpoint::Versions(Kind::Models), "The last 20 versions", &[]),
     get("/admin/models/versions/{version}", Endpoint::Version(Kind::Models), "One version", &[]),
-    post("/admin/models/rollback", Endpoint::Rollback(Kind::Models), "Publish an earlier version again", &[]),
+    rollback("/admin/models/rollback", Kind::Models),
     post(
         "/admin/lint",
         Endpoint::Lint,
@@ -185,11 +185,13 @@ pub static TABLE: &[Row] = &[
     get("/admin/keys/{id}", Endpoint::ReadKey, "One gateway key, without the key itself", &[]),
     Row {
         method: "PATCH",
+        failures: CHANGE,
         ..post("/admin/keys/{id}", Endpoint::ChangeKey, "Change fields of a gateway key; null removes one", &[])
     },
     delete("/admin/keys/{id}", Endpoint::DeleteKey, "Delete a gateway key"),
     Row {
         method: "PUT",
+        failures: CHANGE,
         ..post("/admin/keys/{id}/own/{provider}", Endpoint::PutOwn, "Seal a provider key of the caller's own", &[])
     },
     delete("/admin/keys/{id}/own/{provider}", Endpoint::DeleteOwn, "Delete a provider key of the caller's own"),
