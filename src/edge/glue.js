@@ -214,6 +214,11 @@ export function identity() {
   return [readable, writable];
 }
 
+// Both branches of a stream. Throws where the stream has failed, or its call was aborted.
+export function tee(stream) {
+  return stream.tee();
+}
+
 // Pipes without closing or aborting the writable, so that an ending can still be written.
 export function pipe(readable, writable) {
   return readable.pipeTo(writable, { preventClose: true, preventAbort: true });

@@ -32,6 +32,9 @@ extern "C" {
     pub fn aborted(signal: &web_sys::AbortSignal) -> Promise;
     /// Resolves after that time, or with true as soon as the client has left.
     fn pause(ms: f64, client: Option<&web_sys::AbortSignal>) -> Promise;
+    /// Both branches of a stream.
+    #[wasm_bindgen(catch)]
+    pub fn tee(stream: &web_sys::ReadableStream) -> Result<Array, JsValue>;
     /// Pipes `readable` into `writable`, closing and aborting neither.
     pub fn pipe(readable: &web_sys::ReadableStream, writable: &web_sys::WritableStream) -> Promise;
     /// One BYOB read of at most `size` bytes; `undefined` at the end.

@@ -180,7 +180,11 @@ impl Committed {
 
     /// The runtime moves the bytes; a second branch is read now and then.
     async fn pipe(&mut self, rest: ReadableStream, identity: &Identity) -> Ending {
-        let branches = rest.tee();
+        // The client may have left meanwhile: then the call is aborted, and there is nothing to branch.
+        let branches = match glue::tee(&rest) {
+            Ok(branches) => branches,
+            Err(error) => return self.broke(&error),
+        };
         let ours: ReadableStream = branches.get(0).unchecked_into();
         let rest_for = LOOK.min(Span(self.idle.0 / 4));
         let mut observer = Observer::open(&branches.get(1).unchecked_into(), rest_for);

@@ -21,6 +21,7 @@ export const INVARIANTS = {
   agreed: 'ledger and client agree on how a request ended',
   copies: 'a bad edit never takes the last good copy away, and is told',
   counted: 'the counters are the sum of the rows; nothing is counted lost',
+  alive: 'nothing traps: the platform reports no failure of the Worker',
   secrets: 'no planted secret in answers, logs or ledger',
 };
 
