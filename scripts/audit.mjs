@@ -35,7 +35,7 @@ async function audit() {
   return failed | npmAudit() ? 1 : 0;
 }
 
-const deny = (manifest, checks) => show(tool(DENY[0]), ['--manifest-path', inRoot(manifest), '--locked', 'check', '--config', inRoot('.deny.toml'), '--hide-inclusion-graph', ...checks]);
+const deny = (manifest, checks) => show(tool(DENY[0]), ['--manifest-path', inRoot(manifest), 'check', '--config', inRoot('.deny.toml'), '--hide-inclusion-graph', ...checks]);
 
 function npmAudit() {
   say('Known weaknesses of npm packages');
