@@ -14,8 +14,11 @@ pub struct Reader {
 
 impl Reader {
     /// Takes the lock of a stream that nobody reads yet.
-    pub fn open(stream: &ReadableStream) -> Reader {
-        Reader { inner: stream.get_reader().unchecked_into() }
+    ///
+    /// # Errors
+    /// The stream has failed, or its call was aborted.
+    pub fn open(stream: &ReadableStream) -> Result<Reader, JsValue> {
+        Ok(Reader { inner: glue::reader_of(stream, false)?.unchecked_into() })
     }
 
     /// The platform's reader.
@@ -25,7 +28,7 @@ impl Reader {
 
     /// Unlocks the stream for another reader or a pipe.
     pub fn release(self) {
-        self.inner.release_lock();
+        glue::release(&self.inner);
     }
 }
 
@@ -59,22 +62,22 @@ impl Writer {
     /// # Errors
     /// The client is gone.
     pub async fn pass(&self, chunk: &Uint8Array) -> Result<(), JsValue> {
-        JsFuture::from(self.inner.write_with_chunk(chunk)).await.map(drop)
+        JsFuture::from(glue::write_chunk(&self.inner, chunk)).await.map(drop)
     }
 
     /// Ends the stream well.
     pub async fn close(self) {
-        let _ = JsFuture::from(self.inner.close()).await;
+        let _ = JsFuture::from(glue::close_writer(&self.inner)).await;
     }
 
     /// Breaks the stream, so that the client sees no clean end.
     pub async fn abort(self) {
-        let _ = JsFuture::from(self.inner.abort()).await;
+        let _ = JsFuture::from(glue::abort_writer(&self.inner)).await;
     }
 
     /// Unlocks the stream.
     pub fn release(self) {
-        self.inner.release_lock();
+        glue::release(&self.inner);
     }
 }
 
@@ -128,7 +131,7 @@ async fn whole(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
 async fn pieces(request: &web_sys::Request, most: usize) -> Result<Vec<u8>, JsValue> {
     let mut bytes = Vec::new();
     let Some(stream) = request.body() else { return Ok(bytes) };
-    let reader = Reader::open(&stream);
+    let reader = Reader::open(&stream)?;
     loop {
         let read = JsFuture::from(reader.inner().read()).await?;
         if Reflect::get(&read, &"done".into())?.is_truthy() {
@@ -137,7 +140,7 @@ async fn pieces(request: &web_sys::Request, most: usize) -> Result<Vec<u8>, JsVa
         let piece: Uint8Array = Reflect::get(&read, &"value".into())?.unchecked_into();
         bytes.extend_from_slice(&piece.to_vec());
         if bytes.len() > most {
-            let _ = reader.inner().cancel();
+            let _ = glue::cancel(reader.inner());
             return Ok(bytes);
         }
     }

@@ -74,7 +74,9 @@ export class Line {
   }
 
   abort() {
-    this.control.abort();
+    try {
+      this.control.abort();
+    } catch {}
   }
 
   // The call ends `ms` from now, unless told otherwise until then; with Infinity no clock runs. Timers are not taken back but
@@ -214,14 +216,47 @@ export function identity() {
   return [readable, writable];
 }
 
-// Both branches of a stream. Throws where the stream has failed, or its call was aborted.
+// A stream of a call that was aborted throws at whoever asks it for anything, in any moment. What is thrown into Wasm unasked
+// would leave the isolate hanging: so what follows either says that it may throw, or never does.
+
+// Both branches of a stream. May throw.
 export function tee(stream) {
   return stream.tee();
 }
 
+// The lock of a stream, to read it chunk by chunk or (`byob`) into memory of one's own. May throw.
+export function readerOf(stream, byob) {
+  return byob ? stream.getReader({ mode: "byob" }) : stream.getReader();
+}
+
+// Gives a lock back.
+export function release(lock) {
+  try {
+    lock.releaseLock();
+  } catch {}
+}
+
+// Tells a stream that no more of it is wanted.
+export async function cancel(reader) {
+  try {
+    await reader.cancel();
+  } catch {}
+}
+
+// Writes a chunk, ends the stream well, or breaks it: each rejects where the client is gone.
+export async function writeChunk(writer, chunk) {
+  await writer.write(chunk);
+}
+export async function closeWriter(writer) {
+  await writer.close();
+}
+export async function abortWriter(writer) {
+  await writer.abort();
+}
+
 // Pipes without closing or aborting the writable, so that an ending can still be written.
-export function pipe(readable, writable) {
-  return readable.pipeTo(writable, { preventClose: true, preventAbort: true });
+export async function pipe(readable, writable) {
+  await readable.pipeTo(writable, { preventClose: true, preventAbort: true });
 }
 
 // The same stream as one of bytes, which a stream made of Wasm is not: the relay's observer reads into a buffer of its own.

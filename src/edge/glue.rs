@@ -35,6 +35,19 @@ extern "C" {
     /// Both branches of a stream.
     #[wasm_bindgen(catch)]
     pub fn tee(stream: &web_sys::ReadableStream) -> Result<Array, JsValue>;
+    /// The lock of a stream, for reads into memory of one's own if `byob`.
+    #[wasm_bindgen(catch, js_name = readerOf)]
+    pub fn reader_of(stream: &web_sys::ReadableStream, byob: bool) -> Result<JsValue, JsValue>;
+    /// Gives the lock of a reader or writer back.
+    pub fn release(lock: &JsValue);
+    /// Tells a reader's stream that no more is wanted. Never rejects.
+    pub fn cancel(reader: &JsValue) -> Promise;
+    #[wasm_bindgen(js_name = writeChunk)]
+    pub fn write_chunk(writer: &web_sys::WritableStreamDefaultWriter, chunk: &js_sys::Uint8Array) -> Promise;
+    #[wasm_bindgen(js_name = closeWriter)]
+    pub fn close_writer(writer: &web_sys::WritableStreamDefaultWriter) -> Promise;
+    #[wasm_bindgen(js_name = abortWriter)]
+    pub fn abort_writer(writer: &web_sys::WritableStreamDefaultWriter) -> Promise;
     /// Pipes `readable` into `writable`, closing and aborting neither.
     pub fn pipe(readable: &web_sys::ReadableStream, writable: &web_sys::WritableStream) -> Promise;
     /// One BYOB read of at most `size` bytes; `undefined` at the end.

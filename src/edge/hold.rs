@@ -60,7 +60,7 @@ impl Attempt<'_> {
     pub(super) async fn binary(self, answer: &Answer) -> Result<Served, Failure> {
         let Some(body) = answer.response().body() else { return Err(no_body(answer)) };
         let clock = self.clocks().attempt;
-        let reader = Reader::open(&body);
+        let reader = self.open(&body)?;
         let first = match self.line.read(&reader, Phase::Attempt, self.line.left(clock), clock).await {
             Ok(Some(chunk)) => chunk.to_vec(),
             Ok(None) => return Err(Failure::new(Class::Malformed, "the answer is empty")),
@@ -77,7 +77,7 @@ impl Attempt<'_> {
         let setup = self.setup(wire);
         let mode = setup.mode();
         let mut intake = Intake::new(setup);
-        let reader = Reader::open(&body);
+        let reader = self.open(&body)?;
         let mut ended = false;
         while !intake.committed() {
             let held = match self.next_chunk(&reader).await? {
@@ -108,6 +108,10 @@ impl Attempt<'_> {
         let (held, relay) = intake.commit();
         let kind = (mode != RelayMode::Pipe).then_some(EVENT_STREAM);
         Ok(self.served(answer, Body::Stream { held, rest, relay: Box::new(relay), mode }, kind))
+    }
+
+    fn open(&self, body: &ReadableStream) -> Result<Reader, Failure> {
+        Reader::open(body).map_err(|error| self.blamed(Failure::new(Class::Interrupted, message_of(&error))))
     }
 
     fn setup(&self, wire: Wire) -> Setup {

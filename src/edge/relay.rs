@@ -22,7 +22,7 @@ use futures::future::{Either, FutureExt, select};
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, ReadableStreamByobReader, ReadableStreamGetReaderOptions, ReadableStreamReaderMode};
+use web_sys::{ReadableStream, ReadableStreamByobReader};
 
 /// How often the observer looks, or four times within the idle clock.
 const LOOK: Span = Span(250);
@@ -124,7 +124,10 @@ impl Committed {
 
     /// Each event is read before it is passed on.
     async fn inspect(&mut self, rest: &ReadableStream, writer: &Writer) -> Ending {
-        let reader = Reader::open(rest);
+        let reader = match Reader::open(rest) {
+            Ok(reader) => reader,
+            Err(error) => return self.broke(&error),
+        };
         let mut progress = Progress::new(self.relay.contents());
         let mut out = Vec::new();
         loop {
@@ -165,7 +168,10 @@ impl Committed {
 
     /// Chunks go on as they come: any byte of them is content.
     async fn pass(&self, rest: &ReadableStream, writer: &Writer) -> Ending {
-        let reader = Reader::open(rest);
+        let reader = match Reader::open(rest) {
+            Ok(reader) => reader,
+            Err(error) => return self.broke(&error),
+        };
         loop {
             let chunk = match self.line.read(&reader, Phase::Idle, self.idle, self.idle).await {
                 Ok(Some(chunk)) => chunk,
@@ -180,14 +186,12 @@ impl Committed {
 
     /// The runtime moves the bytes; a second branch is read now and then.
     async fn pipe(&mut self, rest: ReadableStream, identity: &Identity) -> Ending {
+        let rest_for = LOOK.min(Span(self.idle.0 / 4));
         // The client may have left meanwhile: then the call is aborted, and there is nothing to branch.
-        let branches = match glue::tee(&rest) {
+        let (ours, mut observer) = match branched(&rest, rest_for) {
             Ok(branches) => branches,
             Err(error) => return self.broke(&error),
         };
-        let ours: ReadableStream = branches.get(0).unchecked_into();
-        let rest_for = LOOK.min(Span(self.idle.0 / 4));
-        let mut observer = Observer::open(&branches.get(1).unchecked_into(), rest_for);
         let mut piping = JsFuture::from(glue::pipe(&ours, &identity.writable)).boxed_local();
         let mut progress = Progress::new(self.relay.contents());
         let ended = loop {
@@ -220,7 +224,8 @@ impl Committed {
     /// A pipe failed: was it the client's end or the upstream's? A source whose destination failed was cancelled, and reads
     /// as ended; one that failed itself still says so.
     async fn how_it_broke(&self, error: &JsValue, source: &ReadableStream) -> Ending {
-        match self.line.read(&Reader::open(source), Phase::Idle, FOREVER, self.idle).await {
+        let Ok(reader) = Reader::open(source) else { return self.broke(error) };
+        match self.line.read(&reader, Phase::Idle, FOREVER, self.idle).await {
             Ok(_) => Ending::ClientGone,
             Err(_) => self.broke(error),
         }
@@ -242,6 +247,12 @@ impl Committed {
             self.relay.lose_sight();
         }
     }
+}
+
+/// Both branches of a stream: one to be piped, one that is looked at.
+fn branched(stream: &ReadableStream, rest_for: Span) -> Result<(ReadableStream, Observer), JsValue> {
+    let branches = glue::tee(stream)?;
+    Ok((branches.get(0).unchecked_into(), Observer::open(&branches.get(1).unchecked_into(), rest_for)?))
 }
 
 /// When content was last seen.
@@ -298,11 +309,9 @@ enum Sight {
 }
 
 impl Observer {
-    fn open(branch: &ReadableStream, rest_for: Span) -> Observer {
-        let options = ReadableStreamGetReaderOptions::new();
-        options.set_mode(ReadableStreamReaderMode::Byob);
-        let reader = branch.get_reader_with_options(&options).unchecked_into();
-        Observer { reader, reading: None, state: Sight::Eager, rest_for, full: 0 }
+    fn open(branch: &ReadableStream, rest_for: Span) -> Result<Observer, JsValue> {
+        let reader = glue::reader_of(branch, true)?.unchecked_into();
+        Ok(Observer { reader, reading: None, state: Sight::Eager, rest_for, full: 0 })
     }
 
     fn blind(&self) -> bool {
@@ -354,6 +363,6 @@ impl Observer {
 
     fn cancel(&mut self) {
         self.state = Sight::Blind;
-        let _ = self.reader.cancel();
+        let _ = glue::cancel(&self.reader);
     }
 }
