@@ -243,6 +243,9 @@ export async function cancel(reader) {
   } catch {}
 }
 
+// What the platform's log then says of the connection: the only way to tell a client that audio is not whole.
+const BROKEN_OFF = "the upstream broke off, and so does this answer";
+
 // Writes a chunk, ends the stream well, or breaks it: each rejects where the client is gone.
 export async function writeChunk(writer, chunk) {
   await writer.write(chunk);
@@ -251,7 +254,7 @@ export async function closeWriter(writer) {
   await writer.close();
 }
 export async function abortWriter(writer) {
-  await writer.abort();
+  await writer.abort(new Error(BROKEN_OFF));
 }
 
 // Pipes without closing or aborting the writable, so that an ending can still be written.

@@ -110,17 +110,25 @@ function readJson(route, text) {
 // ---- streams ------------------------------------------------------------------------------------------------------
 
 function readStream(route, text) {
-  const state = { said: '', finished: false, failed: false, problems: [], seen: 0 };
+  const state = { said: '', finished: false, failed: false, problems: [], seen: 0, torn: '' };
   for (const block of text.replace(/^\ufeff/, '').replaceAll('\r\n', '\n').split('\n\n')) {
     const lines = block.split('\n');
     const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart()).join('\n');
     if (!data) continue;
     if (state.finished || state.failed) state.problems.push(`more after the end: ${data.slice(0, 80)}`);
     const name = lines.find((line) => line.startsWith('event:'))?.slice(6).trim() ?? '';
+    // Bytes go on as they come: an event may be torn where the stream broke off, and nothing but the error comes after it.
+    const value = data === '[DONE]' ? null : parsed(data);
+    if (value === undefined && !state.torn) {
+      state.torn = data;
+      continue;
+    }
     if (data === '[DONE]') state.finished = true;
-    else event(route, name, parsed(data), state, data);
+    else event(route, name, value, state, data);
+    if (state.torn && !state.failed) break;
     state.seen++;
   }
+  if (state.torn && !state.failed) state.problems.push(`an event that is no JSON: ${state.torn.slice(0, 80)}`);
   return state;
 }
 

@@ -151,7 +151,7 @@ function conclude(plan, stage, { rows, details, texts, totals, lost }) {
   texts.forEach((text) => search('the ledger', text));
   search('the logs', worker.logs.map((line) => line.message).join('\n'));
   for (const got of clients) if (!handedOn(plan, got)) search('an answer', `${JSON.stringify(got.headers)}\n${got.text}`, got.n);
-  for (const { message } of worker.logs) if (/Uncaught|wasm-bindgen|RuntimeError|panicked/.test(message)) violations.push({ invariant: 'alive', text: message.slice(0, 300) });
+  for (const { message } of worker.logs) if (/Uncaught|wasm-bindgen|RuntimeError|panicked/.test(message) && !message.includes('the upstream broke off')) violations.push({ invariant: 'alive', text: message.slice(0, 300) });
   const classes = new Map();
   for (const row of rows) for (const attempt of row.attempts) classes.set(attempt.outcome, (classes.get(attempt.outcome) ?? 0) + 1);
   return { violations, counts, faults, classes, kills: kills.length, edits: edits.length, invariants: INVARIANTS, tell: (n) => tell(plan, stage, rows, n) };
