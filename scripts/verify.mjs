@@ -77,7 +77,8 @@ async function forcedFallback(at) {
   const answer = await ask({ ...at, headers }, 'chat/completions', asked);
   const trail = answer.headers.get('x-understudy-trail');
   expect(answer.body?.error?.code !== 'model_not_allowed', 'the key may not ask for what this needs: set ADMIN_TOKEN, and a drill does it');
-  expect(!at.token || answer.status === 200 || trail.includes(','), `${at.model} has no second hop: add one, or name another policy with --model`);
+  expect(answer.body?.error?.code !== 'invalid_admin_token', 'the admin token is refused: set ADMIN_TOKEN to the one that the Worker was given, or to nothing');
+  expect(!at.token || answer.status === 200 || trail?.includes(','), `${at.model} has no second hop: add one, or name another policy with --model`);
   expect(answer.status === 200 && answer.headers.get('x-understudy-fallback') === 'true', `${answer.status}, ${trail}: ${brief(answer.body)}`);
   return trail;
 }

@@ -13,8 +13,8 @@ export function workerUrl(named) {
 
 const isLoopback = (url) => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
 
-/** ADMIN_TOKEN of the environment; for a local Worker also the one in .dev.vars. */
-export const adminToken = (url) => process.env.ADMIN_TOKEN || (isLoopback(url) ? devVar('ADMIN_TOKEN') : undefined);
+/** ADMIN_TOKEN of the environment, where it is set (empty: none); else for a local Worker the one in .dev.vars. */
+export const adminToken = (url) => process.env.ADMIN_TOKEN ?? (isLoopback(url) ? devVar('ADMIN_TOKEN') : undefined);
 
 /** A function that asks `/admin` and answers `{status, body}`; what keeps every request from being answered ends the command. */
 export function admin(url) {
