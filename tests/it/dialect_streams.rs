@@ -549,3 +549,15 @@ fn an_event_that_is_named_error_is_one() {
         }
     }
 }
+
+#[test]
+fn a_ping_waits_for_the_start_of_a_message() {
+    let mut encoder = dialect::encoder(Family::Messages, voice(), Reply::default());
+    let mut out = Vec::new();
+    for event in [Event::Ping, Event::Text("Hi".to_owned()), Event::Ping] {
+        encoder.push(&event, &mut out);
+    }
+    let said = String::from_utf8_lossy(&out);
+    let names: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!(names, ["message_start", "content_block_start", "content_block_delta", "ping"]);
+}

@@ -72,6 +72,8 @@ impl Encoder {
                 self.id = id_for("msg_", id.as_deref(), &self.voice.request_id);
                 self.model = model.unwrap_or_else(|| std::mem::take(&mut self.model));
             }
+            // Nothing comes before `message_start` in this family's streams.
+            Event::Ping if !self.begun => {}
             Event::Ping => send("ping", &json!({"type": "ping"}), out),
             Event::Text(text) => self.text(&text, out),
             Event::Refusal(text) => {
