@@ -57,6 +57,8 @@ export class Line {
       this.leave?.(client.reason);
     };
     client?.addEventListener("abort", left, { once: true });
+    // Who left before this call was made is heard of no more: nothing is sent for them.
+    if (client?.aborted) this.control.abort();
   }
 
   // What comes of `work`, or its failure as soon as the client leaves: until the commit nothing keeps this invocation alive
