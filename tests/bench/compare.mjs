@@ -1,6 +1,6 @@
 // One case: the sides in turn, round after round, and the ratios of each round. A ratio is taken within a round, so that what
 // else the machine does meanwhile weighs on both; the median of the rounds is the result, the least and the most its spread.
-import { chat } from './cases.mjs';
+import { CASES, WARMING, chat } from './cases.mjs';
 import { drive, percentile, post } from './load.mjs';
 import { portkeyConfig } from './sides.mjs';
 import { cpuSeconds } from './usage.mjs';
@@ -11,7 +11,7 @@ const SETTLE_MS = 1_400;
 export async function compare(one, sides, { rounds, quick }) {
   const runners = await contenders(one, sides);
   const load = loadOf(one, quick);
-  // Until the code is compiled for speed.
+  await warm(one, sides, quick);
   for (const runner of runners) await drive(runner.port, runner.request, { ...load, seconds: quick ? 0.5 : 1.5 });
   const results = [];
   for (let round = 0; round < rounds; round++) {
@@ -24,6 +24,24 @@ export async function compare(one, sides, { rounds, quick }) {
     results.push(measured);
   }
   return summary(one, results);
+}
+
+/**
+ * What a side does before it is first measured. V8 compiles a function of Wasm for speed when it has run for long, about
+ * as much as these calls take: before that one measures how long the process has been up, as no isolate in use has been.
+ */
+const WARM = { calls: 20_000, streams: 1_500, seconds: 20 };
+const warmed = new Set();
+
+async function warm(one, sides, quick) {
+  const by = [...CASES, ...WARMING].find((other) => other.name === (one.warm ?? one.name));
+  const requests = (by.stream ? WARM.streams : WARM.calls) / (quick ? 10 : 1);
+  for (const runner of await contenders({ ...by, ledger: one.ledger, portkey: one.portkey }, sides)) {
+    const what = `${by.name} of ${runner.pid}`;
+    if (runner.name === 'direct' || warmed.has(what)) continue;
+    warmed.add(what);
+    await drive(runner.port, runner.request, { connections: by.connections, requests, seconds: WARM.seconds });
+  }
 }
 
 /** Who takes part, and what each is sent. */
