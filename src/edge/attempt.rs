@@ -10,7 +10,7 @@
 use super::glue;
 use super::job::{Job, Ready};
 use super::line::{Answer, EndedBy, Line, Reading};
-use super::upstream;
+use super::upstream::{self, Stop};
 use crate::domain::chain::{Call, Clocks};
 use crate::domain::classify;
 use crate::domain::dialect::Wire;
@@ -87,19 +87,6 @@ pub async fn attempt(job: &Rc<Job>, call: &Call, content: Content) -> Attempted 
         }
         Err(Stop::Failed(failure)) => Attempted::Failed(failure, marks),
         Err(Stop::Incompatible(feature)) => Attempted::Incompatible(feature),
-    }
-}
-
-/// Why a call was not made or did not succeed.
-pub enum Stop {
-    Failed(Failure),
-    /// The feature that cannot be carried.
-    Incompatible(String),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Stop {
-        Stop::Failed(failure)
     }
 }
 

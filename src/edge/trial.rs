@@ -1,12 +1,12 @@
 //! A policy tried without a client: what it would do with a request (explain), and what each of its hops answers (compare).
 
-use super::attempt::{self, Attempted, Body as Answered, Content, Stop};
+use super::attempt::{self, Attempted, Body as Answered, Content};
 use super::bindings::settings;
 use super::glue::now;
 use super::job::{Job, Ready};
 use super::plan::{self, Inquiry};
 use super::recorder;
-use super::upstream::{self, Preview};
+use super::upstream::{self, Preview, Stop};
 use crate::domain::chain::{Call, Clocks, Prospect};
 use crate::domain::ledger::account::ended;
 use crate::domain::ledger::row::{AttemptRow, RequestRow};

@@ -4,7 +4,6 @@
 //! `cdn-loop`, by which a request that comes back to this Worker is known. Never: the client's key, cookies, or anything of
 //! Understudy's.
 
-use super::attempt::Stop;
 use super::bindings::text;
 use super::glue::{self, is_header_value};
 use super::job::{Job, Ready};
@@ -72,6 +71,19 @@ pub struct Prepared {
     pub dropped: Vec<String>,
     /// What translation changed, to be undone in the answer.
     pub reply: Reply,
+}
+
+/// Why a call was not made or did not succeed.
+pub enum Stop {
+    Failed(Failure),
+    /// The feature that cannot be carried.
+    Incompatible(String),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        Stop::Failed(failure)
+    }
 }
 
 /// Builds the call of a step.

@@ -10,7 +10,7 @@
 use super::{Catalogue, Facts, Feature};
 use crate::domain::document::shape::{self, Field, Object, PROSE, SCHEMA_FIELD, Shape, Text};
 use crate::domain::document::{BadDocument, Findings, Kind, Path, json};
-use crate::domain::policy::fields::check_model;
+use crate::domain::policy::hop_text::check_model;
 use serde_json::Value;
 
 /// The most models that one document may name.

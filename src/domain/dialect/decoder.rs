@@ -1,7 +1,7 @@
 //! The two halves of every wire's answers: what reads a stream, and what writes one.
 //!
 //! A decoder turns records of an upstream's stream into [`Event`]s; an encoder turns those into the bytes of a client's
-//! stream. Neither awaits, buffers bytes or knows of splits: records are whole. `registry.rs` names the one of each wire and
+//! stream. Neither awaits, buffers bytes or knows of splits: records are whole. `mod.rs` names the one of each wire and
 //! family.
 //!
 //! ```text

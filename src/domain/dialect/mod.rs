@@ -30,6 +30,7 @@ pub mod names;
 pub mod opaque;
 pub mod reply;
 pub mod responses;
+pub mod restorer;
 pub mod schema;
 pub mod sequence;
 pub mod translate;

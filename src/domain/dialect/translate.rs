@@ -6,7 +6,8 @@ use crate::domain::catalogue::Facts;
 use crate::domain::dialect::answer::Answer;
 use crate::domain::dialect::conversation::Conversation;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed, Voice};
-use crate::domain::dialect::reply::{Reply, Restored};
+use crate::domain::dialect::reply::Reply;
+use crate::domain::dialect::restorer::{Restored, Restorer};
 use crate::domain::dialect::{
     Destination, Encoded, Event, Incompatible, Wire, chat, converse, envelope, messages, opaque, responses,
 };
@@ -105,7 +106,7 @@ pub fn write_answer(family: Family, events: Vec<Event>, voice: &Voice, reply: Re
     if let Some(failure) = events.iter().find_map(error_of) {
         return Err(failure.clone());
     }
-    let (mut restorer, mut restored) = (reply.restorer(), Vec::with_capacity(events.len()));
+    let (mut restorer, mut restored) = (Restorer::new(reply), Vec::with_capacity(events.len()));
     events.into_iter().for_each(|event| restorer.apply(event, &mut restored));
     let events = restored;
     Ok(match family {

@@ -1,31 +1,15 @@
 //! The fields of a policy and their ranges: the one table that readers, messages and the JSON Schema share.
 
-use super::hop_text;
-use crate::domain::document::path::quoted;
+use super::hop_text::{self, MAX_HOPS, check_model};
 use crate::domain::document::shape::{self, Field, Object, PROSE, SCHEMA_FIELD, Shape, Text};
 use crate::domain::document::{Findings, Path};
-use crate::domain::target::{BadModel, ModelRef};
 use serde_json::{Map, Value};
-
-/// The most hops that a chain may list.
-pub const MAX_HOPS: usize = 16;
 
 /// Every time of a policy, in ms: up to an hour.
 const MS: Shape = Shape::Integer { min: 1, max: 3_600_000 };
 
 /// Fields that `params` may not touch: Understudy reads them itself.
 const FIXED_PARAMS: [&str; 4] = ["model", "stream", "messages", "input"];
-
-/// A model as a hop may name it. Whether its provider exists is asked when the policy is resolved.
-pub fn check_model(written: &str) -> Result<(), String> {
-    match ModelRef::parse(written, "openai", |_| true) {
-        Ok(_) | Err(BadModel::UnknownProvider(_)) => Ok(()),
-        Err(BadModel::Invalid(message)) => Err(message),
-        Err(BadModel::BadPolicyName(name)) => {
-            Err(format!("{} is not a policy name ([A-Za-z0-9][A-Za-z0-9._-]{{0,63}})", quoted(&name)))
-        }
-    }
-}
 
 const MODEL: Text = Text {
     min: 1,

@@ -1,10 +1,24 @@
 //! Hops and chains written as text: `deepseek/reasoner → nebius/DeepSeek-R1 (1 retry)`.
 
-use super::fields::{MAX_HOPS, check_model};
 use crate::domain::document::path::quoted;
+use crate::domain::target::{BadModel, ModelRef};
+
+/// The most hops that a chain may list.
+pub const MAX_HOPS: usize = 16;
 
 /// The most further tries of one hop.
 pub const MAX_RETRIES: u32 = 10;
+
+/// A model as a hop may name it. Whether its provider exists is asked when the policy is resolved.
+pub fn check_model(written: &str) -> Result<(), String> {
+    match ModelRef::parse(written, "openai", |_| true) {
+        Ok(_) | Err(BadModel::UnknownProvider(_)) => Ok(()),
+        Err(BadModel::Invalid(message)) => Err(message),
+        Err(BadModel::BadPolicyName(name)) => {
+            Err(format!("{} is not a policy name ([A-Za-z0-9][A-Za-z0-9._-]{{0,63}})", quoted(&name)))
+        }
+    }
+}
 
 /// A hop as text: its model, and its retries where it names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

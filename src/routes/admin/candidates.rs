@@ -1,6 +1,6 @@
 //! Policies as they would be: linted, and played through a script, with no upstream call.
 
-use super::{Asked, Failure, checks};
+use super::{Asked, Failure};
 use crate::domain::chain::Leave;
 use crate::domain::document::BadDocument;
 use crate::domain::ledger::control::day_of;
@@ -9,7 +9,7 @@ use crate::domain::policy::tree::{Draw, Tree};
 use crate::domain::policy::{PlanName, file, resolve};
 use crate::domain::refusal::Refusal;
 use crate::domain::simulate::{Script, simulate};
-use crate::edge::bindings::text;
+use crate::edge::bindings::{settings, text};
 use crate::edge::glue::now;
 use crate::edge::keys::store_down;
 use crate::edge::library::Library;
@@ -44,7 +44,7 @@ pub async fn report(asked: &Asked<'_>, name: &str, bytes: &[u8], prompt_tokens: 
 
 /// What a candidate refers to, and the default provider; nothing for one that does not parse.
 async fn world_of(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Library, Failure> {
-    let mut library = checks::library(asked);
+    let mut library = library(asked);
     if let Ok(file) = file::parse(name, bytes) {
         library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
     }
@@ -91,4 +91,14 @@ async fn resolved(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Tree, F
     let file = file::parse(name, bytes).map_err(refuse)?;
     let library = world_of(asked, name, bytes).await?;
     library.world(|world| resolve::resolve(name, &file, world)).map_err(refuse)
+}
+
+/// An empty library.
+pub fn library(asked: &Asked<'_>) -> Library {
+    Library::new(&settings(asked.env).default_provider, &own_host(asked).unwrap_or_default())
+}
+
+/// This Worker's own host with its port, as the client named it.
+pub fn own_host(asked: &Asked<'_>) -> Option<String> {
+    asked.header("host").map(|authority| authority.to_ascii_lowercase()).filter(|authority| !authority.is_empty())
 }

@@ -11,7 +11,6 @@ use crate::domain::rules::Rules;
 use crate::domain::target::{is_policy_name, is_provider_name};
 use crate::edge::bindings::settings;
 use crate::edge::keys::store_down;
-use crate::edge::library::Library;
 use crate::edge::store;
 use std::collections::BTreeSet;
 
@@ -41,7 +40,7 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
     };
     match kind {
         Kind::Policy => policy(asked, name, bytes).await,
-        Kind::Provider => clean(document::parse(name, bytes, own_host(asked).as_deref()).map(|_| ())),
+        Kind::Provider => clean(document::parse(name, bytes, candidates::own_host(asked).as_deref()).map(|_| ())),
         Kind::Models => clean(catalogue::document::parse(bytes).map(|_| ())),
         Kind::Rules => clean(rules(asked, bytes).await?),
     }
@@ -55,7 +54,7 @@ async fn rules(asked: &Asked<'_>, bytes: &[u8]) -> Result<Result<(), BadDocument
         Ok(rules) => rules,
         Err(bad) => return Ok(Err(bad)),
     };
-    let mut library = library(asked);
+    let mut library = candidates::library(asked);
     library.gather(asked.env, None, &rules.hops()).await.map_err(|down| store_down(&down.0))?;
     Ok(library.world(|world| rules.follow(world)))
 }
@@ -73,16 +72,6 @@ async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Findi
             Err(Failure::findings(&bad))
         }
     }
-}
-
-/// An empty library.
-pub fn library(asked: &Asked<'_>) -> Library {
-    Library::new(&settings(asked.env).default_provider, &own_host(asked).unwrap_or_default())
-}
-
-/// This Worker's own host with its port, as the client named it.
-pub fn own_host(asked: &Asked<'_>) -> Option<String> {
-    asked.header("host").map(|authority| authority.to_ascii_lowercase()).filter(|authority| !authority.is_empty())
 }
 
 /// The names of all providers, built in or configured.

@@ -1,6 +1,6 @@
 //! `/admin/targets` and the list of providers: what is configured, which secret is missing, how targets fare.
 
-use super::{Asked, Failure, checks};
+use super::{Asked, Failure, candidates, checks};
 use crate::domain::breaker::State;
 use crate::domain::ledger::cell::TargetCell;
 use crate::domain::ledger::protocol::{Answer, Ask};
@@ -48,7 +48,7 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     if let Answer::Circuits(circuits) = store::ask_control(asked.env, &Ask::Circuits).await? {
         breakers::merge(&circuits);
     }
-    let mut library = checks::library(asked);
+    let mut library = candidates::library(asked);
     let mut uses = in_policies(asked, &mut library).await?;
     let known = checks::providers(asked).await?;
     for model in outcomes.keys() {
@@ -118,7 +118,7 @@ pub async fn providers(asked: &Asked<'_>, configured: &BTreeMap<String, Standing
 }
 
 fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> Value {
-    let own_host = checks::own_host(asked);
+    let own_host = candidates::own_host(asked);
     let parsed = match standing {
         Some(standing) => {
             document::parse(name, standing.value.as_bytes(), own_host.as_deref()).map_err(|bad| bad.to_string())

@@ -1,6 +1,6 @@
 //! Explain and compare: `{"route": "chat", "body": {...}}`, and `headers` for rules that look at them.
 
-use super::{Asked, Failure, checks};
+use super::{Asked, Failure, candidates};
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::row::AttemptRow;
 use crate::domain::outcome::Skip;
@@ -44,7 +44,7 @@ fn payload(asked: &Asked<'_>) -> Result<Payload, Failure> {
 }
 
 async fn trial(asked: &Asked<'_>, payload: Payload) -> Result<Trial, Failure> {
-    let own_host = checks::own_host(asked).unwrap_or_default();
+    let own_host = candidates::own_host(asked).unwrap_or_default();
     let question = Question {
         env: asked.env,
         policy: asked.segment(0),

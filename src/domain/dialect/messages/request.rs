@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::dialect::Incompatible;
-use crate::domain::dialect::conversation::{
-    Cache, Conversation, Effort, Field, OutputFormat, Thinking, Tool, ToolChoice,
-};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Thinking, Tool, ToolChoice};
 use crate::domain::dialect::messages::turns;
 use crate::domain::route::Family;
 
@@ -80,7 +78,7 @@ fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompati
                     description: tool.get("description").and_then(text),
                     schema: tool.get("input_schema").filter(|schema| !schema.is_null()).cloned(),
                     strict: tool.get("strict").and_then(Value::as_bool),
-                    cache: cache(tool),
+                    cache: turns::cache(tool),
                 });
             }
             // Anthropic runs it, or its model alone knows its schema.
@@ -144,15 +142,6 @@ fn format(value: &Value) -> Result<OutputFormat, Incompatible> {
             Ok(OutputFormat::JsonSchema { name: None, description: None, schema: schema.clone(), strict: Some(true) })
         }
         _ => Err(bad("output_config.format")),
-    }
-}
-
-/// The cache marker of a block or tool.
-pub(super) fn cache(block: &Value) -> Option<Cache> {
-    let control = block.get("cache_control").filter(|control| control.is_object())?;
-    match control.get("ttl").and_then(Value::as_str) {
-        Some("1h") => Some(Cache::Long),
-        _ => Some(Cache::Short),
     }
 }
 

@@ -6,9 +6,8 @@
 use serde_json::Value;
 
 use crate::domain::dialect::Incompatible;
-use crate::domain::dialect::conversation::{Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::media;
-use crate::domain::dialect::messages::request::cache;
 
 /// Claude Code puts a block that begins so first; it changes with every request, and Bedrock refuses it.
 pub const BILLING_HEADER: &str = "x-anthropic-billing-header:";
@@ -169,4 +168,13 @@ fn search_result(block: &Value) -> String {
     let texts = texts.filter_map(|part| part.get("text").and_then(Value::as_str));
     let head = ["title", "source"].into_iter().filter_map(|name| block.get(name).and_then(Value::as_str));
     head.chain(texts).collect::<Vec<_>>().join("\n")
+}
+
+/// The cache marker of a block or tool.
+pub(super) fn cache(block: &Value) -> Option<Cache> {
+    let control = block.get("cache_control").filter(|control| control.is_object())?;
+    match control.get("ttl").and_then(Value::as_str) {
+        Some("1h") => Some(Cache::Long),
+        _ => Some(Cache::Short),
+    }
 }

@@ -1,0 +1,124 @@
+//! Undoes in an answer what encoding changed of its request: names that were changed on the way out are changed back, and the
+//! text that a model without structured output wrote into a forced tool becomes the answer's text again.
+
+use crate::domain::dialect::decoder::Encode;
+use crate::domain::dialect::reply::Reply;
+use crate::domain::dialect::{Event, Finish};
+use crate::domain::outcome::Failure;
+
+/// Undoes [`Reply`]'s changes on one answer, event by event.
+#[derive(Clone, Debug)]
+pub struct Restorer {
+    reply: Reply,
+    /// The tool call (as the upstream counts) that is the answer's text.
+    json: Option<usize>,
+    /// Calls that reach the client.
+    calls: usize,
+    /// What the model said before it was known whether the stand-in's arguments are the answer.
+    held: String,
+}
+
+impl Restorer {
+    /// The undoing of one answer.
+    pub fn new(reply: Reply) -> Restorer {
+        Restorer { reply, json: None, calls: 0, held: String::new() }
+    }
+
+    /// Appends what the client should see of an event. Where a tool stands in for the answer's text, what the model says
+    /// around it is not part of the answer.
+    pub fn apply(&mut self, event: Event, out: &mut Vec<Event>) {
+        if self.reply.is_empty() {
+            out.push(event);
+            return;
+        }
+        match event {
+            Event::Text(text) if self.reply.json_tool.is_some() => {
+                if self.json.is_none() {
+                    self.held.push_str(&text);
+                }
+            }
+            Event::ToolStart { index, name, .. } if self.is_json_tool(&name) => {
+                self.held.clear();
+                self.json = Some(index);
+            }
+            Event::ToolStart { index, id, name } => {
+                self.release(out);
+                self.calls = self.calls.saturating_add(1);
+                out.push(Event::ToolStart { index: self.shifted(index), id, name: self.original(name) });
+            }
+            Event::ToolArguments { index, json } if self.json == Some(index) => out.push(Event::Text(json)),
+            Event::ToolEnd { index } if self.json == Some(index) => {}
+            Event::ToolArguments { index, json } => {
+                out.push(Event::ToolArguments { index: self.shifted(index), json });
+            }
+            Event::ToolEnd { index } => out.push(Event::ToolEnd { index: self.shifted(index) }),
+            Event::Finish(finish) => {
+                self.release(out);
+                out.push(Event::Finish(self.finish(finish)));
+            }
+            Event::End => {
+                self.release(out);
+                out.push(Event::End);
+            }
+            other => out.push(other),
+        }
+    }
+
+    fn release(&mut self, out: &mut Vec<Event>) {
+        if !self.held.is_empty() {
+            out.push(Event::Text(std::mem::take(&mut self.held)));
+        }
+    }
+
+    fn finish(&self, finish: Finish) -> Finish {
+        match finish {
+            Finish::ToolCalls if self.json.is_some() && self.calls == 0 => Finish::Stop,
+            other => other,
+        }
+    }
+
+    fn is_json_tool(&self, name: &str) -> bool {
+        self.json.is_none() && self.reply.json_tool.as_deref() == Some(name)
+    }
+
+    /// Calls after the one that became text close up.
+    fn shifted(&self, index: usize) -> usize {
+        match self.json {
+            Some(json) if index > json => index - 1,
+            _ => index,
+        }
+    }
+
+    fn original(&self, name: String) -> String {
+        self.reply.renamed.get(&name).cloned().unwrap_or(name)
+    }
+}
+
+/// An encoder behind a [`Restorer`].
+pub struct Restored {
+    encoder: Box<dyn Encode>,
+    restorer: Restorer,
+}
+
+impl Restored {
+    /// Undoes `reply` before the encoder hears of it.
+    pub fn new(encoder: Box<dyn Encode>, reply: Reply) -> Restored {
+        Restored { encoder, restorer: Restorer::new(reply) }
+    }
+}
+
+impl Encode for Restored {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let mut restored = Vec::with_capacity(1);
+        self.restorer.apply(event.clone(), &mut restored);
+        restored.iter().for_each(|event| self.encoder.push(event, out));
+    }
+
+    fn fail(&mut self, failure: &Failure, code: &'static str, out: &mut Vec<u8>) {
+        self.encoder.fail(failure, code, out);
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        self.push(&Event::End, out);
+    }
+}
