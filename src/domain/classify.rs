@@ -77,7 +77,7 @@ pub fn classify_error_value(value: &Value, status: Option<u16>) -> Failure {
     let body = ErrorBody::from_value(value);
     let class = by_words(&body)
         .or_else(|| tables::by_text(&body.message, None))
-        .or_else(|| body.original_status.filter(|status| *status >= 400).map(tables::by_status))
+        .or_else(|| body.original_status.filter(|status| *status >= 400).map(behind))
         .or_else(|| body.words.iter().find_map(|word| tables::by_vague_word(word)))
         .or_else(|| body.number.filter(|number| *number >= 400).map(tables::by_status))
         .unwrap_or(Class::ServerError);
@@ -143,11 +143,17 @@ fn by_words(body: &ErrorBody) -> Option<Class> {
 fn failed_dependency(body: &ErrorBody) -> Class {
     let of_model = body.words.iter().any(|word| matches!(word.as_str(), "modelerror" | "modelstreamerror"));
     match body.original_status {
-        Some(status) if status >= 400 => tables::by_status(status),
+        Some(status) if status >= 400 => behind(status),
         Some(_) => Class::ServerError,
         None if of_model => Class::ServerError,
         None => Class::InvalidRequest,
     }
+}
+
+/// The class of the status that a model behind a service had: each of its own failures is one of the server's, as the
+/// service itself is neither overloaded nor late.
+const fn behind(status: u16) -> Class {
+    if status >= 500 { Class::ServerError } else { tables::by_status(status) }
 }
 
 fn code_of(body: &ErrorBody) -> Option<String> {

@@ -172,13 +172,10 @@ fn bedrock_errors() {
     of(Class::Auth, 403, "InvalidSignatureException", "{}");
     of(Class::NotFound, 404, "ResourceNotFoundException", "{}");
     of(Class::Timeout, 408, "ModelTimeoutException", "{}");
-    of(
-        Class::ServerError,
-        424,
-        "ModelErrorException",
-        r#"{"message":"x","originalStatusCode":503}"#.replace("503", "500").as_str(),
-    );
-    of(Class::Overloaded, 424, "ModelErrorException", r#"{"message":"x","originalStatusCode":503}"#);
+    of(Class::ServerError, 424, "ModelErrorException", r#"{"message":"x","originalStatusCode":500}"#);
+    of(Class::ServerError, 424, "ModelErrorException", r#"{"message":"x","originalStatusCode":503}"#);
+    of(Class::ServerError, 424, "ModelErrorException", r#"{"message":"x","originalStatusCode":504}"#);
+    of(Class::RateLimited, 424, "ModelErrorException", r#"{"message":"x","originalStatusCode":429}"#);
     of(Class::InvalidRequest, 424, "ModelErrorException", r#"{"message":"x","originalStatusCode":400}"#);
     of(Class::ServerError, 424, "ModelStreamErrorException", "{}");
     of(Class::RateLimited, 429, "ModelNotReadyException", "{}");

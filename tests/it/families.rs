@@ -407,7 +407,7 @@ fn a_bedrock_exception_may_come_after_any_frame() {
         (
             "modelStreamErrorException",
             json!({"message": "m", "originalStatusCode": 529, "originalMessage": "o"}),
-            Class::Overloaded,
+            Class::ServerError,
         ),
         ("modelTimeoutException", json!({"message": "m"}), Class::Timeout),
         ("serviceUnavailableException", json!({"message": "m"}), Class::Overloaded),
