@@ -11,6 +11,7 @@ use crate::domain::dialect::{self, Event, Finish, Wire};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::relay::is_empty_answer;
 use crate::domain::route::Route;
+use crate::domain::sse;
 use crate::domain::usage::Usage;
 
 /// An answer that may be sent.
@@ -24,8 +25,8 @@ pub struct Checked {
     pub rewritten: Option<Vec<u8>>,
 }
 
-/// Checks a whole answer with a 2xx status. `voice` is for a wire of another family; `stream` says that the client asked for
-/// a stream, although the upstream answered with JSON.
+/// Checks a whole answer with a 2xx status. `voice` is for a wire of another family and for a stream; `stream` says that the
+/// client asked for one, although the upstream answered with JSON.
 ///
 /// # Errors
 /// The failure that the answer is, or tells of.
@@ -60,9 +61,21 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
     }
     let same = wire == Wire::Opaque || wire.family() == Some(route.family());
     if !same || (stream && wire != Wire::Opaque) {
-        checked.rewritten = Some(rewrite(route, events, &voice.cloned().unwrap_or_default(), stream)?);
+        checked.rewritten = Some(match (route, stream) {
+            (Route::Completions, true) => as_one_event(body),
+            (_, stream) => rewrite(route, events, &voice.cloned().unwrap_or_default(), stream)?,
+        });
     }
     Ok(checked)
+}
+
+/// A whole answer of the legacy completions as a stream: its chunks have the shape of the answer, so that it is one itself.
+/// Line breaks stand between its tokens alone, since it is JSON.
+fn as_one_event(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 32);
+    sse::write(&mut out, "", &String::from_utf8_lossy(body).trim().replace(['\r', '\n'], " "));
+    sse::write(&mut out, "", "[DONE]");
+    out
 }
 
 fn rewrite(route: &Route, events: Vec<Event>, voice: &Voice, stream: bool) -> Result<Vec<u8>, Failure> {

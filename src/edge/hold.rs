@@ -30,14 +30,17 @@ impl Attempt<'_> {
     pub(super) fn whole(self, answer: &Answer, wire: Wire) -> Result<Served, Failure> {
         if let Some(error) = answer.broke() {
             let what = format!("the answer broke off: {}", message_of(&error));
-            return Err(self.blamed(Failure::new(Class::Interrupted, what)));
+            return Err(
+                self.blamed(Failure { status: Some(answer.status()), ..Failure::new(Class::Interrupted, what) })
+            );
         }
         if answer.over() {
             return Err(Failure::new(Class::Malformed, "the answer is longer than an answer may be (48 MiB)"));
         }
         self.line.done();
         let buffer = answer.bytes().unwrap_or_default();
-        let voice = self.translates(wire).then(|| self.voice());
+        // A stream that is made of a JSON answer is written here too.
+        let voice = (self.translates(wire) || self.job.stream).then(|| self.voice());
         let checked = answer::check(&self.job.route, wire, &buffer.to_vec(), voice.as_ref(), self.job.stream)
             .map_err(|failure| classify::reclassify(failure, &self.ready.provider.errors))?;
         self.marks.usage = checked.usage;
@@ -142,7 +145,8 @@ impl Attempt<'_> {
         };
         self.line.read(reader, phase, self.line.left(ends), said).await.map_err(|error| {
             let what = format!("the stream broke: {}", message_of(&error));
-            self.blamed(Failure { status: None, ..Failure::new(Class::Interrupted, what) })
+            let status = self.marks.headers.map(|(_, status)| status);
+            self.blamed(Failure { status, ..Failure::new(Class::Interrupted, what) })
         })
     }
 }

@@ -348,6 +348,32 @@ describe('answers that are no stream', { concurrency: 4 }, () => {
     servedBy(await askWhole('chat', p.model), p, 1);
   });
 
+  test('a stream that the upstream answers with JSON is one in the client’s shape, with its time and its usage', async () => {
+    const whole = (route) => [{ status: 200, headers: { 'content-type': 'application/json' } }, JSON.stringify(body(route, 'one\ntwo'), null, 2)];
+    const chat = await policy([whole('chat')]);
+    const chunks = payloads(await (await worker.chat(chat.model, { stream: true, stream_options: { include_usage: true } })).text());
+    assert.equal(chunks.at(-1), '[DONE]');
+    const read = chunks.slice(0, -1).map((chunk) => JSON.parse(chunk));
+    assert.ok(read.every(({ object, created }) => object === 'chat.completion.chunk' && Math.abs(created - Date.now() / 1000) < 60), chunks[0]);
+    assert.deepEqual([read.at(-1).choices, read.at(-1).usage.total_tokens], [[], 12]);
+    const legacy = await policy([whole('completions')]);
+    const response = await worker.post('/v1/completions', { model: legacy.model, prompt: 'x', stream: true });
+    assert.match(response.headers.get('content-type'), /^text\/event-stream/);
+    const [only, end] = payloads(await response.text());
+    assert.equal(end, '[DONE]');
+    const { object, choices } = JSON.parse(only);
+    assert.deepEqual([object, choices[0].text, choices[0].finish_reason], ['text_completion', 'one\ntwo', 'stop']);
+  });
+
+  test('an attempt that broke off keeps the status that its upstream had given', async () => {
+    const lead = frames('chat', ['one'])[0];
+    const cutWhole = [{ status: 200, headers: { 'content-type': 'application/json', 'content-length': '500' } }, '{"id":', CUT];
+    const p = await policy([cutWhole, answer()], { backoff: { initial_ms: 1 } });
+    assert.match((await worker.chat(p.model)).headers.get('x-understudy-trail'), /-1=interrupted;200;\d+ms, /);
+    const q = await policy([sse(lead, CUT), answer()]);
+    assert.match((await worker.chat(q.model, { stream: true })).headers.get('x-understudy-trail'), /-1=interrupted;200;\d+ms, /);
+  });
+
   test('commit headers hands a JSON answer on at its 200', async () => {
     const type = { status: 200, headers: { 'content-type': 'application/json' } };
     const p = await policyOn('chat', [[type, '{"id":', 600 + slack, '"x"}'], answer(SAID)], { stream: { commit: 'headers' } });
