@@ -49,12 +49,13 @@ pub async fn handle(
     context: &Context,
 ) -> Response {
     let headers: Rc<Headers> = Rc::new(head.headers.into_iter().collect());
-    if head.method == "OPTIONS" {
-        return cors::preflight(&headers, address, env, methods_of(path)).into_response();
-    }
-    let family = family_of(path, &headers);
     let given = request::request_id(&headers);
     let request_id = given.clone().ok().flatten().unwrap_or_else(new_request_id);
+    if head.method == "OPTIONS" {
+        let reply = cors::preflight(&headers, address, env, methods_of(path));
+        return without_call(reply, &request_id).under(&request_id).into_response();
+    }
+    let family = family_of(path, &headers);
     let (settings, method, colo) = (settings(env), head.method.as_str(), head.colo);
     let inbound = Inbound { request, method, address, path, headers, colo, settings, request_id, env, context };
     let answered = match given {
@@ -78,7 +79,7 @@ impl Inbound<'_> {
         if self.path == "/report" {
             self.allow_method(&["POST"])?;
             let reply = Reply::json(200, &serde_json::json!({"status": "ok"}));
-            return Ok(self.named(reply));
+            return Ok(without_call(reply, &self.request_id));
         }
         let Some(route) = Route::parse(self.path) else {
             let message = format!("there is no route /v1{}", self.path);
@@ -105,7 +106,7 @@ impl Inbound<'_> {
             None | Some("") => models::list(self.env, family, caller.as_ref()).await?,
             Some(id) => models::one(self.env, family, caller.as_ref(), &decode(id)).await?,
         };
-        Ok(self.named(reply))
+        Ok(without_call(reply, &self.request_id))
     }
 
     async fn caller(&self) -> Result<Option<Caller>, Refusal> {
@@ -203,10 +204,6 @@ impl Inbound<'_> {
         }
     }
 
-    fn named(&self, reply: Reply) -> Reply {
-        reply.header("x-understudy-request-id", &self.request_id)
-    }
-
     /// An error before any plan existed: counted in metrics only.
     fn refuse(&self, family: Family, refusal: &Refusal) -> Reply {
         recorder::refused(self.env, refusal.code);
@@ -221,8 +218,16 @@ impl Inbound<'_> {
         if let Some(rule) = &refusal.rule {
             reply = reply.header("x-understudy-rule", rule);
         }
-        self.named(reply.header("x-understudy-attempts", "0").header("x-understudy-fallback", "false"))
+        without_call(reply, &self.request_id)
     }
+}
+
+/// What every answer of `/v1` says, where no target was called for it.
+fn without_call(reply: Reply, request_id: &str) -> Reply {
+    reply
+        .header("x-understudy-request-id", request_id)
+        .header("x-understudy-attempts", "0")
+        .header("x-understudy-fallback", "false")
 }
 
 fn methods_of(path: &str) -> &'static str {

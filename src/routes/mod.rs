@@ -38,7 +38,7 @@ pub async fn handle(request: web_sys::Request, env: Env, context: Context) -> wo
     let head = Head::of(&request);
     let address = Address::of(&head.url);
     let path = address.path.as_str();
-    if let Some(rest) = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')) {
+    if let Some(rest) = path.strip_prefix("/v1").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
         return Ok(api::handle(&request, head, &address, rest, &env, &context).await);
     }
     let method = head.method;

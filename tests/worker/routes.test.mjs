@@ -46,6 +46,24 @@ test('an unknown route is a 404 in OpenAI’s shape, whoever asks', async () => 
   assert.equal((await worker.admin('/nothing')).status, 404);
 });
 
+test('every answer of /v1 says its id, how many calls were made, and that none fell back, where no target was asked', async () => {
+  const origin = { origin: 'http://localhost:1' };
+  for (const [method, path, status, headers] of [
+    ['GET', '/v1/models', 200], ['HEAD', '/v1/models', 200], ['GET', '/v1/models/none', 404], ['POST', '/v1/report', 200], ['OPTIONS', '/v1/models', 204, origin], ['OPTIONS', '/v1/responses', 204, { origin: 'https://elsewhere.example' }],
+    ['GET', '/v1/none', 404], ['GET', '/v1', 404], ['GET', '/v1/responses', 405], ['POST', '/v1/responses', 400], ['POST', '/v1/messages', 400],
+  ]) {
+    const id = `asked.${method}_${path.length}`;
+    const response = await ask(method, path, { 'x-understudy-request-id': id, ...headers });
+    const seen = ['x-understudy-request-id', 'x-request-id', 'x-understudy-attempts', 'x-understudy-fallback'].map((name) => response.headers.get(name));
+    assert.deepEqual([response.status, ...seen], [status, id, id, '0', 'false'], `${method} ${path}`);
+    assert.equal(response.headers.get('x-understudy-model'), null);
+  }
+  const malformed = await ask('OPTIONS', '/v1/models', { ...origin, 'x-understudy-request-id': 'a b' });
+  assert.match(malformed.headers.get('x-understudy-request-id'), /^req_[0-9a-f]{24}$/);
+  // Beyond /v1 no request has an id, and none is made up.
+  assert.ok(!('request_id' in (await (await ask('GET', '/nothing')).json()).error));
+});
+
 test('a preflight is answered on every route of /v1, with its methods', async () => {
   for (const [path, method] of [...POSTS.map((path) => [path, 'POST']), ['models', 'GET'], ['models/acme/m', 'GET']]) {
     const response = await ask('OPTIONS', `/v1/${path}`, { origin: 'http://localhost:1', 'access-control-request-method': method, 'access-control-request-headers': 'x-understudy-consent, authorization' });

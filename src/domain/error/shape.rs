@@ -23,12 +23,14 @@ pub struct Said<'a> {
     pub attempts: Option<Value>,
 }
 
-/// An error of our own.
+/// An error of our own; beyond `/v1`, where requests have no id, `request_id` is empty and left out.
 pub fn body(family: Family, status: u16, said: &Said<'_>, request_id: &str) -> Vec<u8> {
     let value = match family {
         Family::Chat | Family::Responses => {
             let mut error = openai(said);
-            error.insert("request_id".to_owned(), Value::from(request_id));
+            if !request_id.is_empty() {
+                error.insert("request_id".to_owned(), Value::from(request_id));
+            }
             if let Some(attempts) = &said.attempts {
                 error.insert("attempts".to_owned(), attempts.clone());
             }
