@@ -199,6 +199,7 @@ fn openpipe_s_fallback_names_its_model_and_maybe_a_provider() {
             "openpipe.fallback.provider: \"A B\" is not a provider name",
         ),
         (json!({"tags": [1]}), "openpipe.tags: a list of 1 is not an object"),
+        (json!({"tags": {"a": "x".repeat(17_000)}}), "openpipe.tags: 17008 bytes, at most 16384 are taken"),
     ] {
         refuses(json!({"openpipe": openpipe}), &[], 400, message);
     }

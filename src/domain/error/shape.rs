@@ -8,6 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::classify::ErrorBody;
+use crate::domain::dialect::messages;
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::route::Family;
 use crate::domain::sse;
@@ -138,7 +139,8 @@ pub const fn anthropic_type(status: u16) -> &'static str {
 }
 
 /// Appends the error event that ends a broken stream in the client's dialect. `code` is `stream_interrupted`,
-/// `stream_timeout` or `stream_error`; `sequence` is the next `sequence_number` of a Responses stream.
+/// `stream_timeout` or `stream_error`, where the dialect has one; `sequence` is the next `sequence_number` of a Responses
+/// stream.
 pub fn stream_error(family: Family, class: Class, code: &'static str, message: &str, sequence: u64, out: &mut Vec<u8>) {
     let error = json!({"message": message, "type": "upstream_error", "code": code, "param": null});
     match family {
@@ -149,29 +151,6 @@ pub fn stream_error(family: Family, class: Class, code: &'static str, message: &
             });
             sse::write_json(out, "error", &event);
         }
-        Family::Messages => {
-            let kind = stream_type(class);
-            let event = json!({"type": "error", "error": {"type": kind, "message": message, "code": code}});
-            sse::write_json(out, "error", &event);
-        }
-    }
-}
-
-/// Anthropic's word for how a stream broke: only words that its clients know.
-const fn stream_type(class: Class) -> &'static str {
-    match class {
-        Class::RateLimited => "rate_limit_error",
-        Class::QuotaExhausted => "billing_error",
-        Class::Overloaded => "overloaded_error",
-        Class::Timeout => "timeout_error",
-        Class::Auth => "authentication_error",
-        Class::Forbidden => "permission_error",
-        Class::NotFound => "not_found_error",
-        Class::ContextLength | Class::ContentPolicy | Class::Unsupported | Class::InvalidRequest => {
-            "invalid_request_error"
-        }
-        Class::ServerError | Class::Unreachable | Class::Malformed | Class::Interrupted | Class::Cancelled => {
-            "api_error"
-        }
+        Family::Messages => messages::encode::error(messages::encode::error_type(class), message, out),
     }
 }

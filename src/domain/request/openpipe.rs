@@ -9,6 +9,7 @@
 
 use serde_json::{Map, Value};
 
+use super::envelope::METADATA_MAX_BYTES;
 use super::headers::Headers;
 use super::understudy::refuse;
 use crate::domain::document::json::shown;
@@ -85,16 +86,25 @@ pub(super) fn read(bytes: &[u8], reading: Reading<'_>) -> Result<OpenPipe, Refus
     let fallback = fallback.map(hop).transpose()?;
     let endpoint =
         endpoint.zip(fallback.as_ref()).map(|(endpoint, hop)| Endpoint { model: hop.model.clone(), ..endpoint });
-    let tags = match fields.get("tags") {
-        None => None,
-        Some(tags) => object(tags, "openpipe.tags")?,
-    };
     Ok(OpenPipe {
         fallback,
         endpoint,
         timeouts: primary.map(|span| clock(span, reading.stream)).unwrap_or_default(),
-        tags: tags.cloned().unwrap_or_default(),
+        tags: tags(fields)?,
     })
+}
+
+/// Tags count as metadata, and are bounded as it is.
+fn tags(fields: &Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+    let path = "openpipe.tags";
+    let Some(given) = fields.get("tags") else { return Ok(Map::new()) };
+    let tags = object(given, path)?.cloned().unwrap_or_default();
+    match given.to_string().len() {
+        bytes if bytes > METADATA_MAX_BYTES => {
+            Err(Refusal::value(path, format!("{bytes} bytes, at most {METADATA_MAX_BYTES} are taken")))
+        }
+        _ => Ok(tags),
+    }
 }
 
 /// An object, or nothing for `null`.

@@ -86,14 +86,16 @@ fn messages_clients_get_their_own_error_event() {
     for way in [setup(Wire::Messages, Family::Messages), piped(setup(Wire::Messages, Family::Messages))] {
         let went = play(way, chunks(&MESSAGES[..3]), Ending::Clock(Phase::Idle, Span(5)));
         let (name, event) = last(&went.client);
-        assert_eq!(
-            (name.as_str(), &event["type"], &event["error"]["type"]),
-            ("error", &"error".into(), &"timeout_error".into())
-        );
+        let message = "no further content within 5 ms";
+        let said = serde_json::json!({"type": "error", "error": {"type": "timeout_error", "message": message}});
+        assert_eq!((name.as_str(), event), ("error", said));
         assert!(!went.client.contains("message_stop"));
     }
     let went = play(setup(Wire::Chat, Family::Messages), chunks(&[ROLE, HI]), Ending::Clean);
-    assert_eq!(last(&went.client).0, "error");
+    let (name, event) = last(&went.client);
+    let message = "the stream ended before its terminal event";
+    let said = serde_json::json!({"type": "error", "error": {"type": "api_error", "message": message}});
+    assert_eq!((name.as_str(), event), ("error", said));
     assert!(!went.client.contains("message_stop"));
 }
 
