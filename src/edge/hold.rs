@@ -35,7 +35,8 @@ impl Attempt<'_> {
             );
         }
         if answer.over() {
-            return Err(Failure::new(Class::Malformed, "the answer is longer than an answer may be (48 MiB)"));
+            let what = "the answer is longer than an answer may be (48 MiB)";
+            return Err(Failure { status: Some(answer.status()), ..Failure::new(Class::Malformed, what) });
         }
         self.line.done();
         let buffer = answer.bytes().unwrap_or_default();
@@ -64,10 +65,11 @@ impl Attempt<'_> {
         let Some(body) = answer.response().body() else { return Err(no_body(answer)) };
         let clock = self.clocks().attempt;
         let reader = self.open(&body)?;
+        let broken = |class, what: String| Failure { status: Some(answer.status()), ..Failure::new(class, what) };
         let first = match self.line.read(&reader, Phase::Attempt, self.line.left(clock), clock).await {
             Ok(Some(chunk)) => chunk.to_vec(),
-            Ok(None) => return Err(Failure::new(Class::Malformed, "the answer is empty")),
-            Err(error) => return Err(self.blamed(Failure::new(Class::Interrupted, message_of(&error)))),
+            Ok(None) => return Err(broken(Class::Malformed, "the answer is empty".to_owned())),
+            Err(error) => return Err(self.blamed(broken(Class::Interrupted, message_of(&error)))),
         };
         reader.release();
         self.content.set(true);

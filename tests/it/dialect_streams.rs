@@ -1,10 +1,11 @@
 //! Answers across families: streams and JSON, recorded and made up.
 
 use serde_json::{Value, json};
+use understudy::domain::answer;
 use understudy::domain::dialect::reply::Reply;
 use understudy::domain::dialect::{self, Event, Finish, Wire};
 use understudy::domain::outcome::Class;
-use understudy::domain::route::Family;
+use understudy::domain::route::{Family, Route};
 use understudy::domain::usage::Usage;
 
 use crate::dialect::{answer_of, chat_sdk, events_of, messages_sdk, records, stream_of, voice, wire_of};
@@ -560,4 +561,21 @@ fn a_ping_waits_for_the_start_of_a_message() {
     let said = String::from_utf8_lossy(&out);
     let names: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
     assert_eq!(names, ["message_start", "content_block_start", "content_block_delta", "ping"]);
+}
+
+#[test]
+fn on_a_route_that_nobody_reads_a_list_is_an_answer_unless_it_begins_with_an_error() {
+    let class = |body: &str| {
+        let checked = answer::check(&Route::Moderations, Wire::Opaque, body.as_bytes(), None, false);
+        checked.map(drop).map_err(|failure| failure.class)
+    };
+    for body in
+        [r#"[{"a": 1}]"#, "[]", "[1]", r#" [[{"error": {}}]]"#, r#"{"error": null, "text": "x"}"#, "not json", "5"]
+    {
+        assert_eq!(class(body), Ok(()), "{body}");
+    }
+    let error = r#"{"error": {"message": "slow down", "status": "RESOURCE_EXHAUSTED"}}"#;
+    for body in [error.to_owned(), format!(" [{error}, {{}}]")] {
+        assert_eq!(class(&body), Err(Class::RateLimited), "{body}");
+    }
 }

@@ -40,7 +40,14 @@ impl Decode for Decoder {
     fn end(&mut self, _: &mut Vec<Event>) {}
 }
 
+/// The `error` of an object, or of the object that a list begins with, as Google has it. (A list is no object to its first
+/// field, which is what a reader of fields would make of it.)
 fn error(data: &str) -> Option<Event> {
-    let head = serde_json::from_slice::<Head<'_>>(data.as_bytes()).ok()?;
+    let data = data.trim_ascii_start();
+    if data.starts_with('[') {
+        let list = serde_json::from_slice::<Vec<&RawValue>>(data.as_bytes()).ok()?;
+        return list.first().map(|first| first.get()).filter(|first| first.starts_with('{')).and_then(error);
+    }
+    let head = data.starts_with('{').then(|| serde_json::from_slice::<Head<'_>>(data.as_bytes()))?.ok()?;
     head.error.map(|error| Event::Error(inband::failure(error.get())))
 }
