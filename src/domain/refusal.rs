@@ -16,7 +16,7 @@ pub struct Refusal {
     pub message: String,
     /// The error's `param`: the field or header at fault.
     pub param: Option<String>,
-    /// `<ruleset>/<rule>` of the rule that refuses, for `x-understudy-rule`.
+    /// `<ruleset>/<rule>` of the rule that applied, for `x-understudy-rule`.
     pub rule: Option<String>,
 }
 

@@ -88,7 +88,8 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
     let shared = match name.as_deref().and_then(kept) {
         Some(shared) => shared,
         None => {
-            let (shared, draws) = work_out(inquiry, &mut library, &course, rules.stale).await?;
+            let made = work_out(inquiry, &mut library, &course, rules.stale).await;
+            let (shared, draws) = made.map_err(|refusal| course.blamed(refusal))?;
             if let Some(name) = name.filter(|_| !draws) {
                 keep(inquiry, name, &library, &shared);
             }

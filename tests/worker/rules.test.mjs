@@ -131,6 +131,10 @@ test('use and deny', async () => {
   servedBy(used, p, 2);
   assert.match(used.headers.get('x-understudy-policy'), new RegExp(`^${p.name}@[0-9a-f]{8}$`));
   assert.equal(ruled(used), 's/r');
+  await rule({ model: 'acme/lost' }, { use: 'policy/nothing-there' });
+  const lost = await worker.chat('acme/lost');
+  assert.equal(ruled(lost), 's/r', 'a refusal names the rule that led to it');
+  await refused(lost, 404, 'policy_not_found', 'nothing-there');
   await rule({ model: 'policy/*', 'header.x-team': 'interns' }, { deny: 'Ask the platform team for access.' });
   const denied = await worker.chat(p.model, {}, { 'x-team': 'interns' });
   assert.equal(ruled(denied), 's/r');

@@ -93,6 +93,12 @@ impl<'a> Course<'a> {
         Some([route.name(), " ", &rule, " ", &start].concat())
     }
 
+    /// A refusal of this request, with the rule that led to it.
+    pub fn blamed(&self, refusal: Refusal) -> Refusal {
+        let rule = self.rule.map(|rule| rule.label());
+        Refusal { rule: refusal.rule.clone().or(rule), ..refusal }
+    }
+
     /// What rules are asked of a model under this request.
     pub(super) fn facts<'b>(&'b self, model: &'b str) -> Facts<'b> {
         facts(&self.request, &self.identity, model)
