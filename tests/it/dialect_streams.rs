@@ -579,3 +579,18 @@ fn on_a_route_that_nobody_reads_a_list_is_an_answer_unless_it_begins_with_an_err
         assert_eq!(class(&body), Err(Class::RateLimited), "{body}");
     }
 }
+
+#[test]
+fn an_error_within_a_list_is_one_for_a_chat_client_too() {
+    let error = r#"[{"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}}]"#;
+    let class = |body: &str| {
+        let checked = answer::check(&Route::Chat, Wire::Chat, body.as_bytes(), None, false);
+        checked.map(drop).map_err(|failure| failure.class)
+    };
+    assert_eq!(class(error), Err(Class::RateLimited));
+    for body in ["[]", "[1]", r#"[{"choices": []}]"#, r#"[[{"error": {}}]]"#] {
+        assert_eq!(class(body), Err(Class::Malformed), "{body}");
+    }
+    let events = events_of(Wire::Chat, [format!("data: {error}\n\n").as_bytes()]);
+    assert!(matches!(events.as_slice(), [Event::Error(failure)] if failure.class == Class::RateLimited), "{events:?}");
+}

@@ -14,13 +14,32 @@ pub fn failure(error: &str) -> Failure {
     classify_error_value(&value, Some(200))
 }
 
+#[derive(Default, Deserialize)]
+struct Head<'a> {
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// The failure in the `error` of an object, or of the object that a list begins with, as Google has it.
+pub fn found(data: &str) -> Option<Failure> {
+    let data = data.trim_ascii_start();
+    // Before anything is read: a reader of fields would take a list's first entry for its first field.
+    let head = data.starts_with('{').then(|| serde_json::from_slice::<Head<'_>>(data.as_bytes()));
+    match head {
+        Some(head) => head.ok()?.error.map(|error| failure(error.get())),
+        None => found_in_list(data),
+    }
+}
+
+/// The same, of a list alone.
+pub fn found_in_list(data: &str) -> Option<Failure> {
+    let data = data.trim_ascii_start();
+    let list = data.starts_with('[').then(|| serde_json::from_slice::<Vec<&RawValue>>(data.as_bytes()))?.ok()?;
+    list.first().map(|first| first.get()).filter(|first| first.starts_with('{')).and_then(found)
+}
+
 /// The failure that an event named `error` tells of: in its `error`, or in all of its data.
 pub fn told(data: &str) -> Failure {
-    #[derive(Default, Deserialize)]
-    struct Head<'a> {
-        #[serde(borrow, default)]
-        error: Option<&'a RawValue>,
-    }
     let head = serde_json::from_slice::<Head<'_>>(data.as_bytes()).unwrap_or_default();
     failure(head.error.map_or(data, RawValue::get))
 }

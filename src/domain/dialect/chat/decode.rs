@@ -33,6 +33,10 @@ impl Decoder {
     /// # Errors
     /// [`Malformed`] when it is no JSON or has no choices.
     pub fn answer(&mut self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+        if let Some(failure) = std::str::from_utf8(body).ok().and_then(inband::found_in_list) {
+            self.fail(failure, out);
+            return Ok(());
+        }
         let chunk = serde_json::from_slice::<Chunk<'_>>(body).map_err(|error| unreadable("the answer", &error))?;
         if chunk.choices.as_ref().is_none_or(Vec::is_empty) && chunk.error.is_none() {
             return Err(Malformed("the answer has no choices".to_owned()));
@@ -192,6 +196,10 @@ impl Decode for Decoder {
     fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         if record.data.trim_ascii() == "[DONE]" {
             self.close(out);
+            return Ok(());
+        }
+        if let Some(failure) = inband::found_in_list(record.data) {
+            self.fail(failure, out);
             return Ok(());
         }
         if record.name == "error" {
