@@ -50,6 +50,8 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
             Event::Finish(reason) => finish = Some(reason.clone()),
             Event::Start { .. }
             | Event::Ping
+            | Event::Logprobs(_)
+            | Event::Tier(_)
             | Event::ToolStart { .. }
             | Event::ToolEnd { .. }
             | Event::Foreign

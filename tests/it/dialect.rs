@@ -93,10 +93,14 @@ pub fn chat_sdk(stream: &str) -> Value {
     }
     assert_eq!(message["role"], "assistant");
     let first = &chunks[0];
-    json!({
+    let mut whole = json!({
         "id": first["id"], "object": "chat.completion", "created": first["created"], "model": first["model"],
         "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish}], "usage": usage,
-    })
+    });
+    if let Some(tier) = chunks.iter().rev().find_map(|chunk| chunk.get("service_tier")) {
+        whole["service_tier"] = tier.clone();
+    }
+    whole
 }
 
 fn chat_delta(message: &mut Value, name: &str, value: &Value) {

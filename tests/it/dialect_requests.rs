@@ -485,6 +485,36 @@ fn json_schema_natively_or_by_a_tool() {
     assert!(encode(Family::Chat, &body, &bedrock, Translate::Lenient).expect("the hop fits").reply.json_tool.is_some());
 }
 
+/// The tool that stands in for a schema never overrides what the client said of its own tools.
+#[test]
+fn a_stand_in_for_a_schema_keeps_the_clients_tool_choice() {
+    let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": {"type": "object"}}});
+    let asked = |choice: Value, parallel: bool| {
+        hello(json!({
+            "response_format": format, "tools": [{"type": "function", "function": {"name": "f"}}],
+            "tool_choice": choice, "parallel_tool_calls": parallel,
+        }))
+    };
+    let claude = to(Wire::Messages, "anthropic", "claude-3-5-haiku");
+    let nova = to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0");
+    let choice = |body: &Value, to: &Destination<'_>| {
+        let (body, _) = sent(Family::Chat, body, to);
+        body.get("tool_choice").or(body["toolConfig"].get("toolChoice")).cloned().expect("a choice")
+    };
+    let json_only = json!({"type": "tool", "name": "json", "disable_parallel_tool_use": true});
+    assert_eq!(choice(&asked(json!("none"), true), &claude), json_only);
+    assert_eq!(choice(&asked(json!("none"), true), &nova), json!({"tool": {"name": "json"}}));
+    assert_eq!(
+        choice(&asked(json!("auto"), false), &claude),
+        json!({"type": "any", "disable_parallel_tool_use": true})
+    );
+    let forced = asked(json!({"type": "function", "function": {"name": "f"}}), true);
+    assert_eq!(choice(&forced, &claude), json!({"type": "tool", "name": "f"}));
+    assert_eq!(choice(&forced, &nova), json!({"tool": {"name": "f"}}));
+    let encoded = encode(Family::Chat, &forced, &claude, Translate::Lenient).expect("the hop fits");
+    assert_eq!(encoded.reply.json_tool, None, "the forced call is the whole answer");
+}
+
 #[test]
 fn json_schema_to_openai_is_strict_only_where_it_can_be() {
     let format = |schema: Value| ask(json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}));

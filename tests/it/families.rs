@@ -1,7 +1,7 @@
 //! Responses clients at targets of other families, other clients at Responses targets, and Bedrock's frames on their way to
 //! any client: requests, answers and streams, from end to end.
 
-use crate::dialect::{chat_sdk, messages_sdk, records, voice, wire_of};
+use crate::dialect::{chat_sdk, events_of, messages_sdk, records, stream_of, voice, wire_of};
 use crate::recorded;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -62,7 +62,8 @@ fn responses_tools() -> Value {
 #[test]
 fn a_responses_client_at_a_chat_target() {
     let call = |id: &str, at: &str| json!({"id": id, "type": "function", "function": {"name": "weather", "arguments": format!("{{\"at\":\"{at}\"}}")}});
-    let function = json!({"name": "weather", "description": "d", "parameters": {"type": "object", "properties": {}}});
+    let schema = json!({"type": "object", "properties": {}});
+    let function = json!({"name": "weather", "description": "d", "strict": false, "parameters": schema});
     let expected = json!({
         "model": "gpt-4o", "max_completion_tokens": 500, "stream": true, "stream_options": {"include_usage": true},
         "messages": [
@@ -182,7 +183,6 @@ fn stateful_and_hosted_requests_skip_targets_of_other_families() {
         (json!({"conversation": "conv_1"}), "conversation"),
         (json!({"background": true}), "background"),
         (json!({"tools": [{"type": "web_search"}]}), "web_search"),
-        (json!({"top_logprobs": 3}), "logprobs"),
     ] {
         let mut body = json!({"model": "m", "input": "hi"});
         body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -200,6 +200,51 @@ fn answered(family: Family, wire: Wire, body: &[u8]) -> Value {
     let events = translate::read_answer(wire, body).expect("an answer");
     let bytes = translate::write_answer(family, events, &voice(), Reply::default()).expect("no error in it");
     serde_json::from_slice(&bytes).expect("JSON")
+}
+
+#[test]
+fn the_tier_that_served_goes_by_the_clients_word_for_it() {
+    let claude = |tier: &str| {
+        json!({"id": "msg_1", "model": "m", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 1, "output_tokens": 1, "service_tier": tier}})
+    };
+    for (said, heard) in [("standard", json!("default")), ("priority", json!("priority")), ("batch", Value::Null)] {
+        let body = claude(said).to_string();
+        assert_eq!(answered(Family::Chat, Wire::Messages, body.as_bytes())["service_tier"], heard, "{said}");
+        assert_eq!(answered(Family::Responses, Wire::Messages, body.as_bytes())["service_tier"], heard, "{said}");
+    }
+    let omitted = answered(Family::Chat, Wire::Messages, claude("batch").to_string().as_bytes());
+    assert!(omitted.get("service_tier").is_none(), "{omitted}");
+    let chat = json!({"id": "c", "model": "m", "service_tier": "flex", "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});
+    assert_eq!(answered(Family::Responses, Wire::Chat, chat.to_string().as_bytes())["service_tier"], "flex");
+    let response = json!({"id": "resp_1", "model": "m", "status": "completed", "service_tier": "priority",
+        "output": [{"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}]});
+    assert_eq!(answered(Family::Chat, Wire::Responses, response.to_string().as_bytes())["service_tier"], "priority");
+}
+
+#[test]
+fn likelihoods_of_a_chat_answer_stand_in_a_responses_clients_text() {
+    let token = |token: &str| json!({"token": token, "logprob": -0.5, "bytes": [72], "top_logprobs": []});
+    let whole = json!({"id": "c", "model": "m", "choices": [{"message": {"content": "Hi!"}, "finish_reason": "stop",
+        "logprobs": {"content": [token("Hi"), token("!")], "refusal": null}}]});
+    let answer = answered(Family::Responses, Wire::Chat, whole.to_string().as_bytes());
+    assert_eq!(answer["output"][0]["content"][0]["logprobs"], json!([token("Hi"), token("!")]));
+    let chunk = |delta: Value, logprobs: Value, finish: Value| {
+        let choice = json!({"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish});
+        format!("data: {}\n\n", json!({"id": "c", "model": "m", "choices": [choice]}))
+    };
+    let piece = |text: &str| chunk(json!({"content": text}), json!({"content": [token(text)]}), Value::Null);
+    let end = chunk(json!({}), Value::Null, json!("stop"));
+    let stream = [piece("Hi"), piece("!"), end, "data: [DONE]\n\n".to_owned()].concat();
+    let events = events_of(Wire::Chat, [stream.as_bytes()]);
+    let text = stream_of(Family::Responses, &events, voice(), Reply::default());
+    let data: Vec<Value> =
+        text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect();
+    let of = |kind: &str| data.iter().filter(|event| event["type"] == kind).collect::<Vec<_>>();
+    let deltas = of("response.output_text.delta");
+    assert_eq!((&deltas[0]["logprobs"], &deltas[1]["logprobs"]), (&json!([token("Hi")]), &json!([token("!")])));
+    let done = &of("response.output_text.done")[0]["logprobs"];
+    assert_eq!(done, &json!([token("Hi"), token("!")]));
 }
 
 #[test]
@@ -468,7 +513,7 @@ fn streams_of_other_families_reach_a_responses_client() {
         let last: Value = serde_json::from_str(&last[6..]).expect("JSON");
         assert_eq!(last["type"], "response.completed", "{case}");
         // What streamed is what the client would have got without a stream.
-        let events = crate::dialect::events_of(wire, [bytes.as_slice()]);
+        let events = events_of(wire, [bytes.as_slice()]);
         let whole = translate::write_answer(Family::Responses, events, &voice(), Reply::default()).expect("an answer");
         let whole: Value = serde_json::from_slice(&whole).expect("JSON");
         assert_eq!(last["response"], whole, "{case}");

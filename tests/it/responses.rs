@@ -7,9 +7,10 @@ use understudy::domain::catalogue::Facts;
 use understudy::domain::dialect::conversation::{Conversation, Part, Residue, Role, Source, ToolChoice};
 use understudy::domain::dialect::decoder::{Decode, Encode, Voice};
 use understudy::domain::dialect::responses::{decode, encode, request, target};
-use understudy::domain::dialect::{Destination, Event, Finish, Incompatible, Wire};
+use understudy::domain::dialect::{Destination, Event, Finish, Incompatible, Wire, translate_request};
 use understudy::domain::outcome::{Class, Failure};
 use understudy::domain::policy::Translate;
+use understudy::domain::route::Family;
 use understudy::domain::sse;
 use understudy::domain::usage::Usage;
 
@@ -91,8 +92,6 @@ fn what_only_the_wires_owner_can_hold_is_semantic_residue() {
     semantic(json!({"background": true}), "background");
     semantic(json!({"context_management": [{"type": "compaction"}]}), "context_management");
     semantic(json!({"moderation": {"model": "omni"}}), "moderation");
-    semantic(json!({"top_logprobs": 2}), "logprobs");
-    semantic(json!({"include": ["message.output_text.logprobs"]}), "logprobs");
     semantic(json!({"tools": [{"type": "web_search"}]}), "web_search");
     semantic(json!({"tools": [{"type": "mcp", "server_label": "a"}]}), "mcp");
     semantic(json!({"tools": [{"type": "custom", "name": "a"}]}), "custom_tool");
@@ -120,6 +119,25 @@ fn what_biases_quality_is_quality_residue_and_defaults_are_none() {
         "previous_response_id": null, "include": ["file_search_call.results"], "stream_options": {"include_obfuscation": true},
     });
     assert_eq!(conversation(harmless).residue, []);
+}
+
+#[test]
+fn likelihoods_are_asked_of_chat_alone() {
+    let to = |wire, model| Destination { wire, provider: "openai", model, max_output_tokens: None };
+    let sent = |body: &Value, to: &Destination<'_>| {
+        let text = body.to_string().into_bytes();
+        let encoded = translate_request(Family::Responses, &text, to, &Facts::default(), Translate::Lenient)?;
+        Ok::<Value, Incompatible>(serde_json::from_slice(&encoded.body).expect("JSON"))
+    };
+    let asked = json!({"input": "hi", "include": ["message.output_text.logprobs"], "top_logprobs": 2});
+    let chat = sent(&asked, &to(Wire::Chat, "gpt-4o")).expect("chat has them");
+    assert_eq!((&chat["logprobs"], &chat["top_logprobs"]), (&json!(true), &json!(2)));
+    let bare = json!({"input": "hi", "include": ["message.output_text.logprobs"]});
+    let bare = sent(&bare, &to(Wire::Chat, "gpt-4o"));
+    assert_eq!(bare.expect("chat has them")["top_logprobs"], 0);
+    for (wire, model) in [(Wire::Messages, "claude-sonnet-4-5"), (Wire::Converse, "nova"), (Wire::Chat, "o3")] {
+        assert_eq!(sent(&asked, &to(wire, model)), Err(Incompatible("logprobs".to_owned())), "{model}");
+    }
 }
 
 #[test]
@@ -301,7 +319,7 @@ fn sum(events: &[Event]) -> Sum {
     for event in events {
         assert!(!sum.ended && sum.error.is_none(), "nothing follows the end: {events:?}");
         match event {
-            Event::Start { .. } | Event::Ping => {}
+            Event::Start { .. } | Event::Ping | Event::Logprobs(_) | Event::Tier(_) => {}
             Event::Text(text) => sum.text.push_str(text),
             Event::Refusal(text) => sum.refusal.push_str(text),
             Event::Reasoning(text) => sum.reasoning.push_str(text),
@@ -637,7 +655,7 @@ fn text_then_tool_then_text_is_three_items_in_sequence() {
     assert_eq!(response["output"][1]["call_id"], "call_1");
     assert_eq!(response["output"][1]["arguments"], "{\"a\":1}");
     assert_eq!(response["status"], "completed");
-    assert_eq!(response["model"], "anthropic/claude");
+    assert_eq!(response["model"], "claude", "the upstream's own name for it, as the other families say");
     assert_eq!(response["id"], "resp_us_01AB");
     assert_eq!(
         response["usage"],

@@ -22,23 +22,25 @@ impl Chain {
         prospect.breakers.get(key).cloned()
     }
 
-    /// Whole seconds, at most 60, until the soonest target is expected back: by what its last attempt was asked to wait,
-    /// or by its breaker. `None` when nothing is known.
+    /// Whole seconds, at most 60, until the soonest target is expected back. `None` when nothing is known.
     pub fn retry_hint(&self, now: Instant) -> Option<u64> {
-        let asked = self.trail.iter().filter_map(|entry| {
-            let after = entry.failure()?.retry_after?;
-            Some(entry.attempt()?.ended? + after)
-        });
-        let soonest = asked.chain(self.breakers_back(now)).min()?;
+        let soonest = (0..self.plan.hops.len()).filter_map(|hop| self.back(hop, now)).min()?;
         Some(soonest.since(now).0.div_ceil(1000).clamp(1, 60))
     }
 
-    /// When the breakers of the plan's hops let a call through again, where they do not now.
-    fn breakers_back(&self, now: Instant) -> impl Iterator<Item = Instant> {
-        let hops = self.plan.hops.iter().zip(&self.prospects);
-        hops.filter_map(move |(hop, prospect)| match prospect.breakers.first()?.state(hop.breaker.as_ref()?, now) {
-            State::Open { until } => Some(until),
-            State::Closed | State::HalfOpen => None,
-        })
+    /// When a hop's target is expected back: once the wait that its last attempt was asked for is over, and its breaker lets
+    /// a call through again.
+    fn back(&self, hop: usize, now: Instant) -> Option<Instant> {
+        let last = self.trail.iter().rev().find(|entry| entry.hop == hop && entry.attempt().is_some());
+        let asked = last.and_then(|entry| Some(entry.attempt()?.ended? + entry.failure()?.retry_after?));
+        let breaker = self.prospects.get(hop)?.breakers.first();
+        let open = match breaker.zip(self.plan.hops.get(hop)?.breaker.as_ref()) {
+            Some((breaker, settings)) => breaker.state(settings, now),
+            None => State::Closed,
+        };
+        match open {
+            State::Open { until } => Some(asked.map_or(until, |asked| asked.max(until))),
+            State::Closed | State::HalfOpen => asked,
+        }
     }
 }

@@ -14,6 +14,8 @@ pub struct Answer {
     pub blocks: Vec<Block>,
     pub finish: Option<Finish>,
     pub usage: Option<Usage>,
+    /// The tier that served it, in OpenAI's words.
+    pub tier: Option<String>,
     /// Whether the wire's own end was seen.
     pub ended: bool,
 }
@@ -68,9 +70,10 @@ impl Answer {
             }
             Event::Finish(finish) => self.finish = Some(finish),
             Event::Usage(usage) => self.usage = Some(usage),
+            Event::Tier(tier) => self.tier = Some(tier),
             Event::End => self.ended = true,
             Event::Error(failure) => return Err(failure),
-            Event::Ping | Event::ToolEnd { .. } | Event::Foreign => {}
+            Event::Ping | Event::Logprobs(_) | Event::ToolEnd { .. } | Event::Foreign => {}
         }
         Ok(())
     }

@@ -47,6 +47,8 @@ pub struct Conversation {
     /// OpenAI's `metadata` pairs.
     pub metadata: Option<Value>,
     pub store: Option<bool>,
+    /// Likelihoods of the answer's tokens are wanted, with so many alternatives to each.
+    pub logprobs: Option<u64>,
     pub prompt_cache_key: Option<String>,
     /// The client used the retired `functions` and wants `function_call` answers.
     pub legacy_functions: bool,
@@ -223,6 +225,7 @@ impl Conversation {
             service_tier: None,
             metadata: None,
             store: None,
+            logprobs: None,
             prompt_cache_key: None,
             legacy_functions: false,
             spelled: Vec::new(),

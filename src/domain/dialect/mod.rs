@@ -90,6 +90,8 @@ pub enum Event {
     Text(String),
     /// Text of a refusal.
     Refusal(String),
+    /// The likelihoods of the tokens of the text that comes next: the JSON list of OpenAI's `logprobs`, one shape on both its wires.
+    Logprobs(String),
     /// Reasoning text; `signature` and `encrypted` never cross a boundary and are not carried.
     Reasoning(String),
     /// A tool call begins. `index` counts tool calls of the answer from 0, dense.
@@ -104,6 +106,8 @@ pub enum Event {
     Finish(Finish),
     /// Token counts so far; later ones replace earlier ones field by field.
     Usage(Usage),
+    /// The tier that served the answer, in OpenAI's words (`default`, `flex`, `priority`, ...).
+    Tier(String),
     /// The wire's own end: `[DONE]`, `message_stop`, `response.completed`.
     End,
     /// The upstream reports a failure inside a 200.
@@ -130,7 +134,9 @@ impl Event {
             Event::ToolStart { .. } | Event::ToolArguments { .. } | Event::Foreign => true,
             Event::Start { .. }
             | Event::Ping
+            | Event::Logprobs(_)
             | Event::ToolEnd { .. }
+            | Event::Tier(_)
             | Event::Finish(_)
             | Event::Usage(_)
             | Event::End

@@ -99,6 +99,7 @@ impl Sequencer {
 const fn is_of_a_block(event: &Event) -> bool {
     match event {
         Event::Text(_)
+        | Event::Logprobs(_)
         | Event::Refusal(_)
         | Event::Reasoning(_)
         | Event::ToolStart { .. }
@@ -106,6 +107,7 @@ const fn is_of_a_block(event: &Event) -> bool {
         | Event::ToolEnd { .. } => true,
         Event::Start { .. }
         | Event::Ping
+        | Event::Tier(_)
         | Event::Foreign
         | Event::Finish(_)
         | Event::Usage(_)

@@ -33,6 +33,10 @@ pub fn translate_request(
     let body: Value = serde_json::from_slice(body).map_err(|_| Incompatible("body".to_owned()))?;
     let conversation = decode_request(family, &body)?;
     drop(body);
+    // The client would look for them in the answer, and chat alone has them to give.
+    if conversation.logprobs.is_some() && to.wire != Wire::Chat {
+        return Err(Incompatible("logprobs".to_owned()));
+    }
     match to.wire {
         Wire::Chat => chat::target::encode(&conversation, to, facts, translate),
         Wire::Responses => responses::target::encode(&conversation, to, facts, translate),

@@ -40,7 +40,12 @@ impl Seen {
             Event::Error(failure) => {
                 self.error.get_or_insert_with(|| failure.clone());
             }
-            Event::Start { .. } | Event::Ping | Event::ToolEnd { .. } | Event::Foreign => {}
+            Event::Start { .. }
+            | Event::Ping
+            | Event::Logprobs(_)
+            | Event::ToolEnd { .. }
+            | Event::Tier(_)
+            | Event::Foreign => {}
         }
     }
 

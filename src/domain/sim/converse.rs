@@ -29,6 +29,8 @@ pub fn frames(event: &Event) -> Vec<u8> {
         | Event::ToolStart { .. }
         | Event::ToolArguments { .. }
         | Event::ToolEnd { .. }
+        | Event::Logprobs(_)
+        | Event::Tier(_)
         | Event::Foreign
         | Event::End
         | Event::Error(_) => Vec::new(),

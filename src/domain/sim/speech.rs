@@ -132,6 +132,8 @@ impl<'a> Writer<'a> {
                     | Event::ToolStart { .. }
                     | Event::ToolArguments { .. }
                     | Event::ToolEnd { .. }
+                    | Event::Logprobs(_)
+                    | Event::Tier(_)
                     | Event::Foreign
                     | Event::Usage(_)
                     | Event::Error(_) => {}

@@ -114,6 +114,15 @@ fn a_wait_that_is_too_long_stops_where_only_retries_are_allowed() {
     assert_eq!(told.chain.retry_hint(told.now), Some(60));
 }
 
+/// What an earlier try was asked to wait is over: the last one's wish counts.
+#[test]
+fn a_target_is_back_when_its_last_attempt_said() {
+    let hops = vec![with("a", Preset::Resilient, 1)];
+    let told = Story::of(hops).with("a", vec![asks(Class::RateLimited, 2_000), asks(Class::RateLimited, 8_000)]).tell();
+    told.is("exhausted", "a=rate_limited a=rate_limited");
+    assert_eq!(told.chain.retry_hint(told.now), Some(8));
+}
+
 #[test]
 fn timeouts_are_retried_only_where_the_policy_says_so() {
     let mut on = Verdicts::preset(Preset::Resilient);

@@ -5,7 +5,9 @@
 use serde_json::value::RawValue;
 
 use crate::domain::dialect::chat::calls::{Calls, Piece};
-use crate::domain::dialect::chat::wire::{Call, Choice, Chunk, ContentPart, Delta, Function, UsageIn, text_of};
+use crate::domain::dialect::chat::wire::{
+    Call, Choice, Chunk, ContentPart, Delta, Function, Logprobs, UsageIn, text_of,
+};
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::inband::{self, unreadable};
 use crate::domain::dialect::{Event, Finish};
@@ -16,6 +18,8 @@ use crate::domain::sse;
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
     started: bool,
+    /// The tier was told.
+    tier: bool,
     calls: Calls,
     finished: bool,
     over: bool,
@@ -69,6 +73,9 @@ impl Decoder {
         if !self.started && !choices.is_empty() {
             self.start(chunk, out);
         }
+        if let Some(tier) = chunk.service_tier.and_then(text_of).filter(|_| !std::mem::replace(&mut self.tier, true)) {
+            out.push(Event::Tier(tier.into_owned()));
+        }
         for (at, choice) in choices.iter().enumerate() {
             self.choice(choice, at, out)?;
         }
@@ -100,6 +107,9 @@ impl Decoder {
                 out.push(Event::Foreign);
             }
             return Ok(());
+        }
+        if let Some(logprobs) = choice.logprobs {
+            self::logprobs(logprobs, out);
         }
         if let Some(text) = &choice.text {
             push_text(text.as_str(), Event::Text, out);
@@ -226,6 +236,13 @@ fn reasoning(delta: &Delta<'_>, out: &mut Vec<Event>) {
             }
         }
         (None, None) => {}
+    }
+}
+
+fn logprobs(raw: &RawValue, out: &mut Vec<Event>) {
+    let logprobs = serde_json::from_slice::<Logprobs<'_>>(raw.get().as_bytes()).unwrap_or_default();
+    if let Some(content) = logprobs.content.map(RawValue::get).filter(|content| !matches!(*content, "null" | "[]")) {
+        out.push(Event::Logprobs(content.to_owned()));
     }
 }
 

@@ -28,6 +28,7 @@ pub struct Encoder {
     spoke: bool,
     finish: Option<Finish>,
     usage: Option<Usage>,
+    tier: Option<String>,
     over: bool,
 }
 
@@ -37,6 +38,8 @@ struct Chunk<'a> {
     object: &'static str,
     created: u64,
     model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
     choices: &'a [Choice<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Value>,
@@ -92,6 +95,7 @@ impl Encoder {
             spoke: false,
             finish: None,
             usage: None,
+            tier: None,
             over: false,
         }
     }
@@ -160,6 +164,7 @@ impl Encoder {
             created: self.voice.created,
             model: &self.model,
             choices,
+            service_tier: self.tier.as_deref(),
             usage,
         };
         data(&chunk, out);
@@ -185,9 +190,10 @@ impl Encode for Encoder {
             Event::Reasoning(_) | Event::Foreign => self.begin(None, out),
             Event::ToolStart { index, id, name } => self.call(*index, Some((id, name)), "", out),
             Event::ToolArguments { index, json } => self.call(*index, None, json, out),
-            Event::ToolEnd { .. } => {}
+            Event::ToolEnd { .. } | Event::Logprobs(_) => {}
             Event::Finish(finish) => self.finish = Some(finish.clone()),
             Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Tier(tier) => self.tier = Some(tier.clone()),
             Event::End => self.end(out),
             Event::Error(failure) => self.fail(failure, "stream_error", out),
         }
@@ -242,7 +248,7 @@ pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
         }
     }
     let finish = answer.finish.as_ref().unwrap_or(&Finish::Stop);
-    let body = json!({
+    let mut body = json!({
         "id": id_for("chatcmpl-", answer.id.as_deref(), &voice.request_id),
         "object": "chat.completion",
         "created": voice.created,
@@ -255,6 +261,9 @@ pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
         }],
         "usage": usage(&answer.usage.unwrap_or_default()),
     });
+    if let Some(tier) = &answer.tier {
+        body["service_tier"] = json!(tier);
+    }
     body.to_string().into_bytes()
 }
 

@@ -6,13 +6,14 @@ use sha2::{Digest, Sha256};
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
-use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::IdRule;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
 use crate::domain::policy::Translate;
+use crate::domain::route::Family;
 
 /// The longest `safety_identifier`.
 const USER_MAX: usize = 64;
@@ -45,6 +46,7 @@ pub fn encode(
     writer.limits()?;
     writer.tools()?;
     writer.format();
+    writer.logprobs()?;
     writer.reasoning(facts)?;
     writer.sampling()?;
     writer.account()?;
@@ -110,8 +112,8 @@ impl Writer<'_> {
             if let Some(description) = &tool.description {
                 function["description"] = json!(description);
             }
-            if let Some(strict) = tool.strict {
-                function["strict"] = json!(strict && schema::is_strict(&parameters));
+            if let Some(strict) = self.strict(tool, &parameters) {
+                function["strict"] = json!(strict);
             }
             function["parameters"] = parameters;
             tools.push(json!({"type": "function", "function": function}));
@@ -139,6 +141,17 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Where a Responses client leaves `strict` out, its own server tries: no host is to try it with a schema that strict mode
+    /// refuses.
+    fn strict(&self, tool: &Tool, parameters: &Value) -> Option<bool> {
+        let clean = schema::is_strict(parameters);
+        match tool.strict {
+            Some(strict) => Some(strict && clean),
+            None if self.from.family == Family::Responses && !clean => Some(false),
+            None => None,
+        }
+    }
+
     fn format(&mut self) {
         match &self.from.output {
             OutputFormat::Text => {}
@@ -154,6 +167,19 @@ impl Writer<'_> {
                 self.put("response_format", json!({"type": "json_schema", "json_schema": inner}));
             }
         }
+    }
+
+    /// OpenAI's reasoning models refuse them.
+    fn logprobs(&mut self) -> Result<(), Incompatible> {
+        match self.from.logprobs {
+            None => {}
+            Some(_) if self.thinker != Thinker::No => return Err(Incompatible("logprobs".to_owned())),
+            Some(alternatives) => {
+                self.put("logprobs", true);
+                self.put("top_logprobs", alternatives);
+            }
+        }
+        Ok(())
     }
 
     fn reasoning(&mut self, facts: &Facts) -> Result<(), Incompatible> {
@@ -178,7 +204,7 @@ impl Writer<'_> {
         let free = self.thinker == Thinker::No || rests;
         for (value, field) in [(self.from.temperature, Field::Temperature), (self.from.top_p, Field::TopP)] {
             match value {
-                Some(value) if free => self.put(field.name(crate::domain::route::Family::Chat), value),
+                Some(value) if free => self.put(field.name(Family::Chat), value),
                 Some(_) => self.drop(field)?,
                 None => {}
             }

@@ -30,6 +30,8 @@ pub struct Chunk<'a> {
     #[serde(borrow, default)]
     pub usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    pub service_tier: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub error: Option<&'a RawValue>,
 }
 
@@ -47,7 +49,16 @@ pub struct Choice<'a> {
     #[serde(borrow, default)]
     pub finish_reason: Option<Str<'a>>,
     #[serde(borrow, default)]
+    pub logprobs: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub error: Option<&'a RawValue>,
+}
+
+/// The likelihoods of a choice's tokens. (The legacy completions' have another shape, and no `content`.)
+#[derive(Debug, Default, Deserialize)]
+pub struct Logprobs<'a> {
+    #[serde(borrow, default)]
+    pub content: Option<&'a RawValue>,
 }
 
 /// What a choice adds (or, in a whole answer, is).

@@ -119,23 +119,25 @@ impl Writer<'_> {
             tools.push(self.tool(tool)?);
         }
         let history = self.called();
+        let schema = self.schema_tool(facts)?;
+        let only_schema = schema.is_some() && choice == Some(ToolChoice::None);
         if choice == Some(ToolChoice::None) {
             choice = None;
             match history.is_empty() {
                 true => tools.clear(),
                 // A history of calls needs definitions; that none may be called cannot be said.
-                false => self.drops.quality("tool_choice")?,
+                false if !only_schema => self.drops.quality("tool_choice")?,
+                false => {}
             }
         }
         if tools.is_empty() {
             tools = history;
         }
-        let schema = self.schema_tool(facts)?;
         if tools.is_empty() && schema.is_none() {
             return Ok(());
         }
         let choice = match (&schema, choice) {
-            (Some(_), _) if tools.is_empty() => Some(json!({"tool": {"name": JSON_TOOL}})),
+            (Some(_), _) if only_schema || tools.is_empty() => Some(json!({"tool": {"name": JSON_TOOL}})),
             (Some(_), _) | (None, Some(ToolChoice::Required)) => Some(json!({"any": {}})),
             (None, Some(ToolChoice::Named(name))) => {
                 Some(json!({"tool": {"name": names::on_wire(&name, CHAT_MAX, &mut self.reply)}}))
@@ -184,6 +186,10 @@ impl Writer<'_> {
     /// The tool whose arguments are the answer's text, where the client wants a schema.
     fn schema_tool(&mut self, facts: &Facts) -> Result<Option<Value>, Incompatible> {
         let OutputFormat::JsonSchema { name, description, schema, .. } = &self.from.output else { return Ok(None) };
+        // A call that the client forces is the whole answer.
+        if !self.from.tools.is_empty() && matches!(self.from.tool_choice, Some(ToolChoice::Named(_))) {
+            return Ok(None);
+        }
         let lacking = || Incompatible("json_schema".to_owned());
         let taken = self.from.tools.iter().any(|tool| tool.name == JSON_TOOL);
         if taken || facts.supports(Feature::Tools) == Some(false) {

@@ -7,7 +7,7 @@ use crate::domain::dialect::chat::wire::Str;
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::inband::{self, unreadable};
 use crate::domain::dialect::json_text::compact;
-use crate::domain::dialect::messages::wire::{Block, Delta, Frame, Message, StopDetails, UsageIn};
+use crate::domain::dialect::messages::wire::{Block, Delta, Frame, Message, StopDetails, Tier, UsageIn};
 use crate::domain::dialect::{Event, Finish};
 use crate::domain::outcome::Failure;
 use crate::domain::sse;
@@ -105,6 +105,8 @@ impl Decoder {
         self.started = true;
         self.usage = usage;
         out.push(Event::Start { id: owned(message.id.as_ref()), model: owned(message.model.as_ref()) });
+        let tier = usage.service_tier.and_then(Tier::openai);
+        out.extend(tier.map(|tier| Event::Tier(tier.to_owned())));
     }
 
     fn block(&mut self, block: &Block<'_>, index: u64, out: &mut Vec<Event>) {

@@ -91,6 +91,7 @@ impl Encoder {
             Event::ToolEnd { .. } => self.close(out),
             Event::Finish(finish) => self.finish = Some(finish),
             Event::Usage(usage) => self.usage = usage,
+            Event::Tier(_) | Event::Logprobs(_) => {}
             Event::End => self.end(out),
             Event::Error(failure) => self.fail(&failure, "stream_error", out),
         }

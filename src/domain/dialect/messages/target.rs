@@ -198,13 +198,20 @@ impl Writer<'_> {
             return Err(Incompatible("json_schema".to_owned()));
         }
         let user_tools = !self.from.tools.is_empty();
+        // A call that the client forces is the whole answer.
+        if user_tools && matches!(self.from.tool_choice, Some(ToolChoice::Named(_))) {
+            return Ok(());
+        }
         match self.body.get_mut("tools").and_then(Value::as_array_mut).filter(|_| user_tools) {
             Some(tools) => tools.push(tool),
             None => self.put("tools", vec![tool]),
         }
         self.put(
             "tool_choice",
-            match user_tools {
+            match user_tools && self.from.tool_choice != Some(ToolChoice::None) {
+                true if self.from.parallel_tools == Some(false) => {
+                    json!({"type": "any", "disable_parallel_tool_use": true})
+                }
                 true => json!({"type": "any"}),
                 false => json!({"type": "tool", "name": JSON_TOOL, "disable_parallel_tool_use": true}),
             },

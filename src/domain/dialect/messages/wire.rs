@@ -107,6 +107,30 @@ pub struct UsageIn {
     pub output_tokens: Option<f64>,
     #[serde(default)]
     pub output_tokens_details: Option<OutputDetails>,
+    #[serde(default)]
+    pub service_tier: Option<Tier>,
+}
+
+/// Anthropic's words for the tier that served an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    Standard,
+    Priority,
+    /// `batch`, and what is yet to come: OpenAI has no word for it.
+    #[serde(other)]
+    Other,
+}
+
+impl Tier {
+    /// OpenAI's word for it.
+    pub const fn openai(self) -> Option<&'static str> {
+        match self {
+            Tier::Standard => Some("default"),
+            Tier::Priority => Some("priority"),
+            Tier::Other => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -123,6 +147,7 @@ impl UsageIn {
         self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
         self.output_tokens = later.output_tokens.or(self.output_tokens);
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
+        self.service_tier = later.service_tier.or(self.service_tier);
     }
 
     /// The larger of each: a message that starts twice is not paid twice.

@@ -222,6 +222,8 @@ impl Decoder {
         if let Some(usage) = &response.usage {
             out.push(Event::Usage(usage.usage()));
         }
+        // At its beginning a response has the tier that was asked for; at its end the one that served it.
+        out.extend(response.service_tier.as_ref().map(|tier| Event::Tier(tier.as_str().to_owned())));
         if let Some(error) = response.error {
             self.error(inband::failure(error.get()), out);
             return Ok(());

@@ -62,6 +62,7 @@ impl Encode for Encoder {
             (_, Event::Error(failure)) => self.fail(failure, "stream_error", out),
             (_, Event::End) => self.end(out),
             (_, Event::Usage(usage)) => self.usage = *usage,
+            (_, Event::Tier(tier)) => self.shell.served_by(tier),
             (_, Event::Finish(finish)) => self.finish = Some(finish.clone()),
             (Phase::Running, Event::Start { .. }) => {}
             (Phase::Fresh, Event::Start { id, model }) => {
@@ -157,6 +158,7 @@ impl Encoder {
     fn content(&mut self, event: &Event, out: &mut Vec<u8>) {
         match event {
             Event::Text(text) => self.output.text(PartKind::Text, text, out),
+            Event::Logprobs(list) => self.output.logprobs(list),
             Event::Refusal(text) => self.output.text(PartKind::Refusal, text, out),
             Event::Reasoning(text) if self.shell.shows_reasoning() => self.output.reasoning(text, out),
             Event::ToolStart { index, id, name } => self.output.start_call(*index, id, name, out),
@@ -172,6 +174,7 @@ impl Encoder {
             | Event::Foreign
             | Event::Finish(_)
             | Event::Usage(_)
+            | Event::Tier(_)
             | Event::End
             | Event::Error(_) => {}
         }

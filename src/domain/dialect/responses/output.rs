@@ -14,6 +14,8 @@ pub struct Output {
     /// Items that are closed.
     pub items: Vec<Value>,
     open: Option<Item>,
+    /// Likelihoods of the tokens of the next piece of text.
+    pending: Vec<Value>,
 }
 
 /// The item that is open.
@@ -29,6 +31,7 @@ enum Item {
 struct Part {
     kind: PartKind,
     text: String,
+    logprobs: Vec<Value>,
 }
 
 /// What a part of a message is.
@@ -65,6 +68,11 @@ impl Output {
         parts.any(|part| part["type"] == "refusal")
     }
 
+    /// The likelihoods of the tokens of the text that comes next, a JSON list.
+    pub fn logprobs(&mut self, list: &str) {
+        self.pending.extend(serde_json::from_str::<Vec<Value>>(list).unwrap_or_default());
+    }
+
     /// A piece of a message.
     pub fn text(&mut self, kind: PartKind, text: &str, out: &mut Vec<u8>) {
         if text.is_empty() {
@@ -83,12 +91,16 @@ impl Output {
             self.open_part(kind, out);
         }
         let fields = self.place_in_message();
+        let logprobs = std::mem::take(&mut self.pending);
         if let Some(Item::Message { part: Some(part), .. }) = &mut self.open {
             part.text.push_str(text);
+            part.logprobs.extend(logprobs.iter().cloned());
         }
         let fields = with(fields, &[("delta", json!(text))]);
         match kind {
-            PartKind::Text => self.emit("response.output_text.delta", with(fields, &[("logprobs", json!([]))]), out),
+            PartKind::Text => {
+                self.emit("response.output_text.delta", with(fields, &[("logprobs", json!(logprobs))]), out)
+            }
             PartKind::Refusal => self.emit("response.refusal.delta", fields, out),
         }
     }
@@ -101,9 +113,9 @@ impl Output {
     }
 
     fn open_part(&mut self, kind: PartKind, out: &mut Vec<u8>) {
-        let fields = with(self.place_in_message(), &[("part", kind.part(""))]);
+        let fields = with(self.place_in_message(), &[("part", kind.part("", &[]))]);
         if let Some(Item::Message { part, .. }) = &mut self.open {
-            *part = Some(Part { kind, text: String::new() });
+            *part = Some(Part { kind, text: String::new(), logprobs: Vec::new() });
         }
         self.emit("response.content_part.added", fields, out);
     }
@@ -111,12 +123,12 @@ impl Output {
     fn close_part(&mut self, out: &mut Vec<u8>) {
         let place = self.place_in_message();
         let Some(Item::Message { parts, part }) = &mut self.open else { return };
-        let Some(Part { kind, text }) = part.take() else { return };
-        let whole = kind.part(&text);
+        let Some(Part { kind, text, logprobs }) = part.take() else { return };
+        let whole = kind.part(&text, &logprobs);
         parts.push(whole.clone());
         match kind {
             PartKind::Text => {
-                let fields = with(place.clone(), &[("text", json!(text)), ("logprobs", json!([]))]);
+                let fields = with(place.clone(), &[("text", json!(text)), ("logprobs", json!(logprobs))]);
                 self.emit("response.output_text.done", fields, out);
             }
             PartKind::Refusal => {
@@ -234,9 +246,9 @@ impl Output {
 }
 
 impl PartKind {
-    fn part(self, text: &str) -> Value {
+    fn part(self, text: &str, logprobs: &[Value]) -> Value {
         match self {
-            PartKind::Text => json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []}),
+            PartKind::Text => json!({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}),
             PartKind::Refusal => json!({"type": "refusal", "refusal": text}),
         }
     }

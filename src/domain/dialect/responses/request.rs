@@ -55,9 +55,9 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
         "store" if value == &Value::Bool(false) => {}
         "truncation" if value == "disabled" => {}
         "background" if value == &Value::Bool(false) => {}
-        "top_logprobs" => match value.as_u64() {
-            Some(0) => {}
-            _ => conversation.semantic("logprobs"),
+        "top_logprobs" => match value.as_u64().ok_or_else(|| bad(name))? {
+            0 => {}
+            most => conversation.logprobs = Some(most),
         },
         "previous_response_id" | "conversation" | "prompt" | "background" | "context_management" | "moderation" => {
             conversation.semantic(name);
@@ -186,7 +186,7 @@ fn include(conversation: &mut Conversation, value: &Value) {
     for entry in value.as_array().into_iter().flatten() {
         match entry.as_str() {
             Some("reasoning.encrypted_content") => conversation.quality("include"),
-            Some("message.output_text.logprobs") => conversation.semantic("logprobs"),
+            Some("message.output_text.logprobs") => conversation.logprobs = conversation.logprobs.or(Some(0)),
             _ => {}
         }
     }

@@ -41,6 +41,7 @@ pub struct Shell {
     model: String,
     created: u64,
     echo: Map<String, Value>,
+    tier: Option<String>,
     shows_reasoning: bool,
 }
 
@@ -59,6 +60,7 @@ impl Shell {
             model: voice.model.clone(),
             created: voice.created,
             echo: echo.collect(),
+            tier: None,
             shows_reasoning: summary("summary") || summary("generate_summary"),
         }
     }
@@ -69,9 +71,14 @@ impl Shell {
         if !heard.is_empty() {
             self.tail = heard;
         }
-        if self.model.is_empty() {
-            self.model = model.unwrap_or_default().to_owned();
+        if let Some(model) = model {
+            self.model = model.to_owned();
         }
+    }
+
+    /// Takes in the tier that served the answer, in OpenAI's words.
+    pub fn served_by(&mut self, tier: &str) {
+        self.tier = Some(tier.to_owned());
     }
 
     /// The client asked for a summary of the reasoning.
@@ -115,6 +122,7 @@ impl Shell {
         put("model", json!(self.model));
         put("output", json!(output));
         put("previous_response_id", Value::Null);
+        put("service_tier", json!(self.tier));
         put("store", json!(false));
         put("truncation", json!("disabled"));
         response.extend(self.echo.clone());

@@ -56,6 +56,8 @@ pub struct Response<'a> {
     pub output: Option<Vec<&'a RawValue>>,
     #[serde(default)]
     pub usage: Option<UsageIn>,
+    #[serde(borrow, default)]
+    pub service_tier: Option<Str<'a>>,
 }
 
 /// The id and model of a response alone: what the start of a stream is read for.
