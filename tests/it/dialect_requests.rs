@@ -272,6 +272,24 @@ fn missing_results_are_made_up_and_orphans_left_out() {
     assert!(encode(Family::Chat, &orphan, &sonnet(), Translate::Strict).is_err());
 }
 
+/// The newest Opus reads a system message where it stands, between a user's and an assistant's; another host's may not.
+#[test]
+fn a_system_message_in_the_middle_stays_where_the_model_takes_it() {
+    let said = |role: &str, text: &str| json!({"role": role, "content": text});
+    let turns =
+        [said("user", "a"), said("system", "S"), said("assistant", "b"), said("system", "T"), said("user", "c")];
+    let body = json!({"model": "m", "messages": turns});
+    let opus = to(Wire::Messages, "anthropic", "claude-opus-4-8");
+    let (kept, dropped) = sent(Family::Chat, &body, &opus);
+    let roles: Vec<&Value> = kept["messages"].as_array().expect("messages").iter().map(|turn| &turn["role"]).collect();
+    assert_eq!(roles, ["user", "system", "assistant", "user"]);
+    assert_eq!(kept["messages"][1]["content"], json!([{"type": "text", "text": "S"}]));
+    // After an assistant's turn it would be refused: that one is moved, and said to be.
+    assert_eq!((&kept["system"], dropped), (&json!([{"type": "text", "text": "T"}]), vec!["messages.role".to_owned()]));
+    let bedrock = to(Wire::Invoke, "bedrock", "anthropic.claude-opus-4-8");
+    assert_eq!(sent(Family::Chat, &body, &bedrock).0["system"].as_array().map(Vec::len), Some(2));
+}
+
 #[test]
 fn a_system_message_in_the_middle() {
     let body = json!({"model": "m", "messages": [

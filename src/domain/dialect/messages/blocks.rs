@@ -1,7 +1,7 @@
 //! Turns as Anthropic's messages.
 //!
 //! ```text
-//! system turns in between     hoisted to `system`, and recorded
+//! system turns in between     hoisted to `system`, and recorded; before an assistant's where the model takes them there: they stay
 //! the first turn              is a user's: "." stands before an assistant's
 //! the last turn               is a user's, or the beginning of the answer where the model takes one, right-trimmed
 //! blocks of an assistant      text first, calls last; blocks of a user: results first
@@ -18,6 +18,7 @@ use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
+use crate::domain::dialect::messages::claude::Claude;
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Incompatible, Wire, json_text};
@@ -50,22 +51,13 @@ impl<'a> Blocks<'a> {
         Blocks { from, wire, drops, reply, breaks: 0 }
     }
 
-    /// Writes system and messages. `prefill`: the model continues an assistant's last turn.
+    /// Writes system and messages, as this generation of Claude takes them.
     ///
     /// # Errors
     /// [`Incompatible`] with what Anthropic cannot read; under `strict` with what would be dropped.
-    pub fn write(&mut self, prefill: bool) -> Result<Written, Incompatible> {
+    pub fn write(&mut self, claude: &Claude) -> Result<Written, Incompatible> {
         let mut system: Vec<Part> = self.from.system.clone();
-        let mut turns = Vec::with_capacity(self.from.turns.len());
-        for turn in &self.from.turns {
-            match turn.role {
-                Role::System => {
-                    self.drops.quality("messages.role")?;
-                    system.extend(turn.parts.iter().cloned());
-                }
-                Role::User | Role::Assistant => turns.push(turn.clone()),
-            }
-        }
+        let turns = self.without_system(claude, &mut system)?;
         let system = self.blocks(&system)?;
         let mut turns = settled(&turns, self.drops)?;
         if turns.is_empty() && system.is_empty() {
@@ -74,12 +66,32 @@ impl<'a> Blocks<'a> {
         if turns.first().is_none_or(|turn| turn.role != Role::User) {
             turns.insert(0, Turn { role: Role::User, parts: vec![Part::Text(".".to_owned())] });
         }
-        self.last(&mut turns, prefill)?;
+        self.last(&mut turns, claude.prefill)?;
         let mut messages = Vec::with_capacity(turns.len());
         for turn in &turns {
             messages.push(self.message(turn)?);
         }
         Ok(Written { system, messages })
+    }
+
+    /// The turns without those of the system, which are hoisted, but for those that the model takes where they stand: between
+    /// a user's turn and an assistant's.
+    fn without_system(&mut self, claude: &Claude, system: &mut Vec<Part>) -> Result<Vec<Turn>, Incompatible> {
+        // Other hosts have not said that they take them.
+        let stays = claude.mid_system && self.wire == Wire::Messages;
+        let all = if stays { settled(&self.from.turns, self.drops)? } else { self.from.turns.clone() };
+        let mut kept: Vec<Turn> = Vec::with_capacity(all.len());
+        for (n, turn) in all.iter().enumerate() {
+            let between = kept.last().is_some_and(|last| last.role == Role::User)
+                && all.get(n + 1).is_some_and(|next| next.role == Role::Assistant);
+            if turn.role == Role::System && !(stays && between) {
+                self.drops.quality("messages.role")?;
+                system.extend(turn.parts.iter().cloned());
+            } else {
+                kept.push(turn.clone());
+            }
+        }
+        Ok(kept)
     }
 
     fn last(&mut self, turns: &mut Vec<Turn>, prefill: bool) -> Result<(), Incompatible> {
@@ -106,7 +118,8 @@ impl<'a> Blocks<'a> {
                 let said = turn.parts.iter().filter(|part| !is_call(part));
                 ("assistant", said.chain(turn.parts.iter().filter(is_call)).cloned().collect())
             }
-            Role::User | Role::System => ("user", turn.parts.clone()),
+            Role::User => ("user", turn.parts.clone()),
+            Role::System => ("system", turn.parts.clone()),
         };
         Ok(json!({"role": role, "content": self.blocks(&parts)?}))
     }

@@ -37,6 +37,8 @@ pub struct Claude {
     pub xhigh: bool,
     /// The conversation may end with the beginning of the answer.
     pub prefill: bool,
+    /// System messages may stand in the middle, right after a user's.
+    pub mid_system: bool,
 }
 
 const NEWEST: Claude = Claude {
@@ -49,7 +51,9 @@ const NEWEST: Claude = Claude {
     sampling: Sampling::None,
     xhigh: true,
     prefill: false,
+    mid_system: false,
 };
+const OPUS_4_8: Claude = Claude { mid_system: true, ..NEWEST };
 const FABLE: Claude = Claude { can_rest: false, ..NEWEST };
 const V4_6: Claude =
     Claude { sampling: Sampling::Any, xhigh: false, structured_on_invoke: true, shows_thinking: true, ..NEWEST };
@@ -63,6 +67,7 @@ const V4_5: Claude = Claude {
     sampling: Sampling::NotBoth,
     xhigh: false,
     prefill: true,
+    mid_system: false,
 };
 const OPUS_4_1: Claude = Claude { max_output: 32_000, ..V4_5 };
 const SONNET_4: Claude = Claude { structured: false, structured_on_invoke: false, sampling: Sampling::Any, ..V4_5 };
@@ -74,7 +79,8 @@ const OTHER: Claude = Claude { max_output: 8_192, ..SONNET_4 };
 
 /// By a piece of the model's name, dots read as hyphens; the first that is found counts.
 const TABLE: &[(&str, Claude)] = &[
-    ("opus-4-8", NEWEST),
+    ("opus-5", OPUS_4_8),
+    ("opus-4-8", OPUS_4_8),
     ("opus-4-7", NEWEST),
     ("sonnet-4-6", V4_6),
     ("opus-4-6", V4_6),

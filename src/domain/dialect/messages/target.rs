@@ -112,7 +112,7 @@ impl Writer<'_> {
 
     fn turns(&mut self) -> Result<(), Incompatible> {
         let mut blocks = blocks::Blocks::new(self.from, self.to.wire, &mut self.drops, &mut self.reply);
-        let written = blocks.write(self.claude.prefill)?;
+        let written = blocks.write(&self.claude)?;
         let mut system = written.system;
         if self.from.output == OutputFormat::JsonObject {
             self.drop(Field::OutputFormat)?;
