@@ -21,8 +21,8 @@ mod reader;
 mod seen;
 mod tail;
 
-use crate::domain::dialect::Wire;
 use crate::domain::dialect::decoder::Voice;
+use crate::domain::dialect::{Event, Wire};
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::{RelayMode, StreamRules};
 use crate::domain::route::Family;
@@ -216,6 +216,18 @@ impl Relay {
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         if let Some(reader) = &mut self.reader {
             reader.push(chunk, out);
+        }
+    }
+
+    /// Whether the client's bytes are written here, so that something may stand between the upstream's.
+    pub fn translates(&self) -> bool {
+        self.reader.as_ref().is_some_and(|reader| reader.way() == Way::Translate)
+    }
+
+    /// Appends a keep-alive in the client's dialect. Nothing where the bytes are the upstream's own, or after an error.
+    pub fn ping(&mut self, out: &mut Vec<u8>) {
+        if let Some(encoder) = self.reader.as_mut().filter(|reader| !reader.is_silent()).and_then(Reader::encoder) {
+            encoder.push(&Event::Ping, out);
         }
     }
 

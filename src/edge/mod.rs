@@ -20,6 +20,7 @@ pub mod ready;
 pub mod recorder;
 pub mod relay;
 pub mod serve;
+pub mod silence;
 pub mod sim;
 pub mod store;
 pub mod trial;

@@ -97,7 +97,7 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
         }
     };
     let mut prospects = shared.prospects.to_vec();
-    ready::lacking(&mut prospects, &shared.plan, &shared.ready, inquiry.route, inquiry.body, inquiry.bytes);
+    ready::lacking(&mut prospects, &shared.plan, &shared.ready, inquiry);
     Ok(Made { plan: shared.plan, ready: shared.ready, identity: course.identity, prospects })
 }
 

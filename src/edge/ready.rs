@@ -3,9 +3,11 @@
 use super::bindings::text;
 use super::breakers;
 use super::documents::{InForce, Loaded, StoreDown, load};
+use super::glue::now;
 use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::Library;
+use super::plan::Inquiry;
 use super::upstream;
 use crate::domain::breaker::Handle;
 use crate::domain::catalogue::{self, Catalogue};
@@ -127,8 +129,9 @@ pub fn apart(prospects: &mut [Prospect], plan: &Plan, drill: &Drill) {
 }
 
 /// Adds what the model of a hop lacks of what the request needs, where nothing stands against it already.
-pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], route: &Route, body: &Body, bytes: &[u8]) {
-    let Body::Json(envelope) = body else { return };
+pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry: &Inquiry<'_>) {
+    let (route, bytes) = (inquiry.route, inquiry.bytes);
+    let Body::Json(envelope) = inquiry.body else { return };
     let Some(first) = plan.hops.first().filter(|_| route.generates()) else { return };
     let family = route.family();
     let candidates: Vec<(&mut Prospect, Candidate<'_>)> = prospects
@@ -149,13 +152,18 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], route: 
         }
     }
     for ((prospect, hop), ready) in prospects.iter_mut().zip(&plan.hops).zip(ready) {
-        // A hop that is called says so when it is; one without a key would be passed over for that first.
-        let keyless = ready.missing.is_some() && prospect.skip.is_none();
-        if let Some(wire) = ready.wire.filter(|wire| keyless && upstream::changes(route, *wire)) {
+        // A hop that is called says so when it is; one without a key, or with an open breaker, is passed over for that.
+        let barred = prospect.skip.is_none() && (ready.missing.is_some() || is_open(prospect, hop));
+        if let Some(wire) = ready.wire.filter(|wire| barred && upstream::changes(route, *wire)) {
             let unfit = upstream::translated(route, envelope, bytes, hop, ready, wire).err();
             prospect.skip = unfit.map(|feature| Skip::Incompatible(feature.0));
         }
     }
+}
+
+fn is_open(prospect: &Prospect, hop: &Hop) -> bool {
+    let breaker = hop.breaker.as_ref().zip(prospect.breakers.first());
+    breaker.is_some_and(|(rules, breaker)| !breaker.admits(rules, now()))
 }
 
 /// Why a hop's wire rules it out for a route, before any look at the content.

@@ -12,12 +12,13 @@
 
 use super::attempt::Marks;
 use super::body::{Identity, Reader, Writer, message_of};
-use super::glue::{self, left_within, now};
+use super::glue::{self, left_within};
 use super::line::{EndedBy, Line, within};
+use super::silence::{Progress, Quiet};
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::RelayMode;
 use crate::domain::relay::{Ending, Relay, Tail};
-use crate::domain::time::{Instant, Span};
+use crate::domain::time::Span;
 use futures::future::{Either, FutureExt, select};
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -129,9 +130,11 @@ impl Committed {
             Err(error) => return self.broke(&error),
         };
         let mut progress = Progress::new(self.relay.contents());
+        let mut quiet = Quiet::new(self.relay.translates());
         let mut out = Vec::new();
         loop {
-            let chunk = match self.line.read(&reader, Phase::Idle, progress.left(self.idle), self.idle).await {
+            let reading = self.line.read(&reader, Phase::Idle, progress.left(self.idle), self.idle);
+            let chunk = match quiet.broken_by(reading, &mut self.relay, writer).await {
                 Ok(Some(chunk)) => chunk.to_vec(),
                 Ok(None) => return Ending::Clean,
                 Err(error) => return self.broke(&error),
@@ -142,6 +145,7 @@ impl Committed {
             if writer.write(&out).await.is_err() {
                 return Ending::ClientGone;
             }
+            quiet.resume();
             progress.resume();
             if self.relay.failed() {
                 return Ending::Clean;
@@ -253,36 +257,6 @@ impl Committed {
 fn branched(stream: &ReadableStream, rest_for: Span) -> Result<(ReadableStream, Observer), JsValue> {
     let branches = glue::tee(stream)?;
     Ok((branches.get(0).unchecked_into(), Observer::open(&branches.get(1).unchecked_into(), rest_for)?))
-}
-
-/// When content was last seen.
-struct Progress {
-    contents: u64,
-    at: Instant,
-}
-
-impl Progress {
-    fn new(contents: u64) -> Progress {
-        Progress { contents, at: now() }
-    }
-
-    /// Notes the count of content events; true when it grew.
-    fn saw(&mut self, contents: u64) -> bool {
-        let grew = contents > self.contents;
-        if grew {
-            *self = Progress::new(contents);
-        }
-        grew
-    }
-
-    /// The client took its time: that is no silence of the upstream.
-    fn resume(&mut self) {
-        self.at = now();
-    }
-
-    fn left(&self, idle: Span) -> Span {
-        Span(idle.0.saturating_sub(now().since(self.at).0))
-    }
 }
 
 /// The second branch of a piped stream.

@@ -173,6 +173,25 @@ describe('what crosses, and what does not', () => {
     assert.equal(upstream.calls('only/count').length, 0);
   });
 
+  // Clients that hear nothing for long hang up: ten seconds of an upstream's silence are filled.
+  test('a client of another family hears a ping while the model thinks', async () => {
+    const [role, said, ...rest] = frames('chat', ['Hello']);
+    upstream.on('only/thinks', sse(role, said, 10_600, rest));
+    const stream = await worker.post('/v1/messages', { model: 'only/thinks', max_tokens: 9, stream: true, messages });
+    const text = await stream.text();
+    assert.match(text, /text_delta[^]*\nevent: ping\ndata: {"type":"ping"}\n\n[^]*message_stop/);
+    assert.equal(saidIn(text), 'Hello');
+  });
+
+  test('a hop that does not fit says so, with an open breaker too', async () => {
+    const model = await chain(['claude/shut'], { breaker: { failures: 1, window_ms: 30000, cooldown_ms: 30000, cooldown_max_ms: 30000 } });
+    upstream.on('claude/shut', status(529));
+    assert.equal((await worker.chat(model)).status, 529);
+    const response = await worker.chat(model, { n: 2 });
+    await refused(response, 400, 'no_hop_fits');
+    assert.equal(response.headers.get('x-understudy-trail'), 'claude/shut=skip:incompatible:n');
+  });
+
   test('an SDK’s own retry is tried once at each hop', async () => {
     upstream.on('only/again', status(503));
     const model = await chain([{ model: 'only/again', retries: 2 }]);

@@ -8,7 +8,7 @@ use understudy::domain::dialect::Wire;
 use understudy::domain::eventstream::{self, Frame};
 use understudy::domain::outcome::{Class, Failure, Phase};
 use understudy::domain::policy::Commit;
-use understudy::domain::relay::{Ending, Relay, Setup};
+use understudy::domain::relay::{Ending, Intake, Relay, Setup};
 use understudy::domain::route::Family;
 use understudy::domain::time::Span;
 
@@ -47,6 +47,24 @@ fn an_event_without_end_breaks_what_is_read_and_passes_what_is_piped() {
     let went = play(piped(chat()), pieces(), Ending::Clean);
     assert!(went.client.len() > endless.len() && went.tail.append.is_empty());
     assert_eq!(went.tail.outcome.map(|failure| failure.class), Some(Class::Malformed));
+}
+
+/// While nothing comes, a client whose stream is written here hears a ping; the upstream's own bytes are left alone.
+#[test]
+fn a_keep_alive_is_in_the_clients_dialect() {
+    let ping = |wire, family| {
+        let mut intake = Intake::new(setup(wire, family));
+        for piece in [ROLE, HI] {
+            intake.push(piece.as_bytes());
+        }
+        let (_, mut relay) = intake.commit();
+        let mut out = Vec::new();
+        relay.ping(&mut out);
+        (relay.translates(), String::from_utf8(out).expect("text"))
+    };
+    assert_eq!(ping(Wire::Chat, Family::Messages), (true, "event: ping\ndata: {\"type\":\"ping\"}\n\n".to_owned()));
+    assert_eq!(ping(Wire::Chat, Family::Responses), (true, ": ping\n\n".to_owned()));
+    assert_eq!(ping(Wire::Chat, Family::Chat), (false, String::new()));
 }
 
 #[test]
