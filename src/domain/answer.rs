@@ -7,7 +7,7 @@
 //! A refusal, `content_filter`, and `length` after reasoning are answers.
 
 use crate::domain::dialect::decoder::{Malformed, Voice};
-use crate::domain::dialect::{self, Event, Finish, Wire};
+use crate::domain::dialect::{self, Event, Finish, Wire, envelope};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::relay::is_empty_answer;
 use crate::domain::route::Route;
@@ -31,6 +31,7 @@ pub struct Checked {
 /// # Errors
 /// The failure that the answer is, or tells of.
 pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stream: bool) -> Result<Checked, Failure> {
+    let asked = wire;
     let wire = if route.generates() { wire } else { Wire::Opaque };
     if matches!(body.trim_ascii_start().first(), None | Some(b'<')) {
         return Err(malformed(body, String::new()));
@@ -60,6 +61,9 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
     }
     if is_empty_answer(contents, finish.as_ref(), checked.usage) {
         return Err(malformed(body, "the answer is empty: no text, no tool call, no refusal".to_owned()));
+    }
+    if *route == Route::CountTokens && asked == Wire::Invoke {
+        checked.rewritten = envelope::counted(body);
     }
     let same = wire == Wire::Opaque || wire.family() == Some(route.family());
     if !same || (stream && wire != Wire::Opaque) {

@@ -59,9 +59,9 @@ pub fn translates(route: &Route, wire: Wire) -> bool {
     }
 }
 
-/// Whether a request stays in its family and only changes its envelope: Messages on Bedrock and Vertex.
+/// Whether a request stays in its family and only changes its envelope: Messages on Bedrock and Vertex, and their counts.
 fn wraps(route: &Route, wire: Wire) -> bool {
-    *route == Route::Messages && matches!(wire, Wire::Invoke | Wire::RawPredict)
+    matches!(route, Route::Messages | Route::CountTokens) && matches!(wire, Wire::Invoke | Wire::RawPredict)
 }
 
 /// A call ready to be sent, and what came of translating it.
@@ -142,7 +142,13 @@ fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, St
         Body::Json(envelope) if changes(&job.route, wire) => {
             let encoded = translated(&job.route, envelope, &job.bytes, hop, ready, wire)
                 .map_err(|feature| Stop::Incompatible(feature.0))?;
-            Ok(with_betas(job, wire, encoded))
+            let encoded = with_betas(job, wire, encoded);
+            Ok(match job.route {
+                Route::CountTokens => {
+                    Encoded { body: envelope::counting(encoded.body, &destination(hop, ready, wire)), ..encoded }
+                }
+                _ => encoded,
+            })
         }
         Body::Json(envelope) => {
             let usage = asks_usage(job, wire).then(|| envelope.usage_param(&job.bytes)).flatten();
@@ -175,14 +181,18 @@ pub fn translated(
     ready: &Ready,
     wire: Wire,
 ) -> Result<Encoded, Incompatible> {
-    let to = Destination {
+    let to = destination(hop, ready, wire);
+    let cleaned = envelope.cleaned(bytes, &hop.params);
+    translate::translate_request(route.family(), &cleaned, &to, &ready.facts, hop.translate)
+}
+
+fn destination<'a>(hop: &'a Hop, ready: &'a Ready, wire: Wire) -> Destination<'a> {
+    Destination {
         wire,
         provider: &hop.target.provider,
         model: &ready.model_id,
         max_output_tokens: ready.facts.max_output_tokens,
-    };
-    let cleaned = envelope.cleaned(bytes, &hop.params);
-    translate::translate_request(route.family(), &cleaned, &to, &ready.facts, hop.translate)
+    }
 }
 
 /// InvokeModel takes betas in the body alone.

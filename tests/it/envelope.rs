@@ -1,8 +1,10 @@
 //! A Messages client's body on Bedrock and Vertex: what stays as written, what goes, what skips the hop.
 
 use crate::recorded;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use understudy::domain::dialect::envelope::{with_betas, wrap};
+use understudy::domain::dialect::envelope::{counted, counting, with_betas, wrap};
 use understudy::domain::dialect::{Destination, Incompatible, Wire};
 use understudy::domain::policy::Translate;
 
@@ -122,4 +124,27 @@ fn betas_move_from_the_header_into_the_body() {
     assert_eq!(with("{}", "a-2025, oauth-2025-04-20,,b"), json!({"anthropic_beta": ["a-2025", "b"]}));
     assert_eq!(with(r#"{"anthropic_beta":["a"]}"#, "a,b"), json!({"anthropic_beta": ["a", "b"]}));
     assert_eq!(with("{}", " "), json!({}));
+}
+
+#[test]
+fn tokens_are_counted_where_the_model_runs() {
+    let asked = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}).to_string();
+    let body = |wire, model: &'static str| {
+        let to = Destination { wire, provider: "p", model, max_output_tokens: Some(64_000) };
+        let wrapped = wrap(asked.as_bytes(), &to, Translate::Lenient).expect("it fits").body;
+        serde_json::from_slice::<Value>(&counting(wrapped, &to)).expect("JSON")
+    };
+    let inner = body(Wire::Invoke, "anthropic.claude-sonnet-4-5")["input"]["invokeModel"]["body"].clone();
+    let inner = STANDARD.decode(inner.as_str().expect("text")).expect("base64");
+    let messages = json!([{"role": "user", "content": "Hi"}]);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&inner).expect("JSON"),
+        json!({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1, "messages": messages})
+    );
+    assert_eq!(
+        body(Wire::RawPredict, "claude-sonnet-4-5@20250929"),
+        json!({"anthropic_version": "vertex-2023-10-16", "model": "claude-sonnet-4-5@20250929", "messages": messages})
+    );
+    assert_eq!(counted(b"{\"inputTokens\": 14}"), Some(b"{\"input_tokens\":14}".to_vec()));
+    assert_eq!(counted(b"{\"input_tokens\": 14}"), None);
 }

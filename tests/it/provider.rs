@@ -69,6 +69,13 @@ fn calls_go_where_each_provider_expects_them() {
         ),
         (
             "bedrock",
+            Route::CountTokens,
+            "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            Some("eu-central-1"),
+            "https://bedrock-runtime.eu-central-1.amazonaws.com/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens",
+        ),
+        (
+            "bedrock",
             Route::Chat,
             "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
             Some("eu-central-1"),

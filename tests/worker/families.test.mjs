@@ -173,6 +173,17 @@ describe('what crosses, and what does not', () => {
     assert.equal(upstream.calls('only/count').length, 0);
   });
 
+  test('Bedrock counts tokens too, in its own envelope', async () => {
+    upstream.on('bedrock/undefined', json({ inputTokens: 21 }));
+    const system = 'Be brief.';
+    const { input_tokens } = await worker.anthropic().messages.countTokens({ model: await chain(['only/count', 'bedrock/claude-sonnet-4-5@eu-central-1']), system, messages });
+    assert.equal(input_tokens, 21);
+    const { path, json: sent } = upstream.calls('bedrock/undefined').at(-1);
+    assert.equal(path, '/v1/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens');
+    const counted = JSON.parse(Buffer.from(sent.input.invokeModel.body, 'base64').toString());
+    assert.deepEqual(counted, { anthropic_version: 'bedrock-2023-05-31', max_tokens: 1, system, messages });
+  });
+
   // Clients that hear nothing for long hang up: ten seconds of an upstream's silence are filled.
   test('a client of another family hears a ping while the model thinks', async () => {
     const [role, said, ...rest] = frames('chat', ['Hello']);

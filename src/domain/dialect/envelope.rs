@@ -9,6 +9,7 @@
 //! anthropic_version  bedrock-2023-05-31                     vertex-2023-10-16
 //! anthropic-beta     array anthropic_beta in the body       header
 //! images by URL      no                                     no
+//! count_tokens       base64 in input.invokeModel.body       the model in the body, not in the path
 //! ```
 //!
 //! Recorded: Bedrock's request and whole answer. Not recorded, by the makers' SDKs: `anthropic_beta`, Vertex's envelope, the
@@ -16,6 +17,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
@@ -72,6 +75,29 @@ pub fn wrap(body: &[u8], to: &Destination<'_>, translate: Translate) -> Result<E
     fields.extend(ours.iter().map(|(name, value)| ((*name).to_owned(), value.as_ref())));
     let body = serde_json::to_vec(&fields).map_err(|_| Incompatible("body".to_owned()))?;
     Ok(Encoded { body, dropped: drops.into_paths(), reply: Reply::default() })
+}
+
+/// A wrapped body as its host counts the tokens of: Bedrock takes the whole of it as text, Vertex wants the model there.
+pub fn counting(wrapped: Vec<u8>, to: &Destination<'_>) -> Vec<u8> {
+    let Ok(mut fields) = serde_json::from_slice::<Fields<'_>>(&wrapped) else { return wrapped };
+    // A count has no `max_tokens`, and the body of a call must have one.
+    let (most, model) = (raw(1), raw(to.model));
+    let (name, value) = if to.wire == Wire::Invoke { ("max_tokens", &most) } else { ("model", &model) };
+    if let Some(value) = value {
+        fields.entry(name.to_owned()).or_insert(value);
+    }
+    let Ok(body) = serde_json::to_vec(&fields) else { return wrapped };
+    match to.wire {
+        Wire::Invoke => json!({"input": {"invokeModel": {"body": STANDARD.encode(body)}}}).to_string().into_bytes(),
+        _ => body,
+    }
+}
+
+/// Bedrock's count in Anthropic's words; `None` for what is no such count.
+pub fn counted(answer: &[u8]) -> Option<Vec<u8>> {
+    let answer: Value = serde_json::from_slice(answer).ok()?;
+    let tokens = answer.get("inputTokens")?.as_u64()?;
+    Some(json!({"input_tokens": tokens}).to_string().into_bytes())
 }
 
 /// Adds the betas of an `anthropic-beta` header to a body for InvokeModel, which takes them there alone.

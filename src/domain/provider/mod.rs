@@ -130,14 +130,10 @@ impl Provider {
                 route => translatable(route).then_some(Wire::Messages),
             },
             Dialect::Azure => self.openai_wire(route),
-            Dialect::Bedrock => {
-                let wire = if is_claude(model) { Wire::Invoke } else { Wire::Converse };
-                translatable(route).then_some(wire)
-            }
-            Dialect::Vertex => {
-                let wire = if is_claude(model) { Wire::RawPredict } else { Wire::Chat };
-                translatable(route).then_some(wire)
-            }
+            Dialect::Bedrock if is_claude(model) => of_claude(route, Wire::Invoke),
+            Dialect::Bedrock => translatable(route).then_some(Wire::Converse),
+            Dialect::Vertex if is_claude(model) => of_claude(route, Wire::RawPredict),
+            Dialect::Vertex => translatable(route).then_some(Wire::Chat),
         }
     }
 
@@ -187,10 +183,16 @@ impl Provider {
             Wire::Messages => format!("{base}/messages"),
             Wire::Completions => format!("{base}/completions"),
             Wire::Opaque => format!("{base}{}", route.path()),
+            Wire::Invoke if *route == Route::CountTokens => {
+                format!("{base}/model/{}/count-tokens", escape(unprofiled(model)))
+            }
             Wire::Invoke if stream => format!("{base}/model/{}/invoke-with-response-stream", escaped()),
             Wire::Invoke => format!("{base}/model/{}/invoke", escaped()),
             Wire::Converse if stream => format!("{base}/model/{}/converse-stream", escaped()),
             Wire::Converse => format!("{base}/model/{}/converse", escaped()),
+            Wire::RawPredict if *route == Route::CountTokens => {
+                format!("{base}/publishers/anthropic/models/count-tokens:rawPredict")
+            }
             Wire::RawPredict => {
                 let verb = if stream { "streamRawPredict" } else { "rawPredict" };
                 format!("{base}/publishers/anthropic/models/{}:{verb}", model_segment(model))
@@ -292,6 +294,21 @@ impl Provider {
             true => Cow::Owned(format!("openpipe:{id}")),
             false => Cow::Borrowed(id),
         }
+    }
+}
+
+/// The wire of a cloud's Claude for a route; tokens are counted on it as well.
+fn of_claude(route: &Route, wire: Wire) -> Option<Wire> {
+    (translatable(route) || *route == Route::CountTokens).then_some(wire)
+}
+
+/// A model of Bedrock's without its inference profile: tokens are counted by the model, wherever it runs.
+fn unprofiled(model: &str) -> &str {
+    match model.split_once(".anthropic.") {
+        Some((profile, _)) if profile.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') => {
+            model.get(profile.len() + 1..).unwrap_or(model)
+        }
+        Some(_) | None => model,
     }
 }
 
