@@ -636,6 +636,18 @@ fn what_only_biases_is_dropped_and_listed() {
     }
 }
 
+/// Anthropic wants ids that say nothing of the person.
+#[test]
+fn a_user_who_is_an_address_goes_as_a_hash() {
+    let user = |user: &str| chat_to_claude(hello(json!({"user": user})))["metadata"]["user_id"].clone();
+    assert_eq!(user("u-7"), "u-7");
+    for personal in ["ann@example.com", "+15551234567", "x".repeat(257).as_str()] {
+        let id = user(personal).as_str().expect("an id").to_owned();
+        assert!(id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{personal}: {id}");
+        assert_eq!(user(personal), id, "the same user stays the same");
+    }
+}
+
 #[test]
 fn service_tiers_have_other_names() {
     assert_eq!(chat_to_claude(hello(json!({"service_tier": "default"})))["service_tier"], "standard_only");

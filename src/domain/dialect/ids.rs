@@ -41,6 +41,21 @@ pub fn rewritten(id: &str, rule: IdRule) -> String {
     }
 }
 
+/// A user's id of at most `most` characters, 64 or more: one that is longer goes as its hash, so that the same user stays the
+/// same.
+pub fn of_user(user: &str, most: usize) -> String {
+    match user.len() <= most {
+        true => user.to_owned(),
+        false => base16ct::lower::encode_string(&Sha256::digest(user.as_bytes())),
+    }
+}
+
+/// A user's id that says nothing of the person: an address of mail or a telephone's number goes as its hash, too.
+pub fn of_nobody(user: &str, most: usize) -> String {
+    let personal = user.contains('@') || user.starts_with('+');
+    of_user(user, if personal { 0 } else { most })
+}
+
 /// An id for a call to which the upstream gave none: another one in every answer and for every call.
 pub fn made(seed: &str, index: usize) -> String {
     format!("{MADE}{}", digits(&format!("{seed}\n{index}"), 22))

@@ -1,21 +1,20 @@
 //! A [`Conversation`] as the body of a chat request, with what each host and model takes.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::Drops;
-use crate::domain::dialect::ids::IdRule;
+use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
 
-/// The longest `safety_identifier`.
+/// The longest `safety_identifier`. Claude Code's user ids are longer, and full of structure.
 const USER_MAX: usize = 64;
 /// What Gemini 3 takes for the signature of a call that another provider made.
 const FOREIGN_SIGNATURE: &str = "skip_thought_signature_validator";
@@ -228,8 +227,8 @@ impl Writer<'_> {
     fn account(&mut self) -> Result<(), Incompatible> {
         let openai = self.host.openai_fields;
         match &self.from.user {
-            Some(user) if openai => self.put("safety_identifier", user_id(user)),
-            Some(user) if self.host.user => self.put("user", user_id(user)),
+            Some(user) if openai => self.put("safety_identifier", ids::of_user(user, USER_MAX)),
+            Some(user) if self.host.user => self.put("user", ids::of_user(user, USER_MAX)),
             Some(_) => self.drop(Field::User)?,
             None => {}
         }
@@ -267,13 +266,5 @@ impl Writer<'_> {
                 self.put("stream_options", json!({"include_usage": true}));
             }
         }
-    }
-}
-
-/// Claude Code's user ids are long and full of structure: a hash stands for what does not fit.
-fn user_id(user: &str) -> String {
-    match user.len() {
-        0..=USER_MAX => user.to_owned(),
-        _ => base16ct::lower::encode_string(&Sha256::digest(user.as_bytes())),
     }
 }

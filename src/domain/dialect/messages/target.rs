@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::conversation::{Conversation, Field, OutputFormat, ToolChoice};
 use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::ids;
 use crate::domain::dialect::messages::claude::{self, Claude, Sampling};
 use crate::domain::dialect::messages::{blocks, think};
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
@@ -21,6 +22,8 @@ use crate::domain::policy::Translate;
 
 /// Above this many tokens Anthropic wants a stream: what we make up for a whole answer stays below.
 const WHOLE_ANSWER_MAX: u64 = 21_333;
+/// The longest `metadata.user_id`.
+const USER_MAX: usize = 256;
 /// The tool that stands in for structured output.
 const JSON_TOOL: &str = "json";
 const JSON_WISH: &str = "Answer with one JSON object and nothing else.";
@@ -292,7 +295,9 @@ impl Writer<'_> {
     fn account(&mut self) -> Result<(), Incompatible> {
         let is_anthropic = self.to.wire == Wire::Messages;
         match &self.from.user {
-            Some(user) if is_anthropic => self.put("metadata", json!({"user_id": user})),
+            Some(user) if is_anthropic => {
+                self.put("metadata", json!({"user_id": ids::of_nobody(user, USER_MAX)}));
+            }
             Some(_) => self.drop(Field::User)?,
             None => {}
         }

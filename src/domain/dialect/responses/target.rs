@@ -4,12 +4,12 @@
 //! always written unless the client asked for it.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{Thinker, strongest, thinker};
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
 use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::ids;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::responses::turns_out;
@@ -211,7 +211,7 @@ impl Writer<'_> {
             self.put("metadata", metadata.clone());
         }
         if let Some(user) = &from.user {
-            self.put("safety_identifier", identifier(user));
+            self.put("safety_identifier", ids::of_user(user, USER_MAX));
         }
         if let Some(tier) = &from.service_tier {
             self.put("service_tier", tier.as_str());
@@ -236,12 +236,4 @@ fn tool(tool: &Tool, reply: &mut Reply) -> Option<Value> {
         object["description"] = json!(description);
     }
     Some(object)
-}
-
-/// An id that is too long goes as its hash: the same user stays the same.
-fn identifier(user: &str) -> String {
-    match user.len() <= USER_MAX {
-        true => user.to_owned(),
-        false => base16ct::lower::encode_string(&Sha256::digest(user.as_bytes())),
-    }
 }
