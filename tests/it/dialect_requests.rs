@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use understudy::domain::catalogue::{Facts, Feature};
-use understudy::domain::dialect::{self, Destination, Encoded, Incompatible, Wire};
+use understudy::domain::dialect::decoder::Voice;
+use understudy::domain::dialect::{self, Destination, Encoded, Event, Finish, Incompatible, Wire};
 use understudy::domain::policy::Translate;
 use understudy::domain::route::Family;
 
@@ -531,6 +532,30 @@ fn a_stand_in_for_a_schema_keeps_the_clients_tool_choice() {
     assert_eq!(choice(&forced, &nova), json!({"tool": {"name": "f"}}));
     let encoded = encode(Family::Chat, &forced, &claude, Translate::Lenient).expect("the hop fits");
     assert_eq!(encoded.reply.json_tool, None, "the forced call is the whole answer");
+}
+
+/// A tool's arguments are an object: another root is wrapped, and unwrapped in the answer.
+#[test]
+fn a_stand_in_for_a_list_wraps_it() {
+    let schema = json!({"type": "array", "items": {"$ref": "#/$defs/n"}, "$defs": {"n": {"type": "integer"}}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": schema}});
+    let body = hello(json!({"response_format": format}));
+    for destination in [to(Wire::Messages, "anthropic", "claude-3-5-haiku"), to(Wire::Converse, "bedrock", "nova")] {
+        let encoded = encode(Family::Chat, &body, &destination, Translate::Lenient).expect("the hop fits");
+        let sent: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+        let tool = sent["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"].get("json");
+        let tool = tool.unwrap_or(&sent["tools"][0]["input_schema"]);
+        assert_eq!((&tool["properties"]["value"]["type"], &tool["required"]), (&json!("array"), &json!(["value"])));
+        assert_eq!(tool["$defs"]["n"]["type"], "integer", "references are from the root");
+        let pieces = ["{\"value\": [1", ", 2]}"];
+        let mut events = vec![Event::ToolStart { index: 0, id: "t".to_owned(), name: "json".to_owned() }];
+        events.extend(pieces.map(|json| Event::ToolArguments { index: 0, json: json.to_owned() }));
+        events.extend([Event::ToolEnd { index: 0 }, Event::Finish(Finish::ToolCalls), Event::End]);
+        let answer = dialect::write_answer(Family::Chat, events, &Voice::default(), encoded.reply).expect("no error");
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        assert_eq!(answer["choices"][0]["message"]["content"], "[1,2]");
+        assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub struct Reply {
     /// The tool that stands in for structured output: its arguments are the answer's text.
     pub json_tool: Option<String>,
+    /// Its arguments hold the answer in [`WRAP`](super::schema::WRAP).
+    pub json_wrapped: bool,
     /// Tool names that the wire does not take: as sent, and as the client wrote it.
     pub renamed: BTreeMap<String, String>,
     /// The client asked with `functions` and is answered with `function_call`.

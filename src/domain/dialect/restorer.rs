@@ -1,9 +1,14 @@
 //! Undoes in an answer what encoding changed of its request: names that were changed on the way out are changed back, and the
 //! text that a model without structured output wrote into a forced tool becomes the answer's text again.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
 use crate::domain::dialect::decoder::Encode;
+use crate::domain::dialect::json_text::compact;
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Event, Finish};
+use crate::domain::dialect::{Event, Finish, schema};
 use crate::domain::outcome::Failure;
 
 /// Undoes [`Reply`]'s changes on one answer, event by event.
@@ -14,6 +19,8 @@ pub struct Restorer {
     json: Option<usize>,
     /// Calls that reach the client.
     calls: usize,
+    /// The stand-in's arguments, where the answer is to be taken out of them.
+    wrapped: String,
     /// What the model said before it was known whether the stand-in's arguments are the answer.
     held: String,
 }
@@ -21,7 +28,7 @@ pub struct Restorer {
 impl Restorer {
     /// The undoing of one answer.
     pub fn new(reply: Reply) -> Restorer {
-        Restorer { reply, json: None, calls: 0, held: String::new() }
+        Restorer { reply, json: None, calls: 0, wrapped: String::new(), held: String::new() }
     }
 
     /// Appends what the client should see of an event. Where a tool stands in for the answer's text, what the model says
@@ -46,8 +53,15 @@ impl Restorer {
                 self.calls = self.calls.saturating_add(1);
                 out.push(Event::ToolStart { index: self.shifted(index), id, name: self.original(name) });
             }
+            Event::ToolArguments { index, json } if self.json == Some(index) && self.reply.json_wrapped => {
+                self.wrapped.push_str(&json);
+            }
             Event::ToolArguments { index, json } if self.json == Some(index) => out.push(Event::Text(json)),
-            Event::ToolEnd { index } if self.json == Some(index) => {}
+            Event::ToolEnd { index } if self.json == Some(index) => {
+                if self.reply.json_wrapped {
+                    out.push(Event::Text(unwrapped(std::mem::take(&mut self.wrapped))));
+                }
+            }
             Event::ToolArguments { index, json } => {
                 out.push(Event::ToolArguments { index: self.shifted(index), json });
             }
@@ -92,6 +106,12 @@ impl Restorer {
     fn original(&self, name: String) -> String {
         self.reply.renamed.get(&name).cloned().unwrap_or(name)
     }
+}
+
+/// The answer within a stand-in's arguments; what is no such thing is the answer itself.
+fn unwrapped(arguments: String) -> String {
+    let value = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&arguments).ok();
+    value.and_then(|mut fields| fields.remove(schema::WRAP)).map_or(arguments, |value| compact(value.get()))
 }
 
 /// An encoder behind a [`Restorer`].

@@ -127,6 +127,26 @@ fn is_closed(fields: &Map<String, Value>) -> bool {
         && properties.is_none_or(|properties| properties.keys().all(is_required))
 }
 
+/// What stands around a schema whose root is no object, where a tool's arguments stand in for the answer.
+pub const WRAP: &str = "value";
+
+/// A schema of an answer as that of a tool's arguments, and whether it had to be wrapped in an object's [`WRAP`]. `None` when it
+/// is no schema.
+pub fn of_stand_in(schema: &Value) -> Option<(Value, bool)> {
+    if let Some(schema) = of_arguments(Some(schema)) {
+        return Some((schema, false));
+    }
+    let fields = schema.as_object()?;
+    let mut wrap = json!({"type": "object", "properties": {WRAP: schema}, "required": [WRAP]});
+    // References are from the root.
+    for name in ["$defs", "definitions"] {
+        if let Some(definitions) = fields.get(name) {
+            wrap[name] = definitions.clone();
+        }
+    }
+    Some((wrap, true))
+}
+
 /// The schema of a tool's arguments: its root is an object. `None` when it is something else.
 pub fn of_arguments(schema: Option<&Value>) -> Option<Value> {
     match schema {

@@ -195,9 +195,10 @@ impl Writer<'_> {
         if taken || facts.supports(Feature::Tools) == Some(false) {
             return Err(lacking());
         }
-        let schema = schema::of_arguments(Some(schema)).ok_or_else(lacking)?;
+        let (schema, wrapped) = schema::of_stand_in(schema).ok_or_else(lacking)?;
         let what = description.as_deref().or(name.as_deref()).unwrap_or("the answer");
         self.reply.json_tool = Some(JSON_TOOL.to_owned());
+        self.reply.json_wrapped = wrapped;
         Ok(Some(spec(JSON_TOOL, Some(&format!("Gives {what} as JSON.")), schema)))
     }
 

@@ -193,7 +193,7 @@ impl Writer<'_> {
             self.put("output_config", json!({"format": {"type": "json_schema", "schema": schema}}));
             return Ok(());
         }
-        let schema = schema::of_arguments(Some(schema)).ok_or_else(|| Incompatible("json_schema".to_owned()))?;
+        let (schema, wrapped) = schema::of_stand_in(schema).ok_or_else(|| Incompatible("json_schema".to_owned()))?;
         let what = description.as_deref().or(name.as_deref()).unwrap_or("the answer");
         let tool = json!({"name": JSON_TOOL, "description": format!("Gives {what} as JSON."), "input_schema": schema});
         let own = self.from.tools.iter().any(|tool| tool.name == JSON_TOOL);
@@ -220,6 +220,7 @@ impl Writer<'_> {
             },
         );
         self.reply.json_tool = Some(JSON_TOOL.to_owned());
+        self.reply.json_wrapped = wrapped;
         Ok(())
     }
 
