@@ -131,6 +131,7 @@ impl Reader {
         if sink.seen.finish.is_some() && !sink.seen.ended {
             let mut events = Vec::new();
             sink.decoder.end(&mut events);
+            sink.withholds_end(&mut events);
             events.into_iter().for_each(|event| sink.event(event, out));
         }
     }
@@ -231,11 +232,18 @@ impl Sink {
         self.seen.records += 1;
         let failure = classify_error_value(&error, Some(200));
         if self.way == Way::Reframe && self.gate == Gate::Open && !self.silent && !self.seen.ended {
+            self.break_off(&failure, out);
+        }
+        self.event(Event::Error(failure), out);
+    }
+
+    /// Says that it broke where no encoder does: nothing follows.
+    fn break_off(&mut self, failure: &Failure, out: &mut Vec<u8>) {
+        if matches!(self.way, Way::Inspect | Way::Reframe) && !self.silent {
             let said = self.clean(&failure.reason);
             stream_error(self.family, failure.class, "stream_error", &said, self.seen.sequence, out);
             self.silent = true;
         }
-        self.event(Event::Error(failure), out);
     }
 
     fn record(&mut self, record: &sse::Event<'_>, out: &mut Vec<u8>) {
@@ -246,7 +254,10 @@ impl Sink {
         match self.decoder.push(record, &mut events) {
             Ok(()) => {
                 self.seen.records += 1;
-                self.pass(record, &events, out);
+                match self.withholds_end(&mut events) {
+                    true => self.break_off(&seen::empty(), out),
+                    false => self.pass(record, &events, out),
+                }
                 events.drain(..).for_each(|event| self.event(event, out));
                 if self.gate == Gate::Holding(Commit::FirstEvent) && self.failed.is_none() {
                     self.gate = Gate::Open;
@@ -258,6 +269,21 @@ impl Sink {
             }
         }
         self.events = events;
+    }
+
+    /// An answer that ends after the commit and has said nothing is broken, as it is before: its end becomes a failure, and
+    /// does not reach the client but where its bytes are piped.
+    fn withholds_end(&self, events: &mut [Event]) -> bool {
+        if self.gate != Gate::Open || self.wire == Wire::Opaque || !events.contains(&Event::End) {
+            return false;
+        }
+        let mut seen = self.seen.clone();
+        events.iter().for_each(|event| seen.note(event));
+        let empty = seen.is_empty() && seen.error.is_none();
+        for end in events.iter_mut().filter(|event| empty && **event == Event::End) {
+            *end = Event::Error(seen::empty());
+        }
+        empty
     }
 
     /// Writes the record itself, where records go to the client as they are.

@@ -1,7 +1,7 @@
 //! How a committed stream ends for the client, and what is recorded of it.
 
 use super::reader::Reader;
-use super::{Ending, Way};
+use super::{Ending, Way, seen};
 use crate::domain::dialect::Wire;
 use crate::domain::error::stream_error;
 use crate::domain::outcome::{Class, Failure};
@@ -48,7 +48,7 @@ pub fn of(mut reader: Reader, ending: Ending) -> Tail {
 
 fn conclude(reader: &mut Reader, ending: Ending, inside: bool, append: &mut Vec<u8>) -> (Option<Failure>, bool) {
     let seen = reader.seen();
-    let (ended, whole, bad) = (seen.ended, seen.is_whole(), seen.bad.clone());
+    let (ended, whole, empty, bad) = (seen.ended, seen.is_whole(), seen.is_empty(), seen.bad.clone());
     if let Some(error) = seen.error.clone() {
         return (Some(error), false);
     }
@@ -57,13 +57,13 @@ fn conclude(reader: &mut Reader, ending: Ending, inside: bool, append: &mut Vec<
         _ if ended => (bad, true),
         Ending::ClientGone => (how(ending), false),
         Ending::Clean if unjudged => (bad, true),
-        Ending::Clean | Ending::Broken(_) | Ending::Clock(..) if whole => {
+        Ending::Clean | Ending::Broken(_) | Ending::Clock(..) if whole && !empty => {
             complete(reader, inside, append);
             (bad, true)
         }
         Ending::Clean | Ending::Broken(_) | Ending::Clock(..) => {
             let early = || Failure::new(Class::Interrupted, "the stream ended before its terminal event");
-            let failure = how(ending).unwrap_or_else(early);
+            let failure = how(ending).unwrap_or_else(if whole { seen::empty } else { early });
             break_off(reader, &failure, inside, append);
             (Some(failure), false)
         }

@@ -156,6 +156,69 @@ fn nothing_follows_a_stream_that_ended() {
     }
 }
 
+const COMPLETED: &str = "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":5,\"response\":{\"id\":\"resp_1\",\"object\":\"response\",\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":5,\"output_tokens\":0}}}\n\n";
+const MESSAGE_STOP: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+/// Streams that open, say nothing and end well.
+fn empty_streams() -> [(Wire, Vec<&'static str>); 3] {
+    [
+        (Wire::Chat, vec![ROLE, STOP, USAGE, DONE]),
+        (Wire::Messages, vec![MESSAGES[0], MESSAGES[3], MESSAGE_STOP]),
+        (Wire::Responses, vec![RESPONSES[0], COMPLETED]),
+    ]
+}
+
+#[test]
+fn an_empty_answer_never_looks_finished_once_it_is_committed() {
+    for (wire, pieces) in empty_streams() {
+        for family in [Family::Chat, Family::Messages, Family::Responses] {
+            for commit in [Commit::Headers, Commit::FirstEvent] {
+                let went = play(committing(commit, setup(wire, family)), chunks(&pieces), Ending::Clean);
+                let (_, event) = last(&went.client);
+                assert!(
+                    event["error"]["message"].as_str().is_some_and(|said| said.contains("empty")),
+                    "{}",
+                    went.client
+                );
+                for end in ["[DONE]", "event: message_stop", "event: response.completed"] {
+                    assert!(!went.client.contains(end), "{wire:?} to {family:?}: {}", went.client);
+                }
+                let class = went.tail.outcome.map(|failure| failure.class);
+                assert_eq!((class, went.tail.finished), (Some(Class::Malformed), false), "{wire:?} to {family:?}");
+                assert!(went.tail.usage.is_some(), "what it cost is known all the same");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_answer_that_was_piped_is_recorded_and_left_as_it_is() {
+    for (wire, pieces) in empty_streams() {
+        let family = wire.family().expect("a family");
+        let setup = piped(committing(Commit::FirstEvent, setup(wire, family)));
+        for ending in [Ending::Clean, broken(), Ending::Clock(Phase::Idle, Span(5))] {
+            let went = play(setup.clone(), chunks(&pieces), ending);
+            assert_eq!(went.client, pieces.concat(), "its end has gone to the client: nothing may follow");
+            let class = went.tail.outcome.map(|failure| failure.class);
+            assert_eq!((class, went.tail.finished), (Some(Class::Malformed), false), "{wire:?}");
+        }
+    }
+    let setup = piped(committing(Commit::FirstEvent, chat()));
+    let went = play(setup.clone(), chunks(&[ROLE, STOP]), Ending::Clean);
+    assert_eq!(last(&went.client).1["error"]["code"], "stream_error", "an end that it forgot is not made up for it");
+    assert!(!went.client.contains("[DONE]"));
+    assert_eq!(went.tail.outcome.map(|failure| failure.class), Some(Class::Malformed));
+}
+
+#[test]
+fn an_answer_that_a_filter_emptied_ends_well_after_the_commit() {
+    let filtered = STOP.replace("\"stop\"", "\"content_filter\"");
+    for way in [chat(), piped(chat()), setup(Wire::Chat, Family::Messages), setup(Wire::Chat, Family::Responses)] {
+        let went = play(committing(Commit::FirstEvent, way), chunks(&[ROLE, &filtered, DONE]), Ending::Clean);
+        assert_eq!((went.tail.outcome, went.tail.finished), (None, true), "{}", went.client);
+    }
+}
+
 #[test]
 fn a_client_that_leaves_is_recorded() {
     let went = play(chat(), chunks(&[ROLE, HI]), Ending::ClientGone);
