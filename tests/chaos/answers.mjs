@@ -28,9 +28,11 @@ export function examine(planned, got, calls, version) {
   const excused = unread || (native && untidy);
   if (!excused && got.came === 'whole') read.problems.forEach(problem);
   const finished = got.came === 'whole' && read.finished && !read.failed;
+  const empty = finished && planned.stream && streamed && words.length === 0;
+  if (empty && native && version?.policy.stream?.relay === 'inspect') problem('a truncated answer looks finished: it is empty, and its end was to be withheld');
   if (finished && !excused && words.at(-1)?.endsWith('.end') !== true) problem(`a truncated answer looks finished: "${read.said.slice(-60)}"`);
   if (got.came === 'whole' && planned.stream && streamed && !read.finished && !read.failed && !excused) problem('a stream that neither ends nor says that it broke');
-  return { ...found, kind: finished ? 'answer' : 'broken', by, untidy: untidy || unread };
+  return { ...found, kind: finished ? 'answer' : 'broken', by, native, empty, untidy: untidy || unread };
 }
 
 /** The words are of one attempt, in order and without a gap. */
@@ -145,7 +147,11 @@ function event(route, name, value, state, data) {
     case 'responses':
       if (typeof value.sequence_number !== 'number') state.problems.push(`${value.type} without a sequence number`);
       if (value.type === 'response.output_text.delta') state.said += value.delta;
-      if (value.type === 'response.completed' || value.type === 'response.incomplete') state.finished = true;
+      if (value.type === 'response.completed' || value.type === 'response.incomplete') {
+        state.finished = true;
+        // The last event repeats all of it, or says it for the first time.
+        if (state.said === '') state.said = TEXT_OF.responses(value.response ?? {}) || '';
+      }
       if (value.type === 'response.failed') state.failed = true;
       return;
     default:

@@ -97,8 +97,10 @@ async function happen(event, stage) {
     const asked = performance.now();
     await (await stage.worker.fetch('/healthz')).arrayBuffer();
     const from = performance.now();
-    await stage.worker.restart();
-    stage.kills.push({ from, to: performance.now(), lag: from - asked });
+    await stage.worker.stop();
+    const died = performance.now();
+    await stage.worker.start();
+    stage.kills.push({ from, died, to: performance.now(), lag: from - asked });
     return;
   }
   const key = event.key ?? event.name;

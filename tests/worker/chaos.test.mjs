@@ -62,6 +62,17 @@ describe('the reconciliation finds', () => {
     return violations;
   };
   const chunks = frames('chat', wordsOf(0, 0, 3), 'm');
+  const empty = [...chunks.slice(0, 1), ...chunks.slice(-2)].join('');
+  const garbage = [...chunks.slice(0, 1), 'data: {"broken\n\n', ...chunks.slice(1)].join('');
+  /** A stream of an upstream that is not in good form itself. */
+  const untidy = (fault, text, recorded = {}, stream = {}) => {
+    Object.assign(plan.requests[0], { stream: true });
+    Object.assign(policy, { stream });
+    const violations = found({ ...answered({ headers: { ...head, 'content-type': 'text/event-stream' }, text }), calls: new Map([[0, [{ ...call, fault }]]]), rows: [{ ...row, ...recorded }] });
+    Object.assign(plan.requests[0], { stream: false });
+    delete policy.stream;
+    return violations;
+  };
   const error = { status: 502, headers: { ...head, 'x-understudy-model': undefined, 'x-understudy-trail': 'acme/m=unreachable;-;5ms' }, text: '{"error": {"message": "no", "type": "upstream_error", "param": null, "code": null}}' };
 
   const CASES = {
@@ -76,14 +87,22 @@ describe('the reconciliation finds', () => {
     'a stream without an end': [() => streamed(chunks.slice(0, -1).join('')), ['agreed', 'answered']],
     'more after a stream’s end': [() => streamed([...chunks, chunks[1]].join('')), ['answered', 'unmixed', 'whole']],
     'a good stream': [() => streamed(chunks.join('')), []],
+    'an empty answer that the ledger calls ok': [() => untidy('no content at all', empty), ['agreed']],
+    'an empty answer that was piped, and recorded as such': [() => untidy('no content at all', empty, { outcome: 'malformed' }), []],
+    'an empty answer that was inspected, and looks finished': [() => untidy('no content at all', empty, { outcome: 'malformed' }, { relay: 'inspect' }), ['whole']],
+    'a bad event that was piped, and is called ok': [() => untidy('garbage between', garbage, { tokens: { estimated: true } }), ['agreed']],
+    'a bad event that nobody could watch': [() => untidy('an event of 17 MB', garbage + ' '.repeat(2 << 20), { tokens: { estimated: true } }), []],
     'too many calls': [() => found({ calls: new Map([[0, [call, call, call]]]) }), ['bounded', 'recorded']],
     'a call after the deadline': [() => found({ details: new Map([['c1-0', { at: '2026-01-01T00:00:00.000Z', attempts: [{ call: true, at: '2026-01-01T00:00:01.600Z' }] }]]) }), ['deadline']],
     'a call after the answer': [() => found({ calls: new Map([[0, [{ ...call, at: 4000 }]]]) }), ['deadline']],
     'a call that is not in the ledger': [() => found({ rows: [{ ...row, attempts: [] }] }), ['recorded']],
     'a call in the ledger that nobody saw': [() => found({ calls: new Map([[0, []]]) }), ['recorded']],
     'a row that is missing': [() => found({ rows: [], totals: { requests: 0 } }), ['recorded']],
-    'a row that was there when the process was killed': [() => found({ rows: [], totals: { requests: 0 }, kills: [{ from: 5000, to: 5200, lag: 5 }] }), ['recorded']],
-    'no row, when it was killed soon after': [() => found({ rows: [], totals: { requests: 0 }, kills: [{ from: 900, to: 1000, lag: 5 }] }), []],
+    'a row that was there when the process was killed': [() => found({ rows: [], totals: { requests: 0 }, kills: [{ from: 5000, died: 5100, to: 5200, lag: 5 }] }), ['recorded']],
+    'no row, when it was killed soon after': [() => found({ rows: [], totals: { requests: 0 }, kills: [{ from: 900, died: 950, to: 1000, lag: 5 }] }), []],
+    'no row of a slow reader that had the rest of its answer after the process was killed': [() => found({ ...answered({ endedAt: 9000 }), rows: [], totals: { requests: 0 }, kills: [{ from: 900, died: 950, to: 1000, lag: 5 }] }), []],
+    'no row of a slow reader that the next process served': [() => found({ ...answered({ sentAt: 980, endedAt: 9000 }), rows: [], totals: { requests: 0 }, kills: [{ from: 900, died: 950, to: 1000, lag: 5 }] }), ['recorded']],
+    'no row of a request that was sent again to the next process': [() => found({ ...answered({ endedAt: 9000 }), calls: new Map([[0, [{ ...call, at: 1010 }]]]), rows: [], totals: { requests: 0 }, kills: [{ from: 900, died: 950, to: 1000, lag: 5 }] }), ['recorded']],
     'a row twice': [() => found({ rows: [row, row], totals: { requests: 2 } }), ['recorded']],
     'an error that the ledger calls ok': [() => found(answered(error)), ['agreed']],
     'counters that differ': [() => found({ totals: { requests: 7 } }), ['counted']],
