@@ -1,6 +1,8 @@
 // Coverage-guided fuzzing of the parsers in tests/fuzz, with libFuzzer, on the stable toolchain of the project.
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { readArgs } from './lib/args.mjs';
+import { addToRecord, plus, readRecord } from './lib/fuzzed.mjs';
 import { inRoot, root } from './lib/project.mjs';
 import { Problem, ended, output, say, start, step } from './lib/steps.mjs';
 
@@ -8,11 +10,13 @@ const corpusDir = inRoot('tests', 'fuzz', 'corpus');
 const PARSERS = readdirSync(corpusDir).sort();
 const SECONDS = 60;
 
-export const help = `npm run fuzz -- [parser...] [--seconds N] [file]
+export const help = `npm run fuzz -- [parser...] [--seconds N] [--minutes N] [--save] [file]
 
 Feeds parsers with mutated inputs, guided by the code that each input reaches, until the time is over or an input breaks
 something: a panic, an overflow, a property that tests/fuzz/parsers states, more than 20 seconds or 2 GiB.
 Each parser named (all when none is) runs for N seconds, ${SECONDS} when not given, on one core; ^C ends it early.
+--minutes N goes round them for so long in all, each time with the one that has run least; what breaks leaves the round.
+--save adds each turn to the table in docs/fuzzing.md as it ends: time and inputs add up from run to run.
 
   inputs to start from   tests/fuzz/corpus/<parser>     kept in the repository, and run by npm test
   inputs that it grows   target/fuzz/corpus/<parser>    kept from run to run
@@ -28,31 +32,54 @@ const COVERAGE = [
 ];
 
 export async function run(args) {
-  const { seconds, parsers, files } = parse(args);
+  const { seconds, minutes, save, parsers, files } = parse(args);
   const fuzzer = await build();
   if (files.length) return show(fuzzer, parsers[0], files);
-  const results = [];
-  for (const parser of parsers) results.push(await campaign(fuzzer, parser, seconds));
-  console.log(`\n${['parser', 'seconds', 'inputs run', 'edges', 'kept'].map(column).join('')}`);
-  for (const { parser, ran, runs, edges, kept, found } of results) {
-    console.log([parser, ran, runs, edges, kept].map(column).join('') + (found ? `  broken by ${found}` : ''));
+  const sums = new Map();
+  const broken = new Map();
+  for (const { parser, for: turn } of turns({ parsers, seconds, minutes, broken })) {
+    const result = await campaign(fuzzer, parser, turn);
+    sums.set(parser, plus(sums.get(parser), result));
+    if (result.found) broken.set(parser, result.found);
+    if (save) addToRecord(parser, result);
   }
-  return results.some((result) => result.found) ? 1 : 0;
+  console.log(`\n${['parser', 'seconds', 'inputs run', 'edges', 'kept'].map(column).join('')}`);
+  for (const [parser, sum] of sums) {
+    console.log([parser, ...Object.values(sum)].map(column).join('') + (broken.has(parser) ? `  broken by ${broken.get(parser)}` : ''));
+  }
+  return broken.size ? 1 : 0;
+}
+
+/** Whose turn it is, and for how many seconds: each once, or the one that has run least until the minutes are over. */
+function* turns({ parsers, seconds, minutes, broken }) {
+  if (minutes === undefined) return yield* parsers.map((parser) => ({ parser, for: seconds }));
+  const record = readRecord();
+  const ran = new Map(parsers.map((parser) => [parser, record.get(parser)?.seconds ?? 0]));
+  const until = Date.now() + minutes * 60_000;
+  for (let left; (left = Math.ceil((until - Date.now()) / 1000)) > 0; ) {
+    const [parser] = [...ran].filter(([name]) => !broken.has(name)).sort(([, a], [, b]) => a - b)[0] ?? [];
+    if (!parser) return;
+    const turn = Math.min(seconds, left);
+    ran.set(parser, ran.get(parser) + turn);
+    yield { parser, for: turn };
+  }
 }
 
 const column = (text) => String(text).padEnd(12);
 
 function parse(args) {
-  const at = args.indexOf('--seconds');
-  const seconds = at < 0 ? SECONDS : Number(args[at + 1]);
-  if (!(seconds >= 1)) throw new Problem('--seconds takes a number of at least 1');
-  const rest = at < 0 ? args : args.toSpliced(at, 2);
+  const options = { seconds: { type: 'string', default: String(SECONDS) }, minutes: { type: 'string' }, save: { type: 'boolean', default: false } };
+  const { values, positionals: rest } = readArgs(args, options, help);
+  const number = (name) => {
+    if (!(Number(values[name]) >= 1)) throw new Problem(`--${name} takes a number of at least 1`);
+    return Number(values[name]);
+  };
   const files = rest.filter((arg) => !PARSERS.includes(arg));
   const parsers = rest.filter((arg) => PARSERS.includes(arg));
   const missing = files.find((file) => !existsSync(resolve(root, file)));
   if (missing) throw new Problem(`${missing} is neither a parser nor a file; the parsers are ${PARSERS.join(', ')}`);
   if (files.length && parsers.length !== 1) throw new Problem('A file is run by one parser: name it before the file.');
-  return { seconds, parsers: parsers.length ? parsers : PARSERS, files };
+  return { seconds: number('seconds'), minutes: values.minutes && number('minutes'), save: values.save, parsers: parsers.length ? parsers : PARSERS, files };
 }
 
 async function build() {
@@ -90,13 +117,13 @@ async function campaign(fuzzer, parser, seconds) {
   const code = await ended(child);
   clearInterval(sign);
   if (code !== 0) console.log(log.filter((line) => !line.startsWith('#')).slice(0, 60).join('\n'));
-  const last = (what) => log.findLast((line) => what.test(line))?.match(what)?.[1] ?? '-';
+  const last = (what) => Number(log.findLast((line) => what.test(line))?.match(what)?.[1] ?? 0);
   const ran = Math.round((Date.now() - began) / 1000);
-  return { parser, ran, runs: last(/number_of_executed_units: (\d+)/), edges: last(/cov: (\d+)/), kept: last(/corp: (\d+)/), found: code ? broken(found, began) : '' };
+  return { seconds: ran, runs: last(/number_of_executed_units: (\d+)/), edges: last(/cov: (\d+)/), kept: last(/corp: (\d+)/), found: code ? newest(found, began) : '' };
 }
 
 /** The input that was written last, since the run began. */
-function broken(folder, since) {
+function newest(folder, since) {
   const files = readdirSync(folder).map((file) => `${folder}/${file}`);
   return files.find((file) => statSync(file).mtimeMs >= since) ?? 'its start: see above';
 }

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { plus, recorded, told } from '../../scripts/lib/fuzzed.mjs';
 import { judge, storedDocuments } from '../../scripts/lib/preflight.mjs';
 import { versioned } from '../../scripts/release.mjs';
 import { startUpstream, status } from './upstream.mjs';
@@ -196,4 +197,15 @@ test('every command has its help, and an unknown one says which there are', asyn
   const unknown = await run('dance', []);
   assert.equal(unknown.code, 2);
   for (const name of Object.keys(scripts)) assert.match(unknown.text, new RegExp(`^ {2}${name} `, 'm'));
+});
+
+test('fuzz: what each parser ran adds up on the page that records it', () => {
+  const page = readFileSync(join(root, 'docs/fuzzing.md'), 'utf8');
+  const before = recorded(page);
+  assert.deepEqual([...before.keys()].sort(), readdirSync(join(root, 'tests/fuzz/corpus')).sort(), 'every parser has its row');
+  assert.equal(told(page, before), page, 'the page is as the command writes it');
+  const { seconds, runs, edges, kept } = before.get('sse');
+  const after = recorded(told(page, new Map(before).set('sse', plus(before.get('sse'), { seconds: 3600, runs: 12_345, edges: edges - 1, kept: 1 }))));
+  assert.deepEqual(after.get('sse'), { seconds: seconds + 3600, runs: runs + 12_345, edges, kept });
+  assert.deepEqual(after.get('query'), before.get('query'));
 });
