@@ -166,8 +166,34 @@ for (const route of Object.keys(ROUTES)) {
       const before = await whole(status(503), 'headers');
       servedBy(before.response, before.p, 2);
     });
+    test('an empty answer after the commit: inspected its end is withheld, piped nothing follows it, and both are recorded malformed', async () => {
+      for (const [commit, relay] of [['first_event', 'inspect'], ['headers', 'inspect'], ['first_event', 'pipe'], ['headers', 'pipe']]) {
+        const p = await policyOn(route, [emptyStream(route), answer(WORDS)], { stream: { commit, relay } });
+        const response = await ask(route, p.model);
+        const said = await response.text();
+        servedBy(response, p, 1);
+        if (relay === 'inspect') brokenWith(route, said, 'stream_error');
+        else assert.equal(said, frames(route, []).join(''));
+        const { attempts } = await worker.recorded(response.headers.get('x-understudy-request-id'));
+        assert.equal(attempts[0].outcome, 'malformed', `${commit} ${relay}`);
+      }
+    });
   });
 }
+
+describe('an empty answer after the commit never looks finished across families', { concurrency: 4 }, () => {
+  const AT = { chat: 'chatty', responses: 'answers', messages: 'claude' };
+  for (const client of Object.keys(AT)) for (const wire of Object.keys(AT).filter((wire) => wire !== client)) {
+    test(`${client} client, ${wire} upstream`, async () => {
+      if (wire !== 'messages') await worker.put(`provider:${AT[wire]}`, upstream.provider(AT[wire], { routes: [wire] }));
+      const p = await policyOn(wire, [emptyStream(wire)], { stream: { commit: 'first_event' } }, { provider: AT[wire] });
+      const response = await ask(client, p.model);
+      brokenWith(client, await response.text(), 'stream_error');
+      const { attempts } = await worker.recorded(response.headers.get('x-understudy-request-id'));
+      assert.equal(attempts[0].outcome, 'malformed');
+    });
+  }
+});
 
 describe('details', { concurrency: 4 }, () => {
   test('complete: past the buffer it commits, and a failure after that is seen', async () => {
