@@ -80,9 +80,11 @@ impl ModelRef {
         }
         let (provider, model) = split(text, default_provider, &known)?;
         let (model, region) = split_region(&provider, model);
-        match model.is_empty() {
-            true => Err(BadModel::Invalid(format!("{text:?} names no model after its provider"))),
-            false => Ok(ModelRef::Target(Target { provider, model: model.to_owned(), region })),
+        match model {
+            "" => Err(BadModel::Invalid(format!("{text:?} names no model after its provider"))),
+            // As a segment of a URL's path each would be taken out of it, and the call go to another route of the provider.
+            "." | ".." => Err(BadModel::Invalid(format!("{text:?}: a model is not called {model}"))),
+            model => Ok(ModelRef::Target(Target { provider, model: model.to_owned(), region })),
         }
     }
 }

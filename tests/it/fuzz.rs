@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-use understudy::domain::catalogue::Facts;
+use understudy::domain::catalogue::{self, Facts};
 use understudy::domain::dialect::decoder::Malformed;
 use understudy::domain::dialect::{self, Destination, Wire};
-use understudy::domain::policy::Translate;
+use understudy::domain::policy::{self, Translate};
 use understudy::domain::route::Family;
+use understudy::domain::rules::Rules;
+use understudy::domain::{key, provider};
 
 #[path = "../fuzz/parsers/mod.rs"]
 mod parsers;
@@ -50,6 +52,23 @@ fn every_kept_input_is_read_or_refused() {
             let read = std::panic::catch_unwind(|| (parser.read)(&input));
             assert!(read.is_ok(), "{} breaks on {name}", parser.name);
         }
+    }
+}
+
+/// What lies behind the reading of a document is fuzzed only where a kept input gets there.
+#[test]
+fn the_full_document_of_each_kind_is_read() {
+    let full = |name: &str| std::fs::read(corpus().join(name).join("full")).expect("an input");
+    let any = |_: &str| true;
+    let refused = [
+        ("policy", policy::file::parse("x", &full("policy")).err().map(|bad| bad.to_string())),
+        ("rules", Rules::parse(&full("rules"), "openai", &any).err().map(|bad| bad.to_string())),
+        ("provider", provider::document::parse("x", &full("provider"), None).err().map(|bad| bad.to_string())),
+        ("key", key::parse("0123", &full("key")).err().map(|bad| bad.to_string())),
+        ("models", catalogue::document::parse(&full("models")).err().map(|bad| bad.to_string())),
+    ];
+    for (name, why) in refused {
+        assert_eq!(why, None, "{name}");
     }
 }
 

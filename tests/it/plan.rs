@@ -167,6 +167,9 @@ fn models_that_are_none_are_refused_in_order() {
     store.refuses(json!({"model": "policy/.x"}), 400, "invalid_model", "is not a policy name");
     store.refuses(json!({"model": "nosuch/model"}), 400, "unknown_provider", "\"nosuch\"");
     store.refuses(json!({"model": "openai/"}), 400, "invalid_model", "names no model");
+    for climbs in ["bedrock/..", "bedrock/.@eu-west-1", "azure/..", "..", "openai:."] {
+        store.refuses(json!({"model": climbs}), 400, "invalid_model", "a model is not called .");
+    }
     store.refuses(json!({"model": "policy/none"}), 404, "policy_not_found", "there is no policy \"none\"");
     store.refuses(json!({"model": "gpt-4o", "models": ["nosuch/m"]}), 400, "unknown_provider", "models[0]");
     store.refuses(json!({"model": "gpt-4o", "models": ["policy/none"]}), 404, "policy_not_found", "\"none\"");

@@ -13,6 +13,7 @@ use understudy::domain::policy::PlanName;
 use understudy::domain::policy::file;
 use understudy::domain::policy::resolve::{self, Lookup, World};
 use understudy::domain::policy::tree::Draw;
+use understudy::domain::provider::Provider;
 use understudy::domain::provider::google::GoogleKey;
 use understudy::domain::redact::redact;
 use understudy::domain::request::Headers;
@@ -28,7 +29,7 @@ use super::bounded;
 const NOW: Instant = Instant(1_790_000_000_000);
 
 fn known(name: &str) -> bool {
-    matches!(name, "openai" | "bedrock" | "google" | "vertex" | "x")
+    matches!(name, "openai" | "anthropic" | "azure" | "bedrock" | "google" | "vertex" | "x")
 }
 
 pub fn model(input: &[u8]) {
@@ -38,6 +39,9 @@ pub fn model(input: &[u8]) {
         let again = ModelRef::parse(&shown, "openai", known);
         assert!(shown.len() > 256 || again.as_ref() == Ok(&model), "{text:?} shows as {shown:?}");
         assert!(shown.is_ascii() && !shown.contains(['"', ' ', ',', ';']));
+        if let ModelRef::Target(target) = model {
+            leads_home(&target);
+        }
     }
     chain(text);
     let headers: Headers = [("authorization", text), ("x-api-key", text)].into_iter().collect();
@@ -46,6 +50,25 @@ pub fn model(input: &[u8]) {
     }
     secrets(text);
     let _ = Act::of_model(text);
+}
+
+/// Whatever a model is called, its provider's URL leads to the host that any other model of that region is at.
+fn leads_home(target: &Target) {
+    let Some(provider) = Provider::built_in(&target.provider) else { return };
+    for route in [Route::Chat, Route::Messages, Route::CountTokens, Route::Embeddings] {
+        let Some(wire) = provider.wire(&route, &target.model) else { continue };
+        for (stream, dated) in [(true, None), (false, Some("2025-01-01".to_owned()))] {
+            let var = |name: &str| if name == "AZURE_API_VERSION" { dated.clone() } else { Some("acme".to_owned()) };
+            let url = |model: &str| provider.url(&route, wire, model, target.region.as_deref(), stream, var).ok();
+            let (Some(url), Some(other)) = (url(&target.model), url("m")) else { continue };
+            assert!(!url.chars().any(|c| c.is_control() || c == ' ' || c == '\\'), "{url:?}");
+            let host = |url: &str| url.split('/').take(3).map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!(host(&url), host(&other), "a model leads elsewhere");
+            let count = |url: &str| url.matches(['?', '#']).count();
+            assert_eq!(count(&url), count(&other), "a model begins a query: {url}");
+            assert!(!url.split('/').any(|part| part == "." || part == ".."), "a model climbs: {url}");
+        }
+    }
 }
 
 /// A chain as one string, in a policy: its hops name what the string names.
