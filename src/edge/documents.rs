@@ -32,8 +32,9 @@ const LONG_PATIENCE: Span = Span(10_000);
 /// How long a write through `/admin` stands before KV is believed again.
 const ADOPTED: Span = Span(60_000);
 
-/// How long a copy that is being read again is served meanwhile; a reader that was cut off gives nothing back.
-const READING: Span = Span(5_000);
+/// How long a copy that is being read again is served meanwhile. No reader of a copy takes longer; one that was cut off with its
+/// client gives nothing back, and must not keep an edit from being seen.
+const READING: Span = PATIENCE;
 
 /// What the store holds under a name.
 pub enum Loaded<T> {

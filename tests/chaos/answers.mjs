@@ -26,6 +26,7 @@ export function examine(planned, got, calls, version) {
   // Handed on without a look, whatever it is: every answer of a route that is only watched, and any at its 200 where the policy says so.
   const unread = !(planned.stream && streamed) && (planned.route === 'embeddings' || (native && version?.policy.stream?.commit === 'headers')) && faulty.some((call) => call.fault !== 'ok');
   const excused = unread || (native && untidy);
+  if (read.bare && !native) problem('an error event that the Python SDK does not raise on');
   if (!excused && got.came === 'whole') read.problems.forEach(problem);
   const finished = got.came === 'whole' && read.finished && !read.failed;
   const empty = finished && planned.stream && streamed && words.length === 0;
@@ -152,7 +153,9 @@ function event(route, name, value, state, data) {
         // The last event repeats all of it, or says it for the first time.
         if (state.said === '') state.said = TEXT_OF.responses(value.response ?? {}) || '';
       }
-      if (value.type === 'response.failed') state.failed = true;
+      // An error event as OpenAI sends it has no `error` object; one that is written here has.
+      if (value.type === 'error') state.bare = true;
+      if (value.type === 'response.failed' || value.type === 'error') state.failed = true;
       return;
     default:
       if (!Array.isArray(value.choices)) state.problems.push(`a chunk without choices: ${data.slice(0, 80)}`);

@@ -107,7 +107,7 @@ async function happen(event, stage) {
   const edit = { key, bad: event.kind === 'spoil', at: performance.now() };
   if (event.through === 'admin') await admin(stage, `/policies/${event.name}`, { method: 'PUT', body: event.text });
   else await stage.worker.put(event.key ?? `policy:${event.name}`, event.text);
-  stage.edits.push(edit);
+  stage.edits.push({ ...edit, done: performance.now() });
 }
 
 function ask(planned, { plan, worker, sender, canaries }) {

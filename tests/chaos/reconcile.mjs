@@ -32,7 +32,7 @@ const OF_PROBLEM = [[/^words of|^word /, 'unmixed'], [/^a truncated answer/, 'wh
 /**
  * Reconciles. `clients`: one record per request; `calls`: per request the upstream's records, by attempt; `rows`: the ledger's
  * list, `details` by id; `kills`: when it was asked
- * for, when the process was gone, when the next one served; `edits`: when which document was good or bad. Answers violations and counts.
+ * for, when the process was gone, when the next one served; `edits`: from when to when which document was made good or bad. Answers violations and counts.
  */
 export function reconcile({ plan, clients, calls, rows, details, kills, edits, totals, lost, idOf }) {
   const violations = [];
@@ -150,7 +150,7 @@ function copies({ planned, got, found, edits, kills, good }, violate) {
 
 /** Did a bad edit stand from well before the request to its end? */
 function stands(edits, key, got) {
-  const before = edits.filter((edit) => edit.key === key && edit.at < got.sentAt - 1500).at(-1);
+  const before = edits.filter((edit) => edit.key === key && edit.done < got.sentAt - 1500).at(-1);
   return before?.bad === true && !edits.some((edit) => edit.key === key && edit.at >= before.at && edit !== before && edit.at < got.endedAt + 1500);
 }
 

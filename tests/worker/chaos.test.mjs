@@ -8,7 +8,7 @@ import { FAULTS, wordsOf } from '../chaos/faults.mjs';
 import { TARGETS, planOf } from '../chaos/plan.mjs';
 import { dice } from '../chaos/random.mjs';
 import { leaks, reconcile } from '../chaos/reconcile.mjs';
-import { body, frames } from './upstream.mjs';
+import { body, event, frames } from './upstream.mjs';
 import { rig } from './rig.mjs';
 
 test('a short campaign: three logs tell one story', async () => {
@@ -64,12 +64,13 @@ describe('the reconciliation finds', () => {
   const chunks = frames('chat', wordsOf(0, 0, 3), 'm');
   const empty = [...chunks.slice(0, 1), ...chunks.slice(-2)].join('');
   const garbage = [...chunks.slice(0, 1), 'data: {"broken\n\n', ...chunks.slice(1)].join('');
+  const bare = event('error', { type: 'error', code: 'server_error', message: 'no', param: null, sequence_number: 9 });
   /** A stream of an upstream that is not in good form itself. */
-  const untidy = (fault, text, recorded = {}, stream = {}) => {
-    Object.assign(plan.requests[0], { stream: true });
+  const untidy = (fault, text, recorded = {}, stream = {}, route = 'chat', wire = route) => {
+    Object.assign(plan.requests[0], { route, stream: true });
     Object.assign(policy, { stream });
-    const violations = found({ ...answered({ headers: { ...head, 'content-type': 'text/event-stream' }, text }), calls: new Map([[0, [{ ...call, fault }]]]), rows: [{ ...row, ...recorded }] });
-    Object.assign(plan.requests[0], { stream: false });
+    const violations = found({ ...answered({ headers: { ...head, 'content-type': 'text/event-stream' }, text }), calls: new Map([[0, [{ ...call, route: wire, fault }]]]), rows: [{ ...row, ...recorded }] });
+    Object.assign(plan.requests[0], { route: 'chat', stream: false });
     delete policy.stream;
     return violations;
   };
@@ -92,6 +93,8 @@ describe('the reconciliation finds', () => {
     'an empty answer that was inspected, and looks finished': [() => untidy('no content at all', empty, { outcome: 'malformed' }, { relay: 'inspect' }), ['whole']],
     'a bad event that was piped, and is called ok': [() => untidy('garbage between', garbage, { tokens: { estimated: true } }), ['agreed']],
     'a bad event that nobody could watch': [() => untidy('an event of 17 MB', garbage + ' '.repeat(2 << 20), { tokens: { estimated: true } }), []],
+    'an error event of a responses upstream’s own, handed on at its 200': [() => untidy('an error first', bare, { outcome: 'server_error' }, { commit: 'headers' }, 'responses'), []],
+    'an error event that the Python SDK does not raise on, written here': [() => untidy('an error first', bare, { outcome: 'server_error' }, {}, 'responses', 'chat'), ['answered']],
     'too many calls': [() => found({ calls: new Map([[0, [call, call, call]]]) }), ['bounded', 'recorded']],
     'a call after the deadline': [() => found({ details: new Map([['c1-0', { at: '2026-01-01T00:00:00.000Z', attempts: [{ call: true, at: '2026-01-01T00:00:01.600Z' }] }]]) }), ['deadline']],
     'a call after the answer': [() => found({ calls: new Map([[0, [{ ...call, at: 4000 }]]]) }), ['deadline']],
@@ -110,9 +113,10 @@ describe('the reconciliation finds', () => {
     'a good copy that was taken away': [() => {
       plan.requests[1] = { ...plan.requests[0], n: 1 };
       const invalid = { n: 1, sentAt: 200, endedAt: 300, status: 500, came: 'whole', headers: { 'x-understudy-request-id': 'c1-1', 'x-request-id': 'c1-1' }, text: '{"error": {"message": "bad", "type": "server_error", "code": "policy_invalid"}}' };
-      return found({ clients: [client, invalid], edits: [{ key: 'p', bad: true, at: 150 }] });
+      return found({ clients: [client, invalid], edits: [{ key: 'p', bad: true, at: 150, done: 160 }] });
     }, ['copies']],
-    'a bad edit that is not told': [() => found({ ...answered({ sentAt: 5000, endedAt: 5100 }), calls: new Map([[0, [{ ...call, at: 5010 }]]]), edits: [{ key: 'p', bad: true, at: 1000 }] }), ['copies']],
+    'a bad edit that is not told': [() => found({ ...answered({ sentAt: 5000, endedAt: 5100 }), calls: new Map([[0, [{ ...call, at: 5010 }]]]), edits: [{ key: 'p', bad: true, at: 1000, done: 1010 }] }), ['copies']],
+    'a bad edit that the store was slow to take': [() => found({ ...answered({ sentAt: 5000, endedAt: 5100 }), calls: new Map([[0, [{ ...call, at: 5010 }]]]), edits: [{ key: 'p', bad: true, at: 1000, done: 4000 }] }), []],
   };
   for (const [name, [run, expected]] of Object.entries(CASES)) test(name, () => assert.deepEqual(run(), expected));
 

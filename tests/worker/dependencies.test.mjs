@@ -62,6 +62,25 @@ for (const [mode, names] of Object.entries(MODES)) {
     assert.ok(performance.now() - started < 900, `${performance.now() - started} ms`);
   });
 
+  if (mode === 'hang') test('KV hangs and the client whose request read it leaves: an edit is seen a second later all the same', async (t) => {
+    const worker = await start(t, { vars: { POLICY_TTL_MS: '100' } });
+    const version = async () => (await worker.chat('policy/p')).headers.get('x-understudy-policy');
+    await worker.put('policy:p', { chain: ['acme/m'] });
+    const before = await version();
+    await sleep(150);
+    const { kvReads } = await worker.faults({ kv: 'hang' });
+    const leaving = new AbortController();
+    const left = worker.chat('policy/p', {}, {}, { signal: leaving.signal }).catch(() => {});
+    while ((await worker.faults()).kvReads === kvReads) await sleep(5);
+    leaving.abort();
+    await left;
+    await worker.faults(HEALTHY);
+    await worker.put('policy:p', { chain: ['acme/m', 'acme/other'] });
+    const started = performance.now();
+    while ((await version()) === before) await sleep(50);
+    assert.ok(performance.now() - started < 3000, `${performance.now() - started} ms`);
+  });
+
   test(names.ledger, { timeout: 90_000 }, async (t) => {
     const worker = await start(t);
     await worker.put('policy:p', { chain: ['acme/fails', 'acme/m'] });
