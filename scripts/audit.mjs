@@ -1,5 +1,6 @@
 // What we depend on: licences, sources, known weaknesses, and a list of all of it.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { childEnv, inRoot, root, tool, toolsDir } from './lib/project.mjs';
 import { Problem, output, say, show, step } from './lib/steps.mjs';
 import { spawnSync } from 'node:child_process';
@@ -54,7 +55,10 @@ async function sbom() {
   mkdirSync(inRoot('target', 'sbom'), { recursive: true });
   await step('sbom', tool(CYCLONEDX[0]), ['cyclonedx', '--manifest-path', inRoot('Cargo.toml'), '--format', 'json', '--target', 'wasm32-unknown-unknown', '--override-filename', 'understudy-sbom']);
   const worker = inRoot('target', 'sbom', 'worker.cdx.json');
-  renameSync(inRoot('understudy-sbom.json'), worker);
+  const listing = inRoot('understudy-sbom.json');
+  // It names the crate after the folder that it was built in: nobody else's business.
+  writeFileSync(worker, readFileSync(listing, 'utf8').replaceAll(`${pathToFileURL(root)}#`, ''));
+  rmSync(listing);
   const packages = inRoot('target', 'sbom', 'npm.cdx.json');
   const listed = await output('npm', ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only']);
   if (listed === null) throw new Problem('npm sbom failed: npm 10 or newer has it');

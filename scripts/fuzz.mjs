@@ -1,6 +1,7 @@
 // Coverage-guided fuzzing of the parsers in tests/fuzz, with libFuzzer, on the stable toolchain of the project.
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { readArgs } from './lib/args.mjs';
 import { addToRecord, plus, readRecord } from './lib/fuzzed.mjs';
 import { inRoot, root } from './lib/project.mjs';
@@ -111,15 +112,20 @@ async function campaign(fuzzer, parser, seconds) {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { PARSER: parser },
   });
-  child.stderr.on('data', (chunk) => log.splice(0, Math.max(0, log.push(...String(chunk).split('\n')) - 400)));
+  // What was reached is said on its way, and far above the last lines: a dictionary that it recommends comes after.
+  const reached = { cov: 0, corp: 0 };
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    log.splice(0, log.push(line) - 400);
+    for (const [, name, number] of line.matchAll(/(cov|corp): (\d+)/g)) reached[name] = Number(number);
+  });
   say(`${parser}: ${seconds} s`);
   const sign = setInterval(() => console.log(`    ${log.findLast((line) => line.startsWith('#'))?.slice(0, 100)}`), 15_000);
   const code = await ended(child);
   clearInterval(sign);
   if (code !== 0) console.log(log.filter((line) => !line.startsWith('#')).slice(0, 60).join('\n'));
-  const last = (what) => Number(log.findLast((line) => what.test(line))?.match(what)?.[1] ?? 0);
+  const runs = Number(log.findLast((line) => line.includes('number_of_executed_units'))?.match(/\d+/)?.[0] ?? 0);
   const ran = Math.round((Date.now() - began) / 1000);
-  return { seconds: ran, runs: last(/number_of_executed_units: (\d+)/), edges: last(/cov: (\d+)/), kept: last(/corp: (\d+)/), found: code ? newest(found, began) : '' };
+  return { seconds: ran, runs, edges: reached.cov, kept: reached.corp, found: code ? newest(found, began) : '' };
 }
 
 /** The input that was written last, since the run began. */
