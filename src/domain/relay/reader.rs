@@ -304,6 +304,9 @@ impl Sink {
             Way::Reframe => sse::write(out, &kind_of(record.data), record.data),
             Way::Pipe | Way::Inspect | Way::Translate => {}
         }
+        // The upstream's own error is the end of it, whatever it sends behind: `[DONE]` would make it look finished.
+        let read = matches!(self.way, Way::Inspect | Way::Reframe);
+        self.silent |= failed && read && self.gate == Gate::Open && !self.seen.ended;
     }
 
     /// What an upstream says of its failure may repeat the key that it was sent.

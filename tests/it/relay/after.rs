@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{DONE, HI, ROLE, STOP, USAGE, chunks, committing, piped, play, setup};
+use super::{COMMENT, DONE, HI, ROLE, STOP, USAGE, chunks, committing, piped, play, setup};
 use crate::dialect::records;
 use understudy::domain::dialect::Wire;
 use understudy::domain::eventstream::{self, Frame};
@@ -153,6 +153,22 @@ fn nothing_follows_a_stream_that_ended() {
         let went = play(piped(chat()), chunks(&[ROLE, HI, STOP, DONE]), ending);
         assert_eq!(went.client, [ROLE, HI, STOP, DONE].concat());
         assert_eq!((went.tail.outcome, went.tail.finished), (None, true));
+    }
+}
+
+#[test]
+fn nothing_follows_an_error_of_the_upstreams_own_where_events_are_read() {
+    let error = "data: {\"error\": {\"message\": \"late\", \"code\": 500}}\n\n";
+    let more: [&[&str]; 3] = [&[DONE], &[STOP, DONE], &[HI, COMMENT, STOP, USAGE, DONE]];
+    for more in more {
+        let pieces = [&[ROLE, HI, error], more].concat();
+        let went = play(chat(), chunks(&pieces), Ending::Clean);
+        assert_eq!(went.client, [ROLE, HI, error].concat(), "it would look finished");
+        assert_eq!(went.tail.outcome.map(|failure| failure.class), Some(Class::ServerError));
+        let went = play(chat(), [pieces.concat().as_bytes()], Ending::Clean);
+        assert_eq!(went.client, [ROLE, HI, error].concat());
+        let went = play(piped(chat()), chunks(&pieces), Ending::Clean);
+        assert_eq!(went.client, pieces.concat(), "what is piped is as it came");
     }
 }
 
