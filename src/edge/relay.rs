@@ -132,7 +132,8 @@ impl Committed {
         let mut progress = Progress::new(self.relay.contents());
         let mut quiet = Quiet::new(self.relay.translates());
         let mut out = Vec::new();
-        loop {
+        // What was held may hold the error event already.
+        while !self.relay.failed() {
             let reading = self.line.read(&reader, Phase::Idle, progress.left(self.idle), self.idle);
             let chunk = match quiet.broken_by(reading, &mut self.relay, writer).await {
                 Ok(Some(chunk)) => chunk.to_vec(),
@@ -147,10 +148,8 @@ impl Committed {
             }
             quiet.resume();
             progress.resume();
-            if self.relay.failed() {
-                return Ending::Clean;
-            }
         }
+        Ending::Clean
     }
 
     /// The upstream's stream failed: by itself, or because one of ours ended it.

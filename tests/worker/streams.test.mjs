@@ -284,6 +284,16 @@ describe('details', { concurrency: 4 }, () => {
     }
   });
 
+  test('inspect: an error event ends the stream at once, although its upstream neither ends nor closes', async () => {
+    for (const [more, last] of [[[...upTo('chat', 1), errorFrame('chat'), data('[DONE]')], 'server_is_overloaded'], [frames('chat', []), 'stream_error']]) {
+      const p = await policyOn('chat', [sse(more.join(''), STALL)], { stream: { commit: 'first_event', relay: 'inspect' }, timeouts: { idle_ms: 30_000 } });
+      const started = performance.now();
+      const said = await (await ask('chat', p.model)).text();
+      assert.equal(JSON.parse(payloads(said).at(-1)).error.code, last, said);
+      assert.ok(performance.now() - started < 10_000, `${performance.now() - started} ms`);
+    }
+  });
+
   test('inspect drops a frame that is no JSON, pipe passes it', async () => {
     const script = sse(upTo('chat', 1), 30, 'data: {"half": \n\n', ...frames('chat', WORDS).slice(2));
     const inspected = await policyOn('chat', [script], { stream: { relay: 'inspect' } });
