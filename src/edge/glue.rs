@@ -21,6 +21,9 @@ extern "C" {
         request_id: &str,
         body: &JsValue,
     ) -> Result<web_sys::Response, JsValue>;
+    /// `[bytes, ends]` of the rows of a statement: see `Table` of `ledger_do/sql.rs`.
+    #[wasm_bindgen(catch)]
+    pub fn rows(storage: &JsValue, statement: &str, values: &Array) -> Result<Array, JsValue>;
     /// The clock of [`now`].
     fn clock() -> f64;
     /// `[readable, writable]` of an `IdentityTransformStream`.

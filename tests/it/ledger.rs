@@ -4,6 +4,8 @@ mod answers;
 mod batches;
 mod control;
 mod folds;
+mod packed;
+mod places;
 mod rows;
 mod sketches;
 

@@ -5,6 +5,8 @@ use understudy::domain::breaker::BreakerSnapshot;
 use understudy::domain::ledger::board::Board;
 use understudy::domain::ledger::cell::Cell;
 use understudy::domain::ledger::control::Usage;
+use understudy::domain::ledger::packed::{write_cell, write_targets};
+use understudy::domain::ledger::places::Places;
 use understudy::domain::ledger::rollup::Dimension;
 use understudy::domain::ledger::row::{AttemptRow, Billed, RequestRow, Tokens};
 use understudy::domain::ledger::stored::texts;
@@ -108,6 +110,16 @@ fn a_cell_is_stored_so() {
     cell.record(&row());
     pinned("cell.json", &cell);
     pinned("cell_empty.json", &Cell::default());
+}
+
+#[test]
+fn a_cell_is_packed_so() {
+    let mut cell = Cell::default();
+    cell.record(&row());
+    assert_eq!(format!("{}\n{}", write_cell(&cell), write_targets(&cell.targets)), fixture("cell.packed"));
+    let mut places = Places::default();
+    places.add([&row()]);
+    assert_eq!(places.bytes(), [0, 0, 0, 114, 141, 215, 86, 186, 62, 140, 73, 56, 81]);
 }
 
 #[test]

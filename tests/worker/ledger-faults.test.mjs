@@ -1,10 +1,12 @@
 // The ledger when writes fail, also after they have persisted; when its objects are dropped from memory; when two isolates
 // write at once; and what its alarm deletes. The objects are the built ones, with ledger-probe.js in front of them.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { QUICK, rig } from './rig.mjs';
 import { answer, RESET, STALL, status, text } from './upstream.mjs';
-import { sleep, startWorker, unique } from './worker.mjs';
+import { root, sleep, startWorker, unique } from './worker.mjs';
 
 const SHARDS = 2;
 const { worker, policy, upstream, slack } = await rig({ probe: true, twin: true, vars: { LEDGER_SHARDS: String(SHARDS) } });
@@ -237,4 +239,83 @@ test('the alarm deletes what is older than it is kept, round after round, and no
   assert.match(text, /^understudy_requests_total\{policy="p",outcome="ok"\} 5206$/m);
   const next = await ask(null, 'alarm');
   assert.ok(next > Date.now() + hour / 2, 'and rings again in an hour');
+});
+
+/** Tables as the first two schemas made them, with rows as these wrote them. */
+const HOUR = 3_600_000;
+const OLD = (version) => readFileSync(join(root, 'tests/fixtures/stored', `schema_v${version}.sql`), 'utf8');
+
+for (const version of [1, 2]) {
+  test(`what schema ${version} stored is read, added to and answered by this one`, async (t) => {
+    const old = await startWorker({ probe: true, vars: { LEDGER_SHARDS: '1' } });
+    t.after(() => old.close());
+    const hour = Math.floor(Date.now() / HOUR) * HOUR;
+    const day = hour - (hour % (24 * HOUR));
+    const sql = (statement) => old.ledger('shard-0', { statement }, 'sql');
+    const row = (n, at, more = {}) => ({ ledger_id: at.toString(16).padStart(12, '0') + String(n).padStart(20, '0'), id: `old-${n}`, at, policy: 'old', workload: 'old', route: 'chat', asked: 'policy/old', outcome: 'ok', status: 200, ms: 12, user: 'ann', group: 'team', attempts: [{ seq: 0, at, call: true, model: 'acme/a', key: 'managed', outcome: 'ok', status: 200, ms: 10, tokens: { input: 3, output: 2 }, cost_micro_usd: 5, committed: true, billed: 'yes' }], ...more });
+    // An object that was never asked anything makes no tables of its own.
+    for (let schema = 1; schema <= version; schema++) await sql(OLD(schema));
+    const targets = { 'acme/a': { n: 1, ok: 1, classes: { ok: { n: 1, cost: 5, in: 3, out: 2, ms: [[10, 1]] } } } };
+    const cell = { n: 1, ok: 1, tries: 1, cost: 5, in: 3, out: 2, ms: [[12, 1]], ends: { ok: 1 } };
+    const whole = JSON.stringify({ ...cell, targets });
+    for (const [period, at] of [['m', hour], ['h', hour], ['d', day], ['e', 0]]) await sql(`INSERT INTO cells (period, at, policy, data) VALUES ('${period}', ${at}, 'old', '${whole}')`);
+    for (const [dimension, value] of [['user', 'ann'], ['group', 'team'], ['workload', 'old']]) {
+      if (version === 1) await sql(`INSERT INTO days (day, dimension, value, data) VALUES (${day}, '${dimension}', '${value}', '${whole}')`);
+      else await sql(`INSERT INTO days (day, dimension, value, data, targets) VALUES (${day}, '${dimension}', '${value}', '${JSON.stringify(cell)}', '${JSON.stringify(targets)}')`);
+    }
+    const lane = (value) => ({ n: 1, top: { [value]: 1 }, all: cell });
+    if (version === 2) await sql(`INSERT INTO boards (day, data) VALUES (${day}, '${JSON.stringify({ user: lane('ann'), group: lane('team'), workload: lane('old') })}')`);
+    const first = row(1, hour);
+    await sql(`INSERT INTO requests (ledger_id, id, policy, person, fallback, trail, data) VALUES ('${first.ledger_id}', 'old-1', 'old', 'ann', 0, ',;ok,acme/a;ok,', '${JSON.stringify(first)}')`);
+
+    const asked = async (query) => json(old, `/analytics?${query}`);
+    const counted = (line) => line && [line.requests ?? line.attempts, line.cost_usd, line.tokens.input];
+    const says = async (requests) => {
+      const sums = [requests, (5 * requests) / 1e6, 3 * requests];
+      for (const query of ['', `from=${hour}`, `from=${Date.now() - 80 * 24 * HOUR}`, 'policy=old', 'target=acme/a', 'user=ann', 'group=team', 'group=team&policy=old', 'group=team&bucket=hour']) {
+        const { totals, targets, series, partial } = await asked(query);
+        assert.deepEqual(counted(totals), sums, query);
+        assert.deepEqual([targets[0].model, targets[0].attempts, targets[0].outcomes], ['acme/a', requests, { ok: requests }], query);
+        assert.equal(series.reduce((sum, point) => sum + point.requests, 0), requests, query);
+        assert.equal(partial, undefined, query);
+      }
+      const { users, groups, policies } = await asked('');
+      assert.deepEqual([users, groups, policies].map(([line]) => [line.name, line.requests]), [['ann', requests], ['team', requests], ['old', requests]]);
+      assert.match(await (await old.admin('/metrics')).text(), new RegExp(`^understudy_attempts_total\\{policy="old",target="acme/a",class="ok"\\} ${requests}$`, 'm'));
+    };
+    await says(1);
+    assert.equal((await json(old, '/requests/old-1')).attempts[0].model, 'acme/a');
+    // The same minute again: what is there is rewritten, and nothing of it lost.
+    await old.ledger('shard-0', { record: { isolate: unique('isolate-'), number: 1, rows: [row(2, hour + 1)] } });
+    await says(2);
+    const stored = await sql("SELECT data, targets FROM cells WHERE policy = 'old'");
+    assert.ok(stored.length === 4 && stored.every(({ data, targets }) => data.startsWith('1') && targets.startsWith('1')));
+    await old.evict();
+    await says(2);
+    assert.deepEqual((await sql('SELECT version FROM migrations ORDER BY version')).map((line) => line.version), [1, 2, 3]);
+  });
+}
+
+test('a question of a group and a policy reads their rows alone, however many others there are', async (t) => {
+  const own = await startWorker({ probe: true, vars: { LEDGER_SHARDS: '1' } });
+  t.after(() => own.close());
+  await own.ledger('shard-0', 'status');
+  // All of it was seen by this schema.
+  await own.ledger('shard-0', { statement: 'UPDATE migrations SET at = 0' }, 'sql');
+  const now = Date.now();
+  const rows = Array.from({ length: 9_000 }, (_, n) => {
+    const at = now - 6 * HOUR + n * 100;
+    return { ledger_id: at.toString(16).padStart(12, '0') + '0'.repeat(20), id: `row-${n}`, at, policy: n % 3 ? 'many' : 'few', workload: 'w', route: 'chat', asked: 'x', outcome: 'ok', status: 200, ms: 5, group: `group-${n % 100}`, user: 'u', mark: n % 2 ? '' : 'drill', attempts: [] };
+  });
+  const wanted = rows.filter((row) => row.policy === 'few' && row.group === 'group-7' && row.mark === '').length;
+  // Ten minutes hold more than a piece of places.
+  for (let n = 0; n < rows.length; n += 1_000) await own.ledger('shard-0', { record: { isolate: 'own', number: 1 + n / 1_000, rows: rows.slice(n, n + 1_000) } });
+  const before = await own.ledger('shard-0', null, 'read');
+  const { totals, series, users, partial } = await json(own, '/analytics?group=group-7&policy=few');
+  assert.deepEqual([totals.requests, partial, users[0].requests], [wanted, undefined, wanted]);
+  assert.equal(series.reduce((sum, point) => sum + point.requests, 0), wanted);
+  const looked = (await own.ledger('shard-0', null, 'read')) - before;
+  assert.ok(looked < 500, `${looked} rows were read for ${wanted}`);
+  const half = await json(own, `/analytics?group=group-7&policy=few&from=${rows[4_500].at}`);
+  assert.equal(half.totals.requests, rows.slice(4_500).filter((row) => row.policy === 'few' && row.group === 'group-7' && row.mark === '').length, 'exact to the millisecond');
 });

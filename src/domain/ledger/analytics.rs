@@ -3,6 +3,7 @@
 use crate::domain::ledger::board::Board;
 use crate::domain::ledger::cell::{Cell, OTHER, Spend, TargetCell};
 use crate::domain::ledger::histogram::Histogram;
+use crate::domain::ledger::packed::Stored;
 use crate::domain::ledger::query::AnalyticsQuery;
 use crate::domain::ledger::rollup::{DAY_VALUES, Dimension};
 use crate::domain::ledger::row::{OK, RequestRow};
@@ -32,21 +33,41 @@ pub struct Part {
 }
 
 impl Part {
-    /// Counts a cell of the counters by policy.
-    pub fn add_cell(&mut self, query: &AnalyticsQuery, at: Instant, policy: &str, cell: &Cell) {
+    /// Counts a cell of the counters by policy, of a stretch no longer than a point: towards everything.
+    pub fn add_cell(&mut self, query: &AnalyticsQuery, at: Instant, policy: &str, cell: &Stored<'_>) {
         if query.filter.policy.as_deref().is_some_and(|wanted| wanted != policy) {
             return;
         }
-        match &query.filter.target {
-            None => self.add(query, at, policy, cell),
-            Some(target) => self.add(query, at, policy, &cell.of_target(target)),
+        if let Some(cell) = asked(query, cell) {
+            self.add(query, at, policy, &cell);
+        }
+    }
+
+    /// Counts a cell of a stretch of several points, which are counted by [`Part::add_point`]: towards all but the series.
+    pub fn add_stretch(&mut self, query: &AnalyticsQuery, policy: &str, cell: &Stored<'_>) {
+        if let Some(cell) = asked(query, cell) {
+            self.add_total(policy, &cell);
+        }
+    }
+
+    /// Counts a cell towards the series alone.
+    pub fn add_point(&mut self, query: &AnalyticsQuery, at: Instant, cell: &Stored<'_>) {
+        if let Some(cell) = asked(query, cell) {
+            self.series.entry(query.bucket.start(at).0).or_default().merge_requests(&cell);
         }
     }
 
     fn add(&mut self, query: &AnalyticsQuery, at: Instant, policy: &str, cell: &Cell) {
-        self.total.merge(cell);
         self.series.entry(query.bucket.start(at).0).or_default().merge_requests(cell);
-        self.policies.entry(policy.to_owned()).or_default().merge_requests(cell);
+        self.add_total(policy, cell);
+    }
+
+    fn add_total(&mut self, policy: &str, cell: &Cell) {
+        self.total.merge(cell);
+        match self.policies.get_mut(policy) {
+            Some(known) => known.merge_requests(cell),
+            None => self.policies.entry(policy.to_owned()).or_default().merge_requests(cell),
+        }
     }
 
     /// Counts rows themselves; those of drills and comparisons are passed over.
@@ -62,7 +83,10 @@ impl Part {
             }
         }
         for ((at, policy), cell) in &cells {
-            self.add_cell(query, *at, policy, cell);
+            match &query.filter.target {
+                None => self.add(query, *at, policy, cell),
+                Some(target) => self.add(query, *at, policy, &cell.of_target(target)),
+            }
         }
     }
 
@@ -150,6 +174,14 @@ impl Part {
             Value::Object(line)
         };
         (first..=last).step_by(step as usize).map(point).collect()
+    }
+}
+
+/// What a cell says of what is asked: all, or its target alone.
+fn asked(query: &AnalyticsQuery, cell: &Stored<'_>) -> Option<Cell> {
+    match &query.filter.target {
+        None => cell.read(),
+        Some(target) => cell.of_target(target),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A cell: everything counted under one name (a policy, a workload, a group, a user, a key) in one minute, hour or day.
 //!
-//! Stored as JSON, pinned by `tests/fixtures/stored/cell.json`. Zeros and empty maps are left out; amounts of money are in
+//! Tables hold it packed (`packed.rs`). Between objects, on boards, and in what was stored before schema 3, it is JSON, pinned by
+//! `tests/fixtures/stored/cell.json`. Zeros and empty maps are left out; amounts of money are in
 //! millionths of a US dollar.
 //!
 //! ```text
@@ -122,7 +123,15 @@ fn add(sum: &mut u64, n: u64) {
 
 fn add_all(sums: &mut BTreeMap<String, u64>, others: &BTreeMap<String, u64>) {
     for (name, n) in others {
-        add(sums.entry(name.clone()).or_default(), *n);
+        at(sums, name, |sum| add(sum, *n));
+    }
+}
+
+/// Changes the entry of a name, which is mostly there: then nothing is allocated.
+fn at<T: Default>(entries: &mut BTreeMap<String, T>, name: &str, change: impl FnOnce(&mut T)) {
+    match entries.get_mut(name) {
+        Some(known) => change(known),
+        None => change(entries.entry(name.to_owned()).or_default()),
     }
 }
 
@@ -159,22 +168,21 @@ impl Cell {
         row.ttft_ms.into_iter().for_each(|ms| self.ttft.add(ms));
         add(self.outcomes.entry(row.outcome.clone()).or_default(), 1);
         for (i, attempt) in row.attempts.iter().enumerate() {
-            let target = self.target(&attempt.model);
             let again = row.attempts[..i].iter().any(|earlier| earlier.call && earlier.model == attempt.model);
-            target.record(attempt, row.fallback, again);
+            self.at_target(&attempt.model, |target| target.record(attempt, row.fallback, again));
         }
     }
 
-    fn target(&mut self, model: &str) -> &mut TargetCell {
-        let fits = self.targets.contains_key(model) || self.targets.len() < CELL_TARGETS;
-        self.targets.entry(if fits { model } else { OTHER }.to_owned()).or_default()
+    fn at_target(&mut self, model: &str, change: impl FnOnce(&mut TargetCell)) {
+        let fits = self.targets.len() < CELL_TARGETS || self.targets.contains_key(model);
+        at(&mut self.targets, if fits { model } else { OTHER }, change);
     }
 
     /// Adds all that another counted.
     pub fn merge(&mut self, other: &Cell) {
         self.merge_requests(other);
         for (model, theirs) in &other.targets {
-            self.target(model).merge(theirs);
+            self.at_target(model, |target| target.merge(theirs));
         }
     }
 
@@ -219,13 +227,18 @@ impl Cell {
 
     /// What it says of one target alone: requests that called it, answered by it, its attempts' times and spend.
     pub fn of_target(&self, model: &str) -> Cell {
-        let Some(target) = self.targets.get(model) else { return Cell::default() };
+        self.targets.get(model).map_or_else(Cell::default, |target| TargetCell::alone(model, target.clone()))
+    }
+}
+
+impl TargetCell {
+    /// A cell of this target alone.
+    pub fn alone(model: &str, target: TargetCell) -> Cell {
         let mut cell = Cell {
             requests: target.requests,
             succeeded: target.served,
             fallbacks: target.fallbacks,
             attempts: target.attempts(),
-            targets: BTreeMap::from([(model.to_owned(), target.clone())]),
             ..Cell::default()
         };
         for (class, part) in &target.classes {
@@ -240,11 +253,10 @@ impl Cell {
                 add(&mut cell.maybe_billed, part.maybe_billed);
             }
         }
+        cell.targets.insert(model.to_owned(), target);
         cell
     }
-}
 
-impl TargetCell {
     fn record(&mut self, attempt: &AttemptRow, fallback: bool, again: bool) {
         if !attempt.call {
             return add(self.skips.entry(attempt.outcome.clone()).or_default(), 1);
@@ -268,17 +280,22 @@ impl TargetCell {
         add(&mut self.fallbacks, other.fallbacks);
         add_all(&mut self.skips, &other.skips);
         for (name, theirs) in &other.classes {
-            let class = self.classes.entry(name.clone()).or_default();
-            add(&mut class.attempts, theirs.attempts);
-            add(&mut class.maybe_billed, theirs.maybe_billed);
-            class.spend.merge(theirs.spend);
-            class.ms.merge(&theirs.ms);
-            class.ttft.merge(&theirs.ttft);
+            at(&mut self.classes, name, |class| class.merge(theirs));
         }
     }
 
     /// Upstream calls.
     pub fn attempts(&self) -> u64 {
         self.classes.values().fold(0, |sum, class| sum.saturating_add(class.attempts))
+    }
+}
+
+impl ClassCell {
+    fn merge(&mut self, other: &ClassCell) {
+        add(&mut self.attempts, other.attempts);
+        add(&mut self.maybe_billed, other.maybe_billed);
+        self.spend.merge(other.spend);
+        self.ms.merge(&other.ms);
+        self.ttft.merge(&other.ttft);
     }
 }

@@ -9,12 +9,13 @@
 //! ```
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
 
 /// By how many percent a bucket's bound exceeds the one before it.
 pub const GROWTH_PERCENT: u64 = 8;
 
 const BUCKETS: usize = 190;
+/// Entries that are looked at one by one before the rest is searched.
+const NEAR: usize = 8;
 
 const LOWER: [u64; BUCKETS] = bounds();
 
@@ -29,38 +30,74 @@ const fn bounds() -> [u64; BUCKETS] {
     lower
 }
 
-/// Counts of durations.
+/// Counts of durations: buckets that have any, ascending. Most hold few of all buckets, and are merged into others by the
+/// thousand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Histogram(BTreeMap<u16, u64>);
+pub struct Histogram(Vec<(u16, u64)>);
 
 impl Histogram {
     /// Counts one duration.
     pub fn add(&mut self, ms: u64) {
         let above = LOWER.partition_point(|lower| *lower <= ms);
-        let count = self.0.entry(above.saturating_sub(1) as u16).or_default();
-        *count = count.saturating_add(1);
+        self.count_at(0, above.saturating_sub(1) as u16, 1);
+    }
+
+    /// Counts in a bucket, which is not among the first `from` entries. Its place among all.
+    fn count_at(&mut self, from: usize, bucket: u16, n: u64) -> usize {
+        let later = self.0.get(from..).unwrap_or_default();
+        // Whoever is merged into has most buckets already: the next one is mostly at hand.
+        let near = later.iter().take(NEAR).position(|(known, _)| *known >= bucket);
+        let place = from + near.unwrap_or_else(|| later.partition_point(|(known, _)| *known < bucket));
+        match self.0.get_mut(place) {
+            Some((known, count)) if *known == bucket => *count = count.saturating_add(n),
+            _ => self.0.insert(place, (bucket, n)),
+        }
+        place
     }
 
     /// Counts all of another's.
     pub fn merge(&mut self, other: &Histogram) {
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+            return;
+        }
+        let mut place = 0;
         for (bucket, n) in &other.0 {
-            let count = self.0.entry(*bucket).or_default();
-            *count = count.saturating_add(*n);
+            place = self.count_at(place, *bucket, *n);
         }
     }
 
     /// Takes out all of another's, which were counted here before.
     pub fn take_out(&mut self, other: &Histogram) {
         for (bucket, n) in &other.0 {
-            let count = self.0.entry(*bucket).or_default();
-            *count = count.saturating_sub(*n);
+            if let Ok(place) = self.0.binary_search_by_key(bucket, |(known, _)| *known) {
+                self.0[place].1 = self.0[place].1.saturating_sub(*n);
+            }
         }
-        self.0.retain(|_, n| *n > 0);
+        self.0.retain(|(_, n)| *n > 0);
+    }
+
+    /// Buckets and their counts, ascending, without empty ones.
+    pub fn counts(&self) -> &[(u16, u64)] {
+        &self.0
+    }
+
+    /// Of buckets and their counts, in any order.
+    pub fn of(pairs: Vec<(u16, u64)>) -> Histogram {
+        let fits = |(bucket, n): &(u16, u64)| (*bucket as usize) < BUCKETS && *n > 0;
+        if pairs.iter().all(fits) && pairs.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return Histogram(pairs);
+        }
+        let mut histogram = Histogram::default();
+        for (bucket, n) in pairs.into_iter().filter(|(_, n)| *n > 0) {
+            histogram.count_at(0, bucket.min(BUCKETS as u16 - 1), n);
+        }
+        histogram
     }
 
     /// How many durations were counted.
     pub fn count(&self) -> u64 {
-        self.0.values().fold(0, |sum, n| sum.saturating_add(*n))
+        self.0.iter().fold(0, |sum, (_, n)| sum.saturating_add(*n))
     }
 
     /// Nothing counted yet?
@@ -85,7 +122,7 @@ impl Histogram {
     /// Upper bounds (inclusive, ms) with the number of durations up to each, for cumulative expositions.
     pub fn cumulative(&self, bounds: &[u64]) -> Vec<(u64, u64)> {
         let below = |bound: u64| {
-            let held = self.0.iter().filter(|(bucket, _)| middle(**bucket as usize) <= bound as f64);
+            let held = self.0.iter().filter(|(bucket, _)| middle(*bucket as usize) <= bound as f64);
             held.fold(0u64, |sum, (_, n)| sum.saturating_add(*n))
         };
         bounds.iter().map(|bound| (*bound, below(*bound))).collect()
@@ -115,11 +152,6 @@ impl Serialize for Histogram {
 
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Histogram, D::Error> {
-        let pairs = Vec::<(u16, u64)>::deserialize(deserializer)?;
-        let mut all = BTreeMap::new();
-        for (bucket, n) in pairs {
-            *all.entry(bucket.min(BUCKETS as u16 - 1)).or_default() += n;
-        }
-        Ok(Histogram(all))
+        Vec::<(u16, u64)>::deserialize(deserializer).map(Histogram::of)
     }
 }

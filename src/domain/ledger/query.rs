@@ -126,8 +126,9 @@ pub struct AnalyticsQuery {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// The counters by policy, the finest that still exist for the whole range: `from` and `to` are exact to these.
-    Cells(Period),
+    /// The counters by policy. `from` and `to` are exact to the finest; whole stretches are read in coarser ones, as far as these
+    /// are kept.
+    Cells { finest: Period, coarsest: Period },
     /// The counters by day of one value of one dimension.
     Day(Dimension, String),
     /// The rows themselves, at most [`SCAN_MAX`] of a shard: filters that no counter combines.
@@ -236,7 +237,14 @@ fn plan(
         range if range <= HOURLY => Period::Hour,
         _ => Period::Day,
     };
-    (bucket, Source::Cells(exact.max(kept).min(bucket)))
+    let finest = exact.max(kept).min(bucket);
+    let is_kept = |period: &Period| match period {
+        Period::Hour => age + period.span() <= keeps.hours,
+        Period::Day => age + period.span() <= keeps.days,
+        Period::Minute | Period::Ever => false,
+    };
+    let coarsest = [Period::Day, Period::Hour].into_iter().find(is_kept).map_or(finest, |kept| kept.max(finest));
+    (bucket, Source::Cells { finest, coarsest })
 }
 
 /// `policy/sonnet` and `sonnet` are the same policy; `rule/...` and `request` stand for themselves.

@@ -80,9 +80,14 @@ pub fn arrival(ledger_id: &str) -> Instant {
     Instant(digits.unwrap_or(LAST_AT))
 }
 
+/// What the ledger ids of all requests that arrived at that moment begin with.
+pub fn arrived(at: Instant) -> String {
+    format!("{:012x}", at.0.min(LAST_AT))
+}
+
 /// The least ledger id of any request that arrived at that moment or later.
 pub fn ledger_id_floor(at: Instant) -> String {
-    format!("{:012x}{:020}", at.0.min(LAST_AT), 0)
+    format!("{}{:020}", arrived(at), 0)
 }
 
 impl RequestRow {

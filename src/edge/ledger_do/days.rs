@@ -1,10 +1,11 @@
 //! A shard's counters by day: one line per value of each dimension, and the day's board.
 
-use super::shard::{read, write};
-use super::sql::{Db, Line, number, text};
+use super::shard::{read, stored, write};
+use super::sql::{Db, Table, number, text};
 use crate::domain::ledger::analytics::Part;
 use crate::domain::ledger::board::{Board, TOP};
-use crate::domain::ledger::cell::{Cell, OTHER, TargetCell};
+use crate::domain::ledger::cell::{Cell, OTHER};
+use crate::domain::ledger::packed::{Stored, write_cell, write_targets};
 use crate::domain::ledger::query::AnalyticsQuery;
 use crate::domain::ledger::rollup::{DayKey, Dimension, Period};
 use crate::domain::time::Instant;
@@ -44,34 +45,28 @@ fn add_value(db: &Db, board: &mut Board, key: &DayKey, cell: &Cell) -> Result<()
             "SELECT data, targets FROM days WHERE day = ? AND dimension = ? AND value = ?",
             vec![number(key.day.0), text(dimension), text(value)],
         )?;
-        Ok(lines.first().and_then(|line| with_targets(line, 0)))
+        Ok(lines.first().and_then(|line| stored(line, 0).read()))
     };
     let mut value = key.value.as_str();
-    let mut stored = find(value)?;
-    if stored.is_none() && !board.has_room(key.dimension) {
+    let mut known = find(value)?;
+    if known.is_none() && !board.has_room(key.dimension) {
         value = OTHER;
-        stored = find(value)?;
+        known = find(value)?;
     }
-    let is_new = stored.is_none();
-    let mut stored = stored.unwrap_or_default();
-    stored.merge(cell);
-    board.note(key.dimension, value, stored.requests, is_new, cell);
-    let targets = std::mem::take(&mut stored.targets);
+    let is_new = known.is_none();
+    let mut known = known.unwrap_or_default();
+    known.merge(cell);
+    board.note(key.dimension, value, known.requests, is_new, cell);
     db.run(
         "INSERT OR REPLACE INTO days (day, dimension, value, data, targets) VALUES (?, ?, ?, ?, ?)",
-        vec![number(key.day.0), text(dimension), text(value), text(write(&stored)?), text(write(&targets)?)],
+        vec![
+            number(key.day.0),
+            text(dimension),
+            text(value),
+            text(write_cell(&known)),
+            text(write_targets(&known.targets)),
+        ],
     )
-}
-
-/// A cell and, from the column after it, its targets: apart, since only questions of one value ask for them. Lines of the first
-/// version hold them in the cell itself.
-fn with_targets(line: &Line, column: usize) -> Option<Cell> {
-    let mut cell: Cell = read(line, column)?;
-    let targets: BTreeMap<String, TargetCell> = read(line, column + 1).unwrap_or_default();
-    if !targets.is_empty() {
-        cell.targets = targets;
-    }
-    Some(cell)
 }
 
 /// Makes the boards of the days that are there.
@@ -106,11 +101,11 @@ pub fn count(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<()> {
         lines.iter().filter_map(|line| read(line, 0)).for_each(|board| part.board.merge(&board));
         return Ok(());
     }
-    let lines = db.rows(
+    let lines = db.table(
         "SELECT dimension, value, data FROM days WHERE day >= ? AND day <= ? ORDER BY day DESC LIMIT ?",
         vec![number(first), number(last), number(SCAN)],
     )?;
-    part.partial |= lines.len() as u64 == SCAN;
+    part.partial |= lines.len(3) as u64 == SCAN;
     add_lines(&lines, part);
     Ok(())
 }
@@ -121,22 +116,23 @@ pub fn lines(db: &Db, query: &AnalyticsQuery, names: &BTreeMap<Dimension, Vec<St
     let (mut part, most) = (Part::default(), SCAN / Dimension::ALL.len() as u64);
     for (dimension, names) in names {
         // Joined in this order each line is one step into the table, however many values its day has.
-        let lines = db.rows(
+        let lines = db.table(
             "SELECT days.dimension, days.value, days.data FROM boards CROSS JOIN json_each(?4) AS name \
              CROSS JOIN days ON days.day = boards.day AND days.dimension = ?3 AND days.value = name.value \
              WHERE boards.day >= ?1 AND boards.day <= ?2 ORDER BY boards.day DESC LIMIT ?5",
             vec![number(first), number(last), text(dimension.name()), text(write(names)?), number(most)],
         )?;
-        part.partial |= lines.len() as u64 == most;
+        part.partial |= lines.len(3) as u64 == most;
         add_lines(&lines, &mut part);
     }
     Ok(part)
 }
 
-fn add_lines(lines: &[Line], part: &mut Part) {
-    for line in lines {
-        if let (Some(dimension), Some(cell)) = (dimension(line.text(0)), read::<Cell>(line, 2)) {
-            part.add_day(dimension, line.text(1), &cell);
+fn add_lines(lines: &Table, part: &mut Part) {
+    for line in lines.lines(3) {
+        let cell = Stored { cell: line.text(2), targets: None };
+        if let (Some(dimension), Some(cell)) = (line.text(0).and_then(dimension), cell.read()) {
+            part.add_day(dimension, line.text(1).unwrap_or_default(), &cell);
         }
     }
 }
@@ -150,7 +146,7 @@ pub fn count_value(db: &Db, query: &AnalyticsQuery, dimension: Dimension, value:
         vec![number(first), number(last), text(dimension.name()), text(value)],
     )?;
     for line in &lines {
-        if let Some(cell) = with_targets(line, 1) {
+        if let Some(cell) = stored(line, 1).read() {
             part.add_value(query, Instant(line.number(0)), &cell);
         }
     }

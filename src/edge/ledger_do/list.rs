@@ -1,8 +1,11 @@
 //! A shard's lists: pages of rows, newest first, and the sketches that say where to look.
 
+use super::schema::SKETCHED;
 use super::shard::read;
 use super::sql::{Db, Value, maybe, number, text};
+use super::{places, schema};
 use crate::domain::ledger::listing::Page;
+use crate::domain::ledger::places::Places;
 use crate::domain::ledger::query::{ListQuery, SCAN_MAX};
 use crate::domain::ledger::row::{RequestRow, arrival, ledger_id_floor};
 use crate::domain::ledger::sketch::{Sketch, Stretch, Wanted, slot_of, stretches};
@@ -11,19 +14,21 @@ use crate::domain::time::{Instant, Span};
 use std::collections::BTreeMap;
 use worker::Result;
 
-/// The schema's version that brought the sketches: rows that came before it are in none.
-const SKETCHED: u64 = 2;
-
-/// Notes what the rows of a batch hold.
+/// Notes what the rows of a batch hold, and where they are.
 pub fn sketch(db: &Db, rows: &[RequestRow]) -> Result<()> {
     let mut slots: BTreeMap<Instant, Vec<&RequestRow>> = BTreeMap::new();
     rows.iter().for_each(|row| slots.entry(slot_of(Instant(row.at))).or_default().push(row));
     for (slot, rows) in slots {
-        let mut lines = db.rows("SELECT bits FROM sketches WHERE slot = ?", vec![number(slot.0)])?;
-        let mut sketch = lines.first_mut().map(|line| Sketch::load(line.bytes(0))).unwrap_or_default();
-        sketch.add(rows);
-        let values = vec![number(slot.0), Value::Blob(sketch.bytes())];
-        db.run("INSERT OR REPLACE INTO sketches (slot, bits) VALUES (?, ?)", values)?;
+        let lines = db.rows("SELECT bits, places FROM sketches WHERE slot = ?", vec![number(slot.0)])?;
+        let known = lines.into_iter().next().map(|mut line| (Sketch::load(line.bytes(0)), Places::load(line.bytes(1))));
+        let (mut sketch, mut places) = known.unwrap_or_default();
+        sketch.add(rows.iter().copied());
+        places.add(rows);
+        if places.is_full() {
+            places::put_aside(db, slot, std::mem::take(&mut places))?;
+        }
+        let values = vec![number(slot.0), Value::Blob(sketch.bytes()), Value::Blob(places.bytes())];
+        db.run("INSERT OR REPLACE INTO sketches (slot, bits, places) VALUES (?, ?, ?)", values)?;
     }
     Ok(())
 }
@@ -57,8 +62,7 @@ fn worth_a_look(db: &Db, query: &ListQuery) -> Result<Vec<Stretch>> {
         query.before.as_deref().map_or(Instant(u64::MAX), |before| arrival(before) + Span(1)),
     );
     let Some(wanted) = Wanted::of(query) else { return Ok(vec![range]) };
-    let known = db.rows("SELECT at FROM migrations WHERE version = ?", vec![number(SKETCHED)])?;
-    let since = known.first().map_or(Instant(u64::MAX), |line| Instant(line.number(0)));
+    let since = schema::since(db, SKETCHED)?;
     let lines = db.rows(
         "SELECT slot, bits FROM sketches WHERE slot >= ? AND slot < ? ORDER BY slot DESC",
         vec![number(slot_of(range.0).0), number(range.1.0)],

@@ -2,11 +2,12 @@
 
 use super::days;
 use super::sql::{Db, number};
+use crate::domain::time::Instant;
 use crate::edge::glue::now;
 use worker::Result;
 
 /// One list of statements per version; an object runs those that it has not run yet.
-const MIGRATIONS: [&[&str]; 2] = [
+const MIGRATIONS: [&[&str]; 3] = [
     &[
         "CREATE TABLE requests (ledger_id TEXT PRIMARY KEY, id TEXT, policy TEXT NOT NULL, person TEXT, fallback INTEGER NOT NULL, trail TEXT NOT NULL, data TEXT NOT NULL) WITHOUT ROWID",
         "CREATE INDEX requests_by_id ON requests (id) WHERE id IS NOT NULL",
@@ -27,10 +28,20 @@ const MIGRATIONS: [&[&str]; 2] = [
         "CREATE TABLE sketches (slot INTEGER PRIMARY KEY, bits BLOB NOT NULL)",
         "DROP TABLE day_sizes",
     ],
+    // Cells that are there stay as they are until something is added to them: both forms are read.
+    &[
+        "ALTER TABLE cells ADD COLUMN targets TEXT",
+        "ALTER TABLE sketches ADD COLUMN places BLOB",
+        "CREATE TABLE places (slot INTEGER NOT NULL, piece INTEGER NOT NULL, entries BLOB NOT NULL, PRIMARY KEY (slot, piece)) WITHOUT ROWID",
+    ],
 ];
 
 /// The version that brought the boards: they are made of the days that are there.
 const BOARDS: usize = 1;
+/// The version that brought the sketches: rows that came before it are in none.
+pub const SKETCHED: u64 = 2;
+/// The version that brought the places: rows that came before it have none.
+pub const PLACED: u64 = 3;
 
 /// Brings the database to the newest version.
 pub fn migrate(db: &Db) -> Result<()> {
@@ -47,4 +58,10 @@ pub fn migrate(db: &Db) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Since when an object has that version; the end of time when it has it not.
+pub fn since(db: &Db, version: u64) -> Result<Instant> {
+    let known = db.rows("SELECT at FROM migrations WHERE version = ?", vec![number(version)])?;
+    Ok(known.first().map_or(Instant(u64::MAX), |line| Instant(line.number(0))))
 }

@@ -1,15 +1,17 @@
 //! A shard's part: rows and counters.
 
-use super::sql::{Db, Line, maybe, number, text};
-use super::{days, list};
+use super::sql::{Cells, Db, Line, Table, maybe, number, text};
+use super::{days, list, places};
 use crate::domain::ledger::analytics::Part;
 use crate::domain::ledger::batch::{Admission, Batch, admit};
 use crate::domain::ledger::cell::Cell;
-use crate::domain::ledger::query::{AnalyticsQuery, ListQuery, Retention, SCAN_MAX, Source};
+use crate::domain::ledger::packed::{Stored, write_cell, write_targets};
+use crate::domain::ledger::query::{AnalyticsQuery, Retention, Source};
 use crate::domain::ledger::rollup::{CellKey, Period, Rollup};
 use crate::domain::ledger::row::{RequestRow, ledger_id_floor};
 use crate::domain::ledger::sketch::SLOT;
-use crate::domain::ledger::stored;
+use crate::domain::ledger::stored as columns;
+use crate::domain::ledger::tiles::{Tile, tiles};
 use crate::domain::time::Instant;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -24,7 +26,7 @@ pub fn record(db: &Db, batch: Batch, now: Instant) -> Result<Vec<RequestRow>> {
         return Ok(Vec::new());
     }
     list::sketch(db, &batch.rows)?;
-    let (texts, left_out) = stored::texts(&batch.rows);
+    let (texts, left_out) = columns::texts(&batch.rows);
     for rows in texts {
         db.run(
             "INSERT OR IGNORE INTO requests (ledger_id, id, policy, person, fallback, trail, data) \
@@ -77,12 +79,12 @@ pub fn counts(db: &Db) -> Result<BTreeMap<String, u64>> {
 
 fn add_cell(db: &Db, key: &CellKey, cell: &Cell) -> Result<()> {
     let place = || vec![text(key.period.code()), number(key.at.0), text(key.policy.as_str())];
-    let lines = db.rows("SELECT data FROM cells WHERE period = ? AND at = ? AND policy = ?", place())?;
-    let mut stored: Cell = lines.first().and_then(|line| read(line, 0)).unwrap_or_default();
-    stored.merge(cell);
+    let lines = db.rows("SELECT data, targets FROM cells WHERE period = ? AND at = ? AND policy = ?", place())?;
+    let mut known = lines.first().and_then(|line| stored(line, 0).read()).unwrap_or_default();
+    known.merge(cell);
     let mut values = place();
-    values.push(text(write(&stored)?));
-    db.run("INSERT OR REPLACE INTO cells (period, at, policy, data) VALUES (?, ?, ?, ?)", values)
+    values.extend([text(write_cell(&known)), text(write_targets(&known.targets))]);
+    db.run("INSERT OR REPLACE INTO cells (period, at, policy, data, targets) VALUES (?, ?, ?, ?, ?)", values)
 }
 
 /// The rows with this ledger id or request id, newest first, 20 at most.
@@ -99,49 +101,69 @@ pub fn find(db: &Db, id: &str) -> Result<Vec<RequestRow>> {
 pub fn analyse(db: &Db, query: &AnalyticsQuery) -> Result<Part> {
     let mut part = Part::default();
     match &query.source {
-        Source::Cells(period) => {
-            count_cells(db, query, *period, &mut part)?;
+        Source::Cells { finest, coarsest } => {
+            for tile in tiles(query.from, query.to, *finest, *coarsest) {
+                count_tile(db, query, &tile, &mut part)?;
+            }
             if query.filter.policy.is_none() && query.filter.target.is_none() {
                 days::count(db, query, &mut part)?;
             }
         }
         Source::Day(dimension, value) => days::count_value(db, query, *dimension, value, &mut part)?,
-        Source::Rows => count_rows(db, query, &mut part)?,
+        Source::Rows => places::count_rows(db, query, &mut part)?,
     }
     Ok(part)
 }
 
-fn count_cells(db: &Db, query: &AnalyticsQuery, period: Period, part: &mut Part) -> Result<()> {
-    let lines = db.rows(
-        "SELECT at, policy, data FROM cells WHERE period = ?1 AND at >= ?2 AND at <= ?3 AND (?4 IS NULL OR policy = ?4)",
-        vec![
-            text(period.code()),
-            number(period.start(query.from).0),
-            number(query.to.0),
-            maybe(query.filter.policy.clone()),
-        ],
-    )?;
-    for line in &lines {
-        if let Some(cell) = read::<Cell>(line, 2) {
-            part.add_cell(query, Instant(line.number(0)), line.text(1), &cell);
+/// What is longer than a point of the series is read twice: as a whole, and by the point without what no series shows.
+fn count_tile(db: &Db, query: &AnalyticsQuery, tile: &Tile, part: &mut Part) -> Result<()> {
+    let is_point = tile.period <= query.bucket;
+    for line in cells(db, query, tile, true)?.lines(4) {
+        let (policy, cell) = (line.text(1).unwrap_or_default(), of_columns(line));
+        match is_point {
+            true => part.add_cell(query, Instant(line.number(0)), policy, &cell),
+            false => part.add_stretch(query, policy, &cell),
+        }
+    }
+    if !is_point {
+        let points = Tile { period: query.bucket, ..*tile };
+        for line in cells(db, query, &points, false)?.lines(4) {
+            part.add_point(query, Instant(line.number(0)), &of_columns(line));
         }
     }
     Ok(())
 }
 
-fn count_rows(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<()> {
-    let range = (ledger_id_floor(query.from), ledger_id_floor(Instant(query.to.0.saturating_add(1))));
-    let filter = ListQuery { since: Some(range.0), before: Some(range.1), limit: SCAN_MAX, ..query.filter.clone() };
-    let page = list::page(db, &filter)?;
-    part.partial |= page.searched_to.is_some();
-    part.add_rows(query, &page.rows);
-    Ok(())
+/// The cells of a tile, without what the question does not ask for: the one column of one target, or the other of all.
+fn cells(db: &Db, query: &AnalyticsQuery, tile: &Tile, with_targets: bool) -> Result<Table> {
+    db.table(
+        "SELECT at, policy, CASE WHEN ?5 IS NULL OR targets IS NULL THEN data END, CASE WHEN ?6 THEN targets END FROM cells \
+         WHERE period = ?1 AND at >= ?2 AND at < ?3 AND (?4 IS NULL OR policy = ?4) \
+         AND (?5 IS NULL OR targets IS NULL OR instr(targets, ?5) > 0)",
+        vec![
+            text(tile.period.code()),
+            number(tile.from.0),
+            number(tile.to.0),
+            maybe(query.filter.policy.clone()),
+            maybe(query.filter.target.clone()),
+            number((with_targets || query.filter.target.is_some()).into()),
+        ],
+    )
+}
+
+fn of_columns(line: Cells<'_>) -> Stored<'_> {
+    Stored { cell: line.text(2), targets: line.text(3) }
+}
+
+/// A cell's two columns, of which the second follows the first.
+pub fn stored(line: &Line, column: usize) -> Stored<'_> {
+    Stored { cell: line.maybe_text(column), targets: line.maybe_text(column + 1) }
 }
 
 /// Counters of all time, by policy.
 pub fn ever(db: &Db) -> Result<BTreeMap<String, Cell>> {
-    let lines = db.rows("SELECT policy, data FROM cells WHERE period = ?", vec![text(Period::Ever.code())])?;
-    Ok(lines.iter().filter_map(|line| Some((line.text(0).to_owned(), read(line, 1)?))).collect())
+    let lines = db.rows("SELECT policy, data, targets FROM cells WHERE period = ?", vec![text(Period::Ever.code())])?;
+    Ok(lines.iter().filter_map(|line| Some((line.text(0).to_owned(), stored(line, 1).read()?))).collect())
 }
 
 /// Deletes what is older than it is kept. True when more is left to delete.
@@ -159,6 +181,7 @@ pub fn prune(db: &Db, keeps: &Retention, now: Instant) -> Result<bool> {
     db.run("DELETE FROM boards WHERE day < ?", vec![number(oldest_day)])?;
     let oldest_slot = (now - keeps.attempts - SLOT).0;
     db.run("DELETE FROM sketches WHERE slot < ?", vec![number(oldest_slot)])?;
+    db.run("DELETE FROM places WHERE slot < ?", vec![number(oldest_slot)])?;
     db.run("DELETE FROM isolates WHERE at < ?", vec![number((now - keeps.attempts).0)])?;
     Ok(rows.len() as u64 == PRUNE)
 }

@@ -1,6 +1,8 @@
 //! The object's database: constant statements, positional values, whole results. Never `one()`, which hangs the request on
 //! any number of rows but one; never a boolean, which is stored as text.
 
+use crate::edge::glue::rows;
+use js_sys::{Array, Int32Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use worker::{Result, SqlStorage, SqlStorageValue, Storage};
 
@@ -9,6 +11,19 @@ pub type Value = SqlStorageValue;
 
 /// One row of an answer.
 pub struct Line(Vec<Value>);
+
+/// Rows of an answer, in one text. `ends` says where each column of each row ends; NULL is one less than that, negated.
+pub struct Table {
+    text: String,
+    ends: Vec<i32>,
+}
+
+/// One row of a [`Table`].
+#[derive(Clone, Copy)]
+pub struct Cells<'a> {
+    table: &'a Table,
+    first: usize,
+}
 
 /// The database of one object.
 pub struct Db {
@@ -49,6 +64,15 @@ impl Db {
         Ok((lines, cursor.rows_read() as u64))
     }
 
+    /// The same for many rows of text and numbers, which cross all at once.
+    pub fn table(&self, statement: &str, values: Vec<Value>) -> Result<Table> {
+        let values: Array = values.into_iter().map(JsValue::from).collect();
+        let raw: &JsValue = self.storage.as_raw().as_ref();
+        let (bytes, ends) = rows(raw, statement, &values).map(|found| (found.get(0), found.get(1)))?;
+        let text = String::from_utf8(bytes.unchecked_into::<Uint8Array>().to_vec());
+        Ok(Table { text: text.map_err(|error| error.to_string())?, ends: ends.unchecked_into::<Int32Array>().to_vec() })
+    }
+
     /// Does all of `work` or nothing.
     pub fn transaction<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let (mut work, mut outcome) = (Some(work), None);
@@ -73,6 +97,38 @@ impl Db {
     /// Bytes on disk.
     pub fn bytes(&self) -> u64 {
         self.sql.database_size() as u64
+    }
+}
+
+impl Table {
+    /// Its rows, of so many columns each.
+    pub fn lines(&self, columns: usize) -> impl Iterator<Item = Cells<'_>> {
+        (0..self.ends.len()).step_by(columns.max(1)).map(|first| Cells { table: self, first })
+    }
+
+    /// How many rows of so many columns.
+    pub fn len(&self, columns: usize) -> usize {
+        self.ends.len() / columns.max(1)
+    }
+
+    fn end(&self, at: usize) -> usize {
+        let end = self.ends.get(at).copied().unwrap_or_default();
+        usize::try_from(if end < 0 { -1 - end } else { end }).unwrap_or_default()
+    }
+}
+
+impl<'a> Cells<'a> {
+    /// A column; `None` when it is NULL.
+    pub fn text(&self, column: usize) -> Option<&'a str> {
+        let at = self.first + column;
+        let start = at.checked_sub(1).map_or(0, |before| self.table.end(before));
+        self.table.ends.get(at).filter(|end| **end >= 0)?;
+        self.table.text.get(start..self.table.end(at))
+    }
+
+    /// A whole number that is not negative; 0 when it is NULL or none.
+    pub fn number(&self, column: usize) -> u64 {
+        self.text(column).and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 }
 

@@ -40,7 +40,7 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
         from: now() - LATELY,
         to: now(),
         bucket: Period::Hour,
-        source: Source::Cells(Period::Hour),
+        source: Source::Cells { finest: Period::Hour, coarsest: Period::Day },
         lines: 1,
     };
     let outcomes = ledger::analyse(asked.env, &query).await?.total.targets;
