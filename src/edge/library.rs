@@ -301,9 +301,6 @@ pub fn built_in(name: &str) -> Option<Rc<Provider>> {
     })
 }
 
-/// How many pages of policies are listed.
-const PAGES: usize = 10;
-
 /// The names of all stored policies.
 ///
 /// # Errors
@@ -312,7 +309,7 @@ pub async fn policy_names(env: &Env) -> Result<Vec<String>, StoreDown> {
     let kv = env.kv(POLICIES).map_err(|error| StoreDown(error.to_string()))?;
     let mut names = Vec::new();
     let mut cursor: Option<String> = None;
-    for _ in 0..PAGES {
+    loop {
         let mut list = kv.list().prefix("policy:".to_owned());
         if let Some(cursor) = cursor.take() {
             list = list.cursor(cursor);
@@ -324,8 +321,7 @@ pub async fn policy_names(env: &Env) -> Result<Vec<String>, StoreDown> {
         }));
         match page.cursor.filter(|_| !page.list_complete) {
             Some(next) => cursor = Some(next),
-            None => break,
+            None => return Ok(names),
         }
     }
-    Ok(names)
 }

@@ -23,8 +23,10 @@ use worker::kv::KvStore;
 
 /// KV takes one write per second and key: a second try after that.
 const AGAIN: Span = Span(1_100);
-/// Names that one list reads at most.
-const NAMES: usize = 10_000;
+/// Documents of one page at most. The platform bounds what one request may read.
+pub const PAGE_MAX: usize = 10_000;
+/// Names that the platform lists in one call.
+const NAMES: usize = 1_000;
 /// Names that the platform reads in one call.
 const BULK: usize = 100;
 
@@ -143,28 +145,79 @@ fn standing(edition: Edition) -> Option<Standing> {
     Some(Standing { version: edition.version?, value: edition.value?, published })
 }
 
+/// Documents in the order of their names.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// By the rest of their keys.
+    pub documents: BTreeMap<String, Standing>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<Mark>,
+}
+
+/// Where a page ended: the last name of it, and how the store finds its way back there.
+#[derive(Clone, Debug, Default)]
+pub struct Mark {
+    name: String,
+    cursor: String,
+}
+
+impl Mark {
+    /// Reads what [`Mark::written`] wrote.
+    pub fn parse(written: &str) -> Option<Mark> {
+        let (cursor, name) = written.split_once('~')?;
+        Some(Mark { name: name.to_owned(), cursor: cursor.to_owned() })
+    }
+
+    /// The cursor as it is given out.
+    pub fn written(&self) -> String {
+        format!("{}~{}", self.cursor, self.name)
+    }
+}
+
 /// Every document whose key begins with `prefix`, by the rest of its key.
 ///
 /// # Errors
 /// 503 when store or ledger do not answer.
 pub async fn list(env: &Env, prefix: &str) -> Result<BTreeMap<String, Standing>, Refusal> {
-    let (stored, recent) = join(stored(env, prefix), ask_control(env, &Ask::Recent)).await;
-    let mut all = stored?;
+    let (mut all, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = page(env, prefix, PAGE_MAX, after.as_ref()).await?;
+        all.extend(page.documents);
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// A page of the documents whose key begins with `prefix`.
+///
+/// # Errors
+/// 503 when store or ledger do not answer.
+pub async fn page(env: &Env, prefix: &str, limit: usize, after: Option<&Mark>) -> Result<Page, Refusal> {
+    let (stored, recent) = join(stored(env, prefix, limit, after), ask_control(env, &Ask::Recent)).await;
+    let mut page = stored?;
     if let Answer::Editions(editions) = recent? {
         for edition in editions.into_iter().filter(|last| outweighs(last, seq_shown(&last.name), now())) {
             let Some(name) = edition.name.strip_prefix(prefix).map(str::to_owned) else { continue };
+            // What the store does not list yet is on the page where it will be.
+            let is_here = after.is_none_or(|after| name > after.name);
+            if !is_here || page.next.as_ref().is_some_and(|next| name > next.name) {
+                continue;
+            }
             match standing(edition) {
-                Some(standing) => all.insert(name, standing),
-                None => all.remove(&name),
+                Some(standing) => page.documents.insert(name, standing),
+                None => page.documents.remove(&name),
             };
         }
     }
-    Ok(all)
+    Ok(page)
 }
 
-async fn stored(env: &Env, prefix: &str) -> Result<BTreeMap<String, Standing>, Refusal> {
+async fn stored(env: &Env, prefix: &str, limit: usize, after: Option<&Mark>) -> Result<Page, Refusal> {
     let kv = kv(env)?;
-    let names = names(&kv, prefix).await?;
+    let (names, cursor) = names(&kv, prefix, limit, after.map(|mark| mark.cursor.clone())).await?;
+    let last = names.last().and_then(|name| name.strip_prefix(prefix)).unwrap_or_default().to_owned();
     let mut all = BTreeMap::new();
     for chunk in names.chunks(BULK) {
         let values = kv.get_bulk(chunk).text().await.map_err(|error| store_down(&error.to_string()))?;
@@ -175,21 +228,28 @@ async fn stored(env: &Env, prefix: &str) -> Result<BTreeMap<String, Standing>, R
             }
         }
     }
-    Ok(all)
+    Ok(Page { documents: all, next: cursor.map(|cursor| Mark { name: last, cursor }) })
 }
 
-async fn names(kv: &KvStore, prefix: &str) -> Result<Vec<String>, Refusal> {
-    let (mut names, mut cursor) = (Vec::new(), None);
+/// Names, and how to go on behind them.
+async fn names(
+    kv: &KvStore,
+    prefix: &str,
+    limit: usize,
+    after: Option<String>,
+) -> Result<(Vec<String>, Option<String>), Refusal> {
+    let (mut names, mut cursor) = (Vec::new(), after);
     loop {
-        let mut list = kv.list().prefix(prefix.to_owned());
+        let most = NAMES.min(limit - names.len());
+        let mut list = kv.list().prefix(prefix.to_owned()).limit(most as u64);
         if let Some(cursor) = cursor {
             list = list.cursor(cursor);
         }
         let page = list.execute().await.map_err(|error| store_down(&error.to_string()))?;
         names.extend(page.keys.into_iter().map(|key| key.name));
-        cursor = page.cursor.filter(|cursor| !cursor.is_empty());
-        if page.list_complete || cursor.is_none() || names.len() >= NAMES {
-            return Ok(names);
+        cursor = page.cursor.filter(|cursor| !cursor.is_empty() && !page.list_complete);
+        if cursor.is_none() || names.len() >= limit {
+            return Ok((names, cursor));
         }
     }
 }

@@ -107,6 +107,65 @@ test('requests, analytics, targets, audit', async () => {
   await ask('GET', '/openapi.json', '/openapi.json');
 });
 
+test('lists of documents and keys go on where a page ends, and say so', async () => {
+  const kv = await worker.kv();
+  const names = Array.from({ length: 7 }, (_, n) => `paged-${n}`);
+  for (const name of names) await kv.put(`policy:${name}`, JSON.stringify({ chain: ['acme/a'] }));
+  const ids = names.map((_, n) => String(n).repeat(64));
+  for (const id of ids) await kv.put(`key:${id}`, JSON.stringify({ name: `paged-${id[0]}` }));
+  // Published here, and perhaps not yet listed by the store: on its page all the same, once.
+  assert.equal((await worker.admin('/policies/paged-3x', { method: 'PUT', body: { chain: ['acme/a'] } })).status, 200);
+  for (const [list, of, expected] of [['/policies', (line) => line.name, [...names, 'paged-3x']], ['/keys', (line) => line.id, ids]]) {
+    const whole = await ask('GET', list, list);
+    assert.equal(whole.next, null, `${list}: all fit`);
+    const found = [];
+    let pages = 0;
+    for (let after = ''; after !== null; pages++) {
+      const page = await ask('GET', list, `${list}?limit=2${after && `&after=${encodeURIComponent(after)}`}`);
+      assert.ok(page.data.length <= 3, 'two that the store lists, and one that it does not yet');
+      found.push(...page.data.map(of));
+      after = page.next;
+    }
+    assert.deepEqual(found.toSorted(), whole.data.map(of).toSorted());
+    assert.deepEqual(found.filter((name) => expected.includes(name)).toSorted(), expected.toSorted());
+    assert.ok(pages >= 4, `${pages} pages`);
+    for (const bad of ['limit=0', 'limit=10001', 'limit=x', 'after=nonsense']) await ask('GET', list, `${list}?${bad}`, { expect: 400 });
+  }
+  for (const id of ids) await kv.delete(`key:${id}`);
+});
+
+test('which rule a sample request would meet: the stored rules, or a candidate', async () => {
+  const judge = (body, expect = 200) => ask('POST', '/rules/match', '/rules/match', { body, expect });
+  const request = { model: 'acme/ruled', group: 'gold' };
+  const none = { ruleset: null, rule: null };
+  assert.deepEqual(await judge({ request }), none, 'without a document there are no rules');
+  const rules = (when) => ({ rules: { one: { when, then: { retries: 0 } } }, rulesets: [{ name: 'all', rules: ['one'] }] });
+  assert.deepEqual(await judge({ request, rules: rules({ group: 'gold', model: 'acme/*' }) }), { ruleset: 'all', rule: 'one' });
+  assert.deepEqual(await judge({ request, rules: rules({ group: 'silver' }) }), none);
+  assert.equal((await worker.admin('/rules', { method: 'PUT', body: rules({ 'header.x-team': 'web', 'metadata.seats': { gt: 5 } }) })).status, 200);
+  const met = { ...request, headers: { 'X-Team': 'web' }, metadata: { seats: 6 } };
+  assert.deepEqual(await judge({ request: met }), { ruleset: 'all', rule: 'one' });
+  assert.deepEqual(await judge({ request: { ...met, metadata: { seats: 5 } } }), none);
+  for (const [body, param] of [
+    [{}, 'request'],
+    [{ request: 1 }, 'request'],
+    [{ request: {} }, 'request.model'],
+    [{ request: { model: 'a b' } }, 'request.model'],
+    [{ request: { ...request, stream: 'yes' } }, 'request.stream'],
+    [{ request: { ...request, route: 'chats' } }, 'request.route'],
+    [{ request: { ...request, headers: { a: 1 } } }, 'request.headers.a'],
+    [{ request: { ...request, tier: 2 } }, 'request.tier'],
+    [{ request, rule: {} }, 'rule'],
+  ]) {
+    const { error } = await judge(body, 400);
+    assert.equal(error.param, param, JSON.stringify(body));
+  }
+  await judge('no', 400);
+  const { error } = await judge({ request, rules: { rules: { one: { when: { colour: 'red' }, then: {} } } } }, 422);
+  assert.match(error.findings[0].path, /^rules\.one\.when/);
+  assert.equal((await worker.admin('/rules', { method: 'DELETE' })).status, 204);
+});
+
 test('gateway keys', async () => {
   const route = '/keys/{id}';
   const made = await ask('POST', '/keys', '/keys', { body: { name: 'shape', budget_usd_per_day: 1, expires_at: 1_900_000_000_000 }, expect: 201 });

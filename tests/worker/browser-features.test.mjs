@@ -1,6 +1,7 @@
 // What the dashboard offers beside the main road, against the Worker: drills, rules, keys, groups, trials, keyboard.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { launch, openPage, signIn, visit } from './dashboard/browser.mjs';
 import { QUICK, rig } from './rig.mjs';
 import { answer, openaiError, status } from './upstream.mjs';
@@ -111,6 +112,7 @@ test('which rule would this request hit: as the Worker decides it', async () => 
     [{ model: 'acme/other', stream: true }, 'who-streams'],
     [{ model: 'acme/other', stream: true, group: 'gold' }, undefined],
   ];
+  const pick = (all, like) => Object.fromEntries(Object.keys(like).map((name) => [name, all[name]]));
   const listed = (fields = {}) => Object.entries(fields).map((pair) => pair.join('=')).join(', ');
   await on('rules', {}, async (page) => {
     const card = page.locator('.card', { hasText: 'Which rule would this request hit?' });
@@ -120,12 +122,16 @@ test('which rule would this request hit: as the Worker decides it', async () => 
       const response = await worker.chat(model, { stream, metadata: { understudy: claimed } }, headers ?? {});
       await response.text();
       assert.equal(response.headers.get('x-understudy-rule')?.split('/').at(-1), expected, `the Worker, ${said}`);
+      const sample = { model, metadata: JSON.parse(claimed), headers: headers ?? {}, stream };
+      const judged = page.waitForResponse((answer) => answer.url().endsWith('/rules/match') && isDeepStrictEqual(pick(answer.request().postDataJSON().request, sample), sample));
       await field(card, 'Model').fill(model);
       await field(card, 'User').fill(user);
       await field(card, 'Group').fill(group);
       await field(card, 'Metadata').fill(listed(metadata));
       await field(card, 'Headers').fill(listed(headers));
       await field(card, 'It streams').setChecked(stream);
+      assert.equal((await judged).status(), 200, said);
+      await card.locator('.hit[aria-busy="false"]').waitFor();
       const hit = await card.locator('.hit').textContent();
       assert.ok(expected ? hit.startsWith(expected) : hit.startsWith('No rule applies'), `the page, ${said}: ${hit}`);
     }

@@ -1,12 +1,23 @@
 // Answers of the API, brought into the one form the pages work with. Absent lists become empty ones.
 import { call, get, path, type Reply } from "./client";
-import type { Analytics, Attempt, Counts, Explanation, GatewayKey, Hop, Named, PolicyDocument, Provider, RequestDetail, RequestSummary, RulesDocument, ScriptLine, Simulation, Stored, Target, TargetCounts, Version } from "./types";
+import type { Analytics, Attempt, Counts, Explanation, GatewayKey, Hop, Named, PolicyDocument, Provider, RequestDetail, RequestSummary, RuleMet, RulesDocument, RuleSample, ScriptLine, Simulation, Stored, Target, TargetCounts, Version } from "./types";
 
 type List<T> = { data?: T[] } | T[] | null;
 
 function list<T>(answer: List<T>): T[] {
   if (Array.isArray(answer)) return answer;
   return Array.isArray(answer?.data) ? answer.data : [];
+}
+
+/** Every page of a list that goes on where the one before ended. */
+async function everyPage<T>(name: string, signal?: AbortSignal): Promise<T[]> {
+  const all: T[] = [];
+  for (let after: string | null = ""; after !== null; ) {
+    const page: { data: T[]; next: string | null } = await get(path(name), { query: { after }, signal });
+    all.push(...page.data);
+    after = page.next;
+  }
+  return all;
 }
 
 /** A stored document with its version, however the answer wraps it. */
@@ -18,7 +29,7 @@ function stored<D>(name: string, reply: Reply<Record<string, unknown> | null>): 
 }
 
 export async function policies(signal?: AbortSignal): Promise<Stored<PolicyDocument>[]> {
-  const entries = list(await get<List<Record<string, unknown>>>(path("policies"), { signal }));
+  const entries = await everyPage<Record<string, unknown>>("policies", signal);
   return entries.map((entry) => stored<PolicyDocument>(String(entry["name"] ?? ""), { data: entry, version: String(entry["version"] ?? "") }));
 }
 
@@ -74,6 +85,11 @@ function whole(document: Partial<RulesDocument> | null): RulesDocument {
   return { ...document, rules: Object.fromEntries(rules), rulesets };
 }
 
+/** The rule that a request would meet under this document, as the Worker judges it. */
+export async function ruleMet(rules: RulesDocument, request: RuleSample, signal?: AbortSignal): Promise<RuleMet> {
+  return (await call<RuleMet>("POST", path("rules", "match"), { body: { request, rules }, signal })).data;
+}
+
 export async function saveRules(document: RulesDocument, ifMatch: string): Promise<Stored<RulesDocument>> {
   const headers = ifMatch ? { "if-match": `"${ifMatch}"` } : undefined;
   return stored("rules", await call("PUT", path("rules"), { body: document, headers }));
@@ -88,7 +104,7 @@ export async function providers(signal?: AbortSignal): Promise<Provider[]> {
 }
 
 export async function keys(signal?: AbortSignal): Promise<GatewayKey[]> {
-  return list(await get<List<GatewayKey>>(path("keys"), { signal }));
+  return everyPage<GatewayKey>("keys", signal);
 }
 
 /** Names of the providers a key has own keys for. */

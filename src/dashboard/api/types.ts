@@ -17,6 +17,7 @@
  * | POST .../explain {route, body}          | {policy, rule, hops: [{model, call, reason, dropped, request}]}           |
  * | POST .../compare {route, body}          | {data: [{model, outcome, status, text, tokens, ms, ttft_ms, cost_usd}]}   |
  * | GET/PUT /admin/rules, /admin/models     | {version, document}                  etag                                 |
+ * | POST /admin/rules/match {request, rules?} | {ruleset, rule}, both null where none applies                            |
  * | GET /admin/providers                    | {data: [{name, builtin, configured, missing, base_url, dialect, ...}]}     |
  * | GET /admin/targets                      | {data: [{model, provider, configured, missing, breaker, outcomes, ...}]}   |
  * | GET /admin/keys                         | {data: [{id, name, group, user, allow, deny, policy, own, ...}]}           |
@@ -43,6 +44,24 @@ export const SKIPS: ReadonlySet<string> = new Set(["boundary", "incompatible", "
 
 export const VERDICTS = ["retry", "retry_only", "next", "stop"] as const;
 export const KEY_CHOICES = ["managed", "own", "managed_then_own", "own_then_managed"] as const;
+/** A request as far as rules look at it; what is absent is left out. */
+export interface RuleSample {
+  model: string;
+  route: string;
+  user?: string;
+  group?: string;
+  key?: string;
+  stream: boolean;
+  metadata: Record<string, unknown>;
+  headers: Record<string, string>;
+}
+
+/** The rule that a sample meets, if any. */
+export interface RuleMet {
+  ruleset: string | null;
+  rule: string | null;
+}
+
 export const ROUTES = ["chat", "responses", "messages", "embeddings", "completions"] as const;
 
 export interface Timeouts {

@@ -1,13 +1,12 @@
-// Which rule would this request hit? Judged here, on the document as it is shown.
+// Which rule would this request hit? The document is judged as it is shown, by the Worker.
 import { useState } from "preact/hooks";
-import { providers } from "../api/read";
-import { ROUTES, type RulesDocument } from "../api/types";
+import { ruleMet } from "../api/read";
+import { ROUTES, type RuleSample, type RulesDocument } from "../api/types";
 import { useResource } from "../lib/resource";
 import { href } from "../lib/router";
 import { Card } from "../ui/basics";
 import { Check, SelectField, TextField } from "../ui/field";
 import { sentence } from "./conditions";
-import { firstHit, type Sample } from "./judge";
 
 export function WhichRule({ document, models }: { document: RulesDocument; models: string[] }) {
   const [model, setModel] = useState("openai/gpt-4o");
@@ -18,10 +17,10 @@ export function WhichRule({ document, models }: { document: RulesDocument; model
   const [stream, setStream] = useState(false);
   const [metadata, setMetadata] = useState("");
   const [headers, setHeaders] = useState("");
-  const sample: Sample = { model, route, user, group, key, stream, metadata: { ...fields(metadata), ...(user && { user }), ...(group && { group }) }, headers: fields(headers) };
-  const known = useResource("provider names", async (signal) => (await providers(signal)).map((one) => one.name));
-  const hit = firstHit(document, sample, new Set([...(known.data ?? []), "gemini"]));
-  const rule = hit && document.rules[hit.rule];
+  const given = { ...(user && { user }), ...(group && { group }) };
+  const sample: RuleSample = { model, route, ...given, ...(key && { key }), stream, metadata: { ...fields(metadata), ...given }, headers: fields(headers) };
+  const { data: met, error, loading } = useResource(JSON.stringify([sample, document]), (signal) => ruleMet(document, sample, signal));
+  const rule = met?.rule ? document.rules[met.rule] : undefined;
   return (
     <Card title="Which rule would this request hit?">
       <div class="stack">
@@ -35,11 +34,15 @@ export function WhichRule({ document, models }: { document: RulesDocument; model
           <TextField small mono label="Headers" placeholder="x-team=web" value={headers} onValue={setHeaders} />
           <Check label="It streams" checked={stream} onValue={setStream} />
         </div>
-        <div class="hit" role="status">
-          {hit && rule ? (
+        <div class="hit" role="status" aria-busy={loading}>
+          {error ? (
+            <p class="muted">{error.message}</p>
+          ) : !met ? (
+            <p class="muted">Judging…</p>
+          ) : met.rule && rule ? (
             <>
               <p>
-                <a class="strong" href={href("rules", { edit: hit.rule })}>{hit.rule}</a> <span class="muted">in ruleset {hit.ruleset.name}, when {sentence(rule.when)}</span>
+                <a class="strong" href={href("rules", { edit: met.rule })}>{met.rule}</a> <span class="muted">in ruleset {met.ruleset}, when {sentence(rule.when)}</span>
               </p>
               <p>{effect(rule.then)}</p>
             </>

@@ -28,6 +28,7 @@ pub const fn answer(endpoint: Endpoint) -> Option<&'static str> {
         Endpoint::Versions(_) => "Versions",
         Endpoint::Simulate => "Simulation",
         Endpoint::Explain => "Explanation",
+        Endpoint::JudgeRules => "Match",
         Endpoint::Compare => "Comparison",
         Endpoint::Lint => "Lint",
         Endpoint::Keys => "Keys",

@@ -14,6 +14,7 @@ pub enum Endpoint {
     Rollback(Kind),
     Simulate,
     Explain,
+    JudgeRules,
     Compare,
     Lint,
     Keys,
@@ -97,6 +98,7 @@ const FILTERS: &[&str] = &[
     "policy", "target", "class", "fallback", "user", "group", "key", "workload", "mark", "from", "to", "before",
     "limit",
 ];
+const PAGED: &[&str] = &["after", "limit"];
 const ANALYTICS: &[&str] = &["policy", "target", "workload", "group", "user", "key", "from", "to", "bucket", "limit"];
 const WRITE: &[u16] = &[412, 413, 422, 503];
 const CHANGE: &[u16] = &[412, 422, 503];
@@ -142,7 +144,7 @@ const fn rollback(path: &'static str, kind: Kind) -> Row {
 
 /// All of them, in the order of the contract.
 pub static TABLE: &[Row] = &[
-    get("/admin/policies", Endpoint::List(Kind::Policy), "Every policy", &[]),
+    get("/admin/policies", Endpoint::List(Kind::Policy), "Every policy", PAGED),
     get("/admin/policies/{name}", Endpoint::Read(Kind::Policy), "One policy, its version as etag", &[]),
     put("/admin/policies/{name}", Kind::Policy, "Lint and publish a policy"),
     delete("/admin/policies/{name}", Endpoint::Delete(Kind::Policy), "Delete a policy"),
@@ -162,6 +164,7 @@ pub static TABLE: &[Row] = &[
     get("/admin/rules", Endpoint::Read(Kind::Rules), "Rules and rulesets", &[]),
     put("/admin/rules", Kind::Rules, "Publish rules and rulesets"),
     delete("/admin/rules", Endpoint::Delete(Kind::Rules), "Delete all rules and rulesets"),
+    post("/admin/rules/match", Endpoint::JudgeRules, "Which rule a sample request would meet", &[]),
     get("/admin/rules/versions", Endpoint::Versions(Kind::Rules), "The last 20 versions", &[]),
     get("/admin/rules/versions/{version}", Endpoint::Version(Kind::Rules), "One version", &[]),
     rollback("/admin/rules/rollback", Kind::Rules),
@@ -177,7 +180,7 @@ pub static TABLE: &[Row] = &[
         "Findings on a candidate policy, and its worst case",
         &["prompt_tokens", "name"],
     ),
-    get("/admin/keys", Endpoint::Keys, "Every gateway key, without the key itself", &[]),
+    get("/admin/keys", Endpoint::Keys, "Every gateway key, without the key itself", PAGED),
     Row {
         success: (201, JSON),
         ..post("/admin/keys", Endpoint::CreateKey, "Make a gateway key: shown here and never again", &[])

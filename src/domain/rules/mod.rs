@@ -12,11 +12,13 @@
 mod condition;
 mod file;
 mod references;
+mod sample;
 
 use std::collections::HashMap;
 
 pub use condition::Facts;
 pub use file::{RULES, Then};
+pub use sample::Sample;
 
 use condition::Condition;
 

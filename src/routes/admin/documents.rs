@@ -11,7 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
 use crate::edge::documents::version_of;
 use crate::edge::glue::now;
-use crate::edge::store::{self, Publication, Standing};
+use crate::edge::store::{self, Mark, Page, Publication, Standing};
 use crate::routes::reply::Reply;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -58,14 +58,34 @@ fn tagged(reply: Reply, version: &str) -> Reply {
     reply.header("etag", &format!("\"{version}\""))
 }
 
-/// Every document of a kind.
+/// Documents of a kind: all of them, unless there are more than one page holds.
 pub async fn list(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
-    let all = store::list(asked.env, kind.prefix()).await?;
-    let mut lines: Vec<Value> = all.iter().map(|(name, standing)| json!(Shown::of(name, standing))).collect();
     if kind == Kind::Provider {
-        lines = super::targets::providers(asked, &all).await?;
+        let all = store::list(asked.env, kind.prefix()).await?;
+        return Ok(Reply::json(200, &json!({"data": super::targets::providers(asked, &all).await?})));
     }
-    Ok(Reply::json(200, &json!({"data": lines})))
+    let page = page(asked, kind.prefix()).await?;
+    let lines: Vec<Value> = page.documents.iter().map(|(name, standing)| json!(Shown::of(name, standing))).collect();
+    Ok(Reply::json(200, &json!({"data": lines, "next": page.next.as_ref().map(Mark::written)})))
+}
+
+/// The page of documents that `limit` and `after` ask for.
+pub async fn page(asked: &Asked<'_>, prefix: &str) -> Result<Page, Failure> {
+    let limit = match asked.param("limit").map(str::parse::<usize>) {
+        None => store::PAGE_MAX,
+        Some(Ok(limit)) if (1..=store::PAGE_MAX).contains(&limit) => limit,
+        Some(_) => return Err(bad_param("limit", format!("not in 1..={}", store::PAGE_MAX))),
+    };
+    let after = match asked.param("after").map(Mark::parse) {
+        None => None,
+        Some(Some(mark)) => Some(mark),
+        Some(None) => return Err(bad_param("after", "not the next of another page".to_owned())),
+    };
+    Ok(store::page(asked.env, prefix, limit, after.as_ref()).await?)
+}
+
+fn bad_param(name: &str, message: String) -> Failure {
+    Refusal::new(400, "invalid_parameter", format!("{name}: {message}")).about(name).into()
 }
 
 /// One document.

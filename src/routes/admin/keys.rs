@@ -3,7 +3,7 @@
 //! The key itself is in one answer only, that of its creation. Elsewhere a key is its id, the SHA-256 of its text; sealed
 //! provider keys are given by their providers' names.
 
-use super::{Asked, Failure};
+use super::{Asked, Failure, documents};
 use crate::domain::crypto::Place;
 use crate::domain::key;
 use crate::domain::ledger::analytics::usd;
@@ -16,7 +16,7 @@ use crate::domain::time::{Instant, Span};
 use crate::edge::glue::{now, random};
 use crate::edge::keys::kek;
 use crate::edge::recorder;
-use crate::edge::store::{self, Publication, Standing};
+use crate::edge::store::{self, Mark, Publication, Standing};
 use crate::routes::reply::Reply;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -60,17 +60,18 @@ fn shown(id: &str, document: &Map<String, Value>) -> Value {
     Value::Object(line)
 }
 
-/// Every gateway key.
+/// Gateway keys, all of them unless there are very many; each page by name.
 pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let mut lines = Vec::new();
-    for (id, standing) in store::list(asked.env, "key:").await? {
+    let page = documents::page(asked, "key:").await?;
+    for (id, standing) in page.documents {
         lines.push(match serde_json::from_slice::<Map<String, Value>>(standing.value.as_bytes()) {
             Ok(document) => shown(&id, &document),
             Err(error) => json!({"id": id, "name": null, "error": error.to_string()}),
         });
     }
     lines.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
-    Ok(Reply::json(200, &json!({"data": lines})))
+    Ok(Reply::json(200, &json!({"data": lines, "next": page.next.as_ref().map(Mark::written)})))
 }
 
 /// One gateway key.

@@ -9,6 +9,7 @@ mod keys;
 mod live;
 mod metrics;
 mod requests;
+mod rules;
 mod targets;
 mod trials;
 
@@ -115,6 +116,7 @@ async fn dispatch(endpoint: Endpoint, asked: Asked<'_>) -> Result<web_sys::Respo
         Endpoint::Audit => documents::audit(&asked).await?,
         Endpoint::Lint => candidates::lint_answer(&asked).await?,
         Endpoint::Simulate => candidates::simulation(&asked).await?,
+        Endpoint::JudgeRules => rules::judge(&asked).await?,
         Endpoint::Explain => trials::explain(&asked).await?,
         Endpoint::Compare => trials::compare(&asked).await?,
         Endpoint::Keys => keys::list(&asked).await?,
