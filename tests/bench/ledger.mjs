@@ -5,13 +5,20 @@
 //   node tests/bench/ledger.mjs --json               one JSON object
 //   node tests/bench/ledger.mjs --attempts 100000    a smaller shard
 //   node tests/bench/ledger.mjs --rounds 5           each question that often (default 15)
+//   node tests/bench/ledger.mjs --save              put what was measured into results.json and onto the pages that tell it
+//   node tests/bench/ledger.mjs --state <folder>     the shard is kept there, or found there filled
 import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { join } from 'node:path';
 import { startWorker } from '../worker/worker.mjs';
+import { keep, kept } from './results.mjs';
 
 const args = process.argv.slice(2);
 const option = (name, fallback) => (args.includes(name) ? Number(args[args.indexOf(name) + 1]) : fallback);
 const ATTEMPTS = option('--attempts', 1_000_000);
 const ROUNDS = option('--rounds', 15);
+const STATE = args.includes('--state') ? args[args.indexOf('--state') + 1] : undefined;
 const json = args.includes('--json');
 const note = (text) => json || console.log(text);
 
@@ -24,30 +31,50 @@ const USERS = 20_000;
 const BUDGET = { analytics: 100, request: 50 };
 
 async function main() {
-  const worker = await startWorker({ probe: true, vars: { LEDGER_SHARDS: '1' } });
+  const worker = await startWorker({ probe: true, vars: { LEDGER_SHARDS: '1' }, ...(STATE ? { state: STATE } : {}) });
   try {
-    const filled = await fill(worker);
+    const filled = await known(() => fill(worker));
     note(`filled: ${filled.requests} requests, ${filled.attempts} attempts in ${Math.round(filled.seconds)} s (${Math.round(filled.requests / filled.seconds)} requests/s), ${filled.rows_written_per_request} rows written per request in batches of ${BATCH}, ${filled.rows_written_alone} for one alone, ${Math.round(filled.bytes / 2 ** 20)} MiB`);
     const questions = [];
     for (const [name, kind, path] of asked(filled)) questions.push(await time(worker, name, kind, path));
-    console.log(json ? JSON.stringify({ ...filled, sample: undefined, questions }) : table(questions));
+    const { sample, ...facts } = filled;
+    const [{ model }] = cpus();
+    const machine = `${cpus().length} cores of ${model}, load ${loadavg()[0].toFixed(1)} at the end, each question ${ROUNDS} times`;
+    const measured = { at: new Date().toISOString(), machine, questions };
+    if (args.includes('--save')) {
+      const before = kept().growth.find((one) => one.name === 'ledger');
+      keep({ growth: [{ ...before, facts, ...measured }] });
+    }
+    console.log(json ? JSON.stringify({ ...facts, ...measured }) : table(questions));
   } finally {
-    await worker.close();
+    await (STATE ? worker.stop() : worker.close());
   }
+}
+
+/** What is known of a shard that was filled before; else it is filled now. */
+async function known(fill) {
+  const note = STATE && join(STATE, 'filled.json');
+  if (note && existsSync(note)) return JSON.parse(readFileSync(note, 'utf8'));
+  const filled = await fill();
+  if (note) writeFileSync(note, JSON.stringify(filled));
+  return filled;
 }
 
 /** What is asked: most of it as the dashboard asks. */
 function asked({ from, sample, users }) {
   const at = (days) => new Date(from + days * DAY).toISOString();
+  // The week that it was filled with, however long ago.
+  const last = (span) => `/analytics?from=${from + WEEK - span}&to=${from + WEEK}`;
   return [
-    ['analytics, the last day', 'analytics', '/analytics'],
-    ['analytics, the last hour', 'analytics', `/analytics?from=${Date.now() - 3_600_000}`],
+    ['analytics, the last day', 'analytics', last(DAY)],
+    ['analytics, the last hour', 'analytics', last(3_600_000)],
     ['analytics, the week', 'analytics', `/analytics?from=${from}`],
     ['analytics, one policy, the week', 'analytics', `/analytics?policy=policy-3&from=${from}`],
     ['analytics, one target, the week', 'analytics', `/analytics?target=openai/model-2&from=${from}`],
     ['analytics, one user, the week', 'analytics', `/analytics?user=${users.frequent}&from=${from}`],
     ['analytics, one group and policy, the week', 'analytics', `/analytics?group=group-7&policy=policy-3&from=${from}`],
     ['analytics, one group by the hour, a day', 'analytics', `/analytics?group=group-7&bucket=hour&from=${at(5)}&to=${at(6)}`],
+    ['analytics, one workload by the hour, a day', 'analytics', `/analytics?workload=workload-3&bucket=hour&from=${at(5)}&to=${at(6)}`],
     ['one request by its id', 'request', `/requests/${sample.id}`],
     ['one request by its ledger id', 'request', `/requests/${sample.ledger_id}`],
     ['a request that is not there', 'request', '/requests/never-was'],

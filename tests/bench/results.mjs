@@ -14,7 +14,7 @@ export function keep(report) {
   const merged = { ...old, ...report, cases: byName(old.cases, report.cases), growth: byName(old.growth, report.growth) };
   writeFileSync(FILE, `${JSON.stringify(merged, null, 1)}\n`);
   mkdirSync(PLOTS, { recursive: true });
-  for (const series of (report.growth ?? []).filter((one) => one.lines.length)) writeFileSync(`${PLOTS}/${series.name}.svg`, plot({ ...series, note: caption(report) }));
+  for (const series of (report.growth ?? []).filter((one) => one.lines.length)) writeFileSync(`${PLOTS}/${series.name}.svg`, plot({ ...series, note: caption(merged) }));
   const lacking = missing(merged);
   if (lacking.length) return console.error(`saved; the pages wait for ${lacking.join(', ')}`);
   for (const page of PAGES) writeFileSync(inRoot(page), told(page, merged));

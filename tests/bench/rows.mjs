@@ -16,8 +16,8 @@ export async function ledger({ quick, note }) {
     filled = await run(['--json', '--attempts', String(attempts)]);
     for (const { name, p50_ms: ms } of filled.questions) if (SHOWN[name]) lines.get(SHOWN[name]).push([filled.attempts, ms]);
   }
-  const { questions, sample, ...facts } = filled;
-  return { title: 'Rows in a shard of the ledger', x: { label: 'attempts in the shard', log: true }, y: { label: 'ms to an answer, p50', from: 0 }, facts, lines: [...lines].map(([name, points]) => ({ name, points })) };
+  const { questions, at, machine, ...facts } = filled;
+  return { at, machine, questions, title: 'Rows in a shard of the ledger', x: { label: 'attempts in the shard', log: true }, y: { label: 'ms to an answer, p50', from: 0 }, facts, lines: [...lines].map(([name, points]) => ({ name, points })) };
 }
 
 async function run(args) {

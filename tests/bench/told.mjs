@@ -13,6 +13,7 @@ export function missing({ cases, growth, counts, startup }) {
   return [
     ...['json', 'json_ledger_apart', 'stream', 'stream_inspect', 'ttft', 'body_1mb'].filter((name) => !has(cases, name)),
     ...['streams', 'ledger'].filter((name) => !has(growth, name)).map((name) => `growth ${name}`),
+    ...(growth.find((one) => one.name === 'ledger')?.questions ? [] : ['questions to the ledger']),
     ...Object.entries({ counts, startup }).filter(([, value]) => !value).map(([name]) => name),
   ];
 }
@@ -73,6 +74,13 @@ function facts(results) {
   ]);
 }
 
+function questions({ growth: series }) {
+  const { facts, questions: asked, at, machine: on } = series.find((one) => one.name === 'ledger');
+  const budgets = { analytics: 'under 100', request: 'under 50' };
+  const table = rows('| question | ms, p50 | ms, at most | budget |', asked.map(({ name, kind, p50_ms: p50, max_ms: most }) => [name, p50, most, budgets[kind] ?? '']));
+  return `${number(facts.attempts)} attempts in one shard, ${at.slice(0, 10)}; ${on}.\n\n${table}`;
+}
+
 function shards(results) {
   const known = measured(results);
   const all = SIZES.map((size) => [size, needs(size, known)]);
@@ -110,6 +118,7 @@ const BLOCKS = {
   start,
   growth,
   facts,
+  questions,
   shards,
   isolates,
   costs,

@@ -78,7 +78,7 @@ impl Part {
             for dimension in Dimension::ALL {
                 if let Some(value) = dimension.of(row) {
                     let lines = self.days.entry(dimension.name().to_owned()).or_default();
-                    bounded(lines, value).record(row);
+                    bounded(lines, value).record_request(row);
                 }
             }
         }

@@ -153,6 +153,15 @@ impl Spend {
 impl Cell {
     /// Counts a request with all its attempts and skips.
     pub fn record(&mut self, row: &RequestRow) {
+        self.record_request(row);
+        for (i, attempt) in row.attempts.iter().enumerate() {
+            let again = row.attempts[..i].iter().any(|earlier| earlier.call && earlier.model == attempt.model);
+            self.at_target(&attempt.model, |target| target.record(attempt, row.fallback, again));
+        }
+    }
+
+    /// The same without the targets, for lines of a table.
+    pub fn record_request(&mut self, row: &RequestRow) {
         add(&mut self.requests, 1);
         add(&mut self.succeeded, u64::from(row.succeeded()));
         add(&mut self.fallbacks, u64::from(row.fallback));
@@ -166,11 +175,7 @@ impl Cell {
         }
         self.ms.add(row.ms);
         row.ttft_ms.into_iter().for_each(|ms| self.ttft.add(ms));
-        add(self.outcomes.entry(row.outcome.clone()).or_default(), 1);
-        for (i, attempt) in row.attempts.iter().enumerate() {
-            let again = row.attempts[..i].iter().any(|earlier| earlier.call && earlier.model == attempt.model);
-            self.at_target(&attempt.model, |target| target.record(attempt, row.fallback, again));
-        }
+        at(&mut self.outcomes, &row.outcome, |n| add(n, 1));
     }
 
     fn at_target(&mut self, model: &str, change: impl FnOnce(&mut TargetCell)) {

@@ -12,8 +12,8 @@ use crate::domain::ledger::sketch::{SLOT, slot_of};
 use crate::domain::time::Instant;
 use worker::Result;
 
-/// Moments that one statement looks at: as many as fit its text.
-const AT_ONCE: usize = 10_000;
+/// Moments that one statement looks at: its rows are in memory several times while they cross.
+const AT_ONCE: usize = 2_000;
 
 /// Keeps a full piece of a slot's places.
 pub fn put_aside(db: &Db, slot: Instant, places: Places) -> Result<()> {
