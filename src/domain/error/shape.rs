@@ -139,8 +139,7 @@ pub const fn anthropic_type(status: u16) -> &'static str {
 }
 
 /// Appends the error event that ends a broken stream in the client's dialect. `code` is `stream_interrupted`,
-/// `stream_timeout` or `stream_error`, where the dialect has one; `sequence` is the next `sequence_number` of a Responses
-/// stream.
+/// `stream_timeout` or `stream_error`; `sequence` is the next `sequence_number` of a Responses stream.
 pub fn stream_error(family: Family, class: Class, code: &'static str, message: &str, sequence: u64, out: &mut Vec<u8>) {
     let error = json!({"message": message, "type": "upstream_error", "code": code, "param": null});
     match family {
@@ -151,6 +150,6 @@ pub fn stream_error(family: Family, class: Class, code: &'static str, message: &
             });
             sse::write_json(out, "error", &event);
         }
-        Family::Messages => messages::encode::error(messages::encode::error_type(class), message, out),
+        Family::Messages => messages::encode::error(messages::encode::error_type(class), message, code, out),
     }
 }

@@ -105,14 +105,14 @@ fn messages_clients_get_their_own_error_event() {
         let went = play(way, chunks(&MESSAGES[..3]), Ending::Clock(Phase::Idle, Span(5)));
         let (name, event) = last(&went.client);
         let message = "no further content within 5 ms";
-        let said = serde_json::json!({"type": "error", "error": {"type": "timeout_error", "message": message}});
+        let said = serde_json::json!({"type": "error", "error": {"type": "timeout_error", "message": message, "code": "stream_timeout"}});
         assert_eq!((name.as_str(), event), ("error", said));
         assert!(!went.client.contains("message_stop"));
     }
     let went = play(setup(Wire::Chat, Family::Messages), chunks(&[ROLE, HI]), Ending::Clean);
     let (name, event) = last(&went.client);
     let message = "the stream ended before its terminal event";
-    let said = serde_json::json!({"type": "error", "error": {"type": "api_error", "message": message}});
+    let said = serde_json::json!({"type": "error", "error": {"type": "api_error", "message": message, "code": "stream_interrupted"}});
     assert_eq!((name.as_str(), event), ("error", said));
     assert!(!went.client.contains("message_stop"));
 }

@@ -163,10 +163,10 @@ impl Encode for Encoder {
         }
     }
 
-    fn fail(&mut self, failure: &Failure, _code: &'static str, out: &mut Vec<u8>) {
+    fn fail(&mut self, failure: &Failure, code: &'static str, out: &mut Vec<u8>) {
         if !self.over {
             self.over = true;
-            error(error_type(failure.class), &failure.reason, out);
+            error(error_type(failure.class), &failure.reason, code, out);
         }
     }
 
@@ -178,8 +178,8 @@ impl Encode for Encoder {
 }
 
 /// The error event of a Messages stream. Nothing may follow it, `message_stop` least of all.
-pub fn error(kind: &str, message: &str, out: &mut Vec<u8>) {
-    send("error", &json!({"type": "error", "error": {"type": kind, "message": message}}), out);
+pub fn error(kind: &str, message: &str, code: &str, out: &mut Vec<u8>) {
+    send("error", &json!({"type": "error", "error": {"type": kind, "message": message, "code": code}}), out);
 }
 
 /// Anthropic's word for a class of failure.
