@@ -213,6 +213,19 @@ fn the_tier_that_served_goes_by_the_clients_word_for_it() {
         assert_eq!(answered(Family::Chat, Wire::Messages, body.as_bytes())["service_tier"], heard, "{said}");
         assert_eq!(answered(Family::Responses, Wire::Messages, body.as_bytes())["service_tier"], heard, "{said}");
     }
+    // A tier that is no word, or half of a letter, is no tier, and breaks nothing.
+    for odd in ["7", "\"\\ud800\"", "{}", "null"] {
+        let body = claude("batch").to_string().replace("\"batch\"", odd);
+        assert_eq!(answered(Family::Chat, Wire::Messages, body.as_bytes())["usage"]["total_tokens"], 2, "{odd}");
+        let body = format!(
+            r#"{{"id":"r","status":"completed","service_tier":{odd},"output":[{{"type":"message","content":[{{"text":"Hi"}}]}}]}}"#
+        );
+        assert_eq!(
+            answered(Family::Chat, Wire::Responses, body.as_bytes())["choices"][0]["message"]["content"],
+            "Hi",
+            "{odd}"
+        );
+    }
     let omitted = answered(Family::Chat, Wire::Messages, claude("batch").to_string().as_bytes());
     assert!(omitted.get("service_tier").is_none(), "{omitted}");
     let chat = json!({"id": "c", "model": "m", "service_tier": "flex", "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});

@@ -6,7 +6,7 @@
 //!                content_block_stop{index})* message_delta{delta: {stop_reason, ...}, usage} message_stop; ping anywhere; error
 //! ```
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::domain::dialect::chat::wire::{Str, count};
@@ -107,7 +107,7 @@ pub struct UsageIn {
     pub output_tokens: Option<f64>,
     #[serde(default)]
     pub output_tokens_details: Option<OutputDetails>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tier")]
     pub service_tier: Option<Tier>,
 }
 
@@ -120,6 +120,12 @@ pub enum Tier {
     /// `batch`, and what is yet to come: OpenAI has no word for it.
     #[serde(other)]
     Other,
+}
+
+/// What is no word for a tier breaks nothing of the counts beside it.
+fn tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tier>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
 }
 
 impl Tier {

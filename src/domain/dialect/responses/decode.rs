@@ -223,7 +223,7 @@ impl Decoder {
             out.push(Event::Usage(usage.usage()));
         }
         // At its beginning a response has the tier that was asked for; at its end the one that served it.
-        out.extend(response.service_tier.as_ref().map(|tier| Event::Tier(tier.as_str().to_owned())));
+        out.extend(response.service_tier.and_then(text_of).map(|tier| Event::Tier(tier.into_owned())));
         if let Some(error) = response.error {
             self.error(inband::failure(error.get()), out);
             return Ok(());

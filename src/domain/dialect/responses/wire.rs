@@ -57,7 +57,7 @@ pub struct Response<'a> {
     #[serde(default)]
     pub usage: Option<UsageIn>,
     #[serde(borrow, default)]
-    pub service_tier: Option<Str<'a>>,
+    pub service_tier: Option<&'a RawValue>,
 }
 
 /// The id and model of a response alone: what the start of a stream is read for.
