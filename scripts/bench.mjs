@@ -19,11 +19,21 @@ gateway on Node (installed into target/ when first measured). Prints ratios, Und
 npm run bench -- growth [OPTIONS]
 
 What becomes of a request's cost as things grow: policies, rules, chain, body, volume, streams, requests, ledger. Besides the
-options above, --long sends a million requests where memory is watched.`;
+options above, --long sends a million requests where memory is watched.
+
+npm run bench -- ledger [OPTIONS]
+
+How long the ledger's questions take over a million attempts in one shard (1.7 GB of disk while it runs).
+
+  --attempts N        another number of attempts
+  --rounds N          each question that often (15)
+  --state FOLDER      the shard is kept there, or found there filled
+  --json, --save      as above`;
 
 export async function run(args) {
-  const script = inRoot('tests', 'bench', 'main.mjs');
-  if (!existsSync(script)) throw new Problem('There are no benchmarks yet.');
+  const [script, rest] = args[0] === 'ledger' ? ['ledger.mjs', args.slice(1)] : ['main.mjs', args];
+  const path = inRoot('tests', 'bench', script);
+  if (!existsSync(path)) throw new Problem('There are no benchmarks yet.');
   await build();
-  return show(process.execPath, [script, ...args]);
+  return show(process.execPath, [path, ...rest]);
 }

@@ -1,12 +1,6 @@
 // The ledger at its size: one shard of the real Durable Object on workerd, filled with a million attempts of a week, and how long
 // its questions take through /admin; rows written per request, and bytes on disk.
-//
-//   node tests/bench/ledger.mjs                      a table
-//   node tests/bench/ledger.mjs --json               one JSON object
-//   node tests/bench/ledger.mjs --attempts 100000    a smaller shard
-//   node tests/bench/ledger.mjs --rounds 5           each question that often (default 15)
-//   node tests/bench/ledger.mjs --save              put what was measured into results.json and onto the pages that tell it
-//   node tests/bench/ledger.mjs --state <folder>     the shard is kept there, or found there filled
+// `npm run bench -- ledger`; options: scripts/bench.mjs.
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
