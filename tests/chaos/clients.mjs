@@ -11,11 +11,15 @@ export function startClients() {
     /** Sends a request; never rejects. `came`: whole, broken, left, or late. */
     send: async (url, planned, headers, body) => {
       const got = await send(agent, url, planned, headers, body);
-      // A kept connection may be closed in the moment it is used again: nothing was sent on it then.
+      // A kept connection may be closed in the moment it is used again: nothing was sent on it then. One that is reset later has
+      // broken off a request that was being answered.
       return got.stale ? { ...(await send(agent, url, planned, headers, body)), sentAt: got.sentAt } : got;
     },
   };
 }
+
+/** How soon a connection that was closed before it was used again says so, on a busy machine. */
+const STALE_MS = 500;
 
 function send(agent, url, planned, headers, body) {
   return new Promise((resolve) => {
@@ -47,7 +51,7 @@ function send(agent, url, planned, headers, body) {
       response.on('close', () => end('broken', 'closed'));
     });
     outgoing.on('error', (error) => {
-      got.stale = outgoing.reusedSocket && got.status === null && error.code === 'ECONNRESET';
+      got.stale = outgoing.reusedSocket && got.status === null && error.code === 'ECONNRESET' && performance.now() - got.sentAt < STALE_MS;
       end('broken', error.message);
     });
     const timer = setTimeout(() => end('late'), PATIENCE_MS);
