@@ -32,6 +32,23 @@ pub enum Family {
 pub const MULTIPART: [&str; 4] =
     ["/audio/transcriptions", "/audio/translations", "/images/edits", "/images/variations"];
 
+/// The names of all routes, as rules, provider documents and the ledger use them.
+pub const NAMES: [&str; 13] = [
+    "chat",
+    "responses",
+    "messages",
+    "count_tokens",
+    "embeddings",
+    "completions",
+    "moderations",
+    "images",
+    "speech",
+    "transcriptions",
+    "translations",
+    "image_edits",
+    "image_variations",
+];
+
 impl Route {
     /// The route of a `/v1` path, its `/v1` taken off.
     pub fn parse(path: &str) -> Option<Route> {
@@ -65,7 +82,7 @@ impl Route {
         }
     }
 
-    /// The name used in rules, provider documents and the ledger.
+    /// Its name, one of [`NAMES`].
     pub const fn name(&self) -> &'static str {
         match self {
             Route::Chat => "chat",

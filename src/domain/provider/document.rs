@@ -16,26 +16,10 @@ use crate::domain::document::path::quoted;
 use crate::domain::document::shape::{self, Field, Object, PROSE, SCHEMA_FIELD, Shape, Text};
 use crate::domain::document::{BadDocument, Findings, Kind, Path, json};
 use crate::domain::outcome::Class;
+use crate::domain::route;
 use crate::domain::target::is_provider_name;
 use serde_json::Value;
 use std::borrow::Cow;
-
-/// Routes by the names that documents use.
-const ROUTES: [&str; 13] = [
-    "chat",
-    "responses",
-    "messages",
-    "count_tokens",
-    "embeddings",
-    "completions",
-    "moderations",
-    "images",
-    "speech",
-    "transcriptions",
-    "translations",
-    "image_edits",
-    "image_variations",
-];
 
 /// Classes that an upstream's answer can have; `cancelled` is the client's doing.
 const CLASSES: [&str; 15] = [
@@ -175,7 +159,7 @@ static PROVIDER_FIELDS: Object = Object {
         Field::new("headers", Shape::Map { key: &HEADER, of: &Shape::Text(&HEADER_VALUE), max: 32 }, "Added to calls."),
         Field::new(
             "routes",
-            Shape::List { of: &Shape::Word(&ROUTES), min: 1, max: ROUTES.len() },
+            Shape::List { of: &Shape::Word(&route::NAMES), min: 1, max: route::NAMES.len() },
             "What it serves; by default what the dialect has.",
         ),
         Field::new(

@@ -3,6 +3,8 @@
 //! Base URLs end where the route's path begins (`/chat/completions`). `{region}` is the target's region, `{UPPER_CASE}` the
 //! variable of that name. Sources: the providers' API references.
 
+use crate::domain::route;
+
 /// Which wires a provider's routes speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -209,29 +211,7 @@ pub static ROWS: [Row; 20] = [
         &["chat", "responses", "embeddings"],
         &[&["CLOUDFLARE_API_KEY"]],
     ),
-    Row {
-        scheme: Scheme::None,
-        ..compatible(
-            "sim",
-            "https://sim.invalid/v1",
-            &[
-                "chat",
-                "responses",
-                "messages",
-                "count_tokens",
-                "embeddings",
-                "completions",
-                "moderations",
-                "images",
-                "speech",
-                "transcriptions",
-                "translations",
-                "image_edits",
-                "image_variations",
-            ],
-            &[],
-        )
-    },
+    Row { scheme: Scheme::None, ..compatible("sim", "https://sim.invalid/v1", &route::NAMES, &[]) },
 ];
 
 /// The row of a built-in provider.

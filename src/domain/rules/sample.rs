@@ -10,6 +10,7 @@ use crate::domain::document::{Field, Findings, Object, Path, Shape, Text};
 use crate::domain::policy::resolve::explain;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
+use crate::domain::route;
 use crate::domain::target::ModelRef;
 use serde_json::{Map, Value};
 
@@ -74,28 +75,12 @@ impl Sample {
     }
 }
 
-const ROUTES: Shape = Shape::Word(&[
-    "chat",
-    "responses",
-    "messages",
-    "count_tokens",
-    "embeddings",
-    "completions",
-    "moderations",
-    "images",
-    "speech",
-    "transcriptions",
-    "translations",
-    "image_edits",
-    "image_variations",
-]);
-
 static SAMPLE: Shape = Shape::Object(&Object {
     title: "a sample request",
     rule: None,
     fields: &[
         Field::new("model", Shape::Text(&NAMED), "The model asked for.").required(),
-        Field::new("route", ROUTES, "The route's name.").or("\"chat\""),
+        Field::new("route", Shape::Word(&route::NAMES), "The route's name.").or("\"chat\""),
         Field::new("user", Shape::Text(&NAMED), "Who asks."),
         Field::new("group", Shape::Text(&NAMED), "Of which group."),
         Field::new("key", Shape::Text(&NAMED), "The name of the gateway key."),
