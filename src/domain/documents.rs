@@ -5,8 +5,7 @@ use crate::domain::document::{Finding, Findings, Kind, Path, Severity, json};
 use crate::domain::key;
 use crate::domain::policy::file::{self, HopFile};
 use crate::domain::policy::lint::{self, Context};
-use crate::domain::policy::resolve::{Lookup, MAX_TARGETS, World, resolve_hops};
-use crate::domain::policy::tree::Base;
+use crate::domain::policy::resolve::World;
 use crate::domain::provider::document as provider;
 use crate::domain::rules::Rules;
 use serde_json::Value;
@@ -65,32 +64,6 @@ fn rule_hops(document: &Value) -> Vec<HopFile> {
 
 /// What rules refer to must exist: a rule is never half in force.
 fn check_rules(bytes: &[u8], world: World<'_>) -> Vec<Finding> {
-    if let Err(bad) = Rules::parse(bytes, world.default_provider, world.provider) {
-        return bad.findings;
-    }
-    let mut findings = Findings::new();
-    let document = json::parse(bytes, Kind::Rules, "").unwrap_or_default();
-    let root = Path::ROOT;
-    let root = root.field("rules");
-    for (name, rule) in document["rules"].as_object().into_iter().flatten() {
-        let path = root.field(name);
-        let path = path.field("then");
-        if let Some(fallback) = rule["then"].get("fallback") {
-            let path = path.field("fallback");
-            let hops = file::read_hops(fallback, &path, &mut findings).unwrap_or_default();
-            resolve_hops(&hops, &Base::plain(), MAX_TARGETS - 1, world, &path, &mut findings);
-        }
-        if let Some(policy) = rule["then"]["use"].as_str() {
-            check_use(policy, world, &path.field("use"), &mut findings);
-        }
-    }
-    findings.into_vec()
-}
-
-fn check_use(policy: &str, world: World<'_>, path: &Path<'_>, findings: &mut Findings) {
-    match (world.policy)(policy.strip_prefix("policy/").unwrap_or(policy)) {
-        Lookup::Found(_) => {}
-        Lookup::Missing => findings.error(path, format!("{policy:?} names a policy that does not exist")),
-        Lookup::Bad(message) => findings.error(path, format!("{policy:?} does not parse: {message}")),
-    }
+    let followed = Rules::parse(bytes, world.default_provider, world.provider).and_then(|rules| rules.follow(world));
+    followed.err().map_or_else(Vec::new, |bad| bad.findings)
 }

@@ -156,6 +156,7 @@ fn rules_may_not_refer_to_what_is_not_there() {
         (r#"{"fallback": ["openai/gpt-4o", "policy/cheap"], "retries": 1}"#, None),
         (r#"{"use": "policy/cheap"}"#, None),
         (r#"{"use": "policy/nowhere"}"#, Some(("rules.r.then.use", "does not exist"))),
+        (r#"{"use": "policy/broken"}"#, Some(("rules.r.then.use", "does not parse"))),
         (r#"{"fallback": "openai/o3 -> policy/nowhere"}"#, Some(("rules.r.then.fallback[1].model", "does not exist"))),
         (r#"{"fallback": ["nobody/x"]}"#, Some(("rules.r.then.fallback[0].model", "neither built in nor configured"))),
         (r#"{"fallback": [], "retries": 11}"#, Some(("rules.r.then.fallback", "0 entries are not in 1..=16"))),
@@ -170,7 +171,7 @@ fn rules_may_not_refer_to_what_is_not_there() {
             (found, expected) => panic!("{then}: {found:?}, expected {expected:?}"),
         }
     }
-    let hops = documents::hops(Kind::Rules, rules(cases[3].0).as_bytes());
+    let hops = documents::hops(Kind::Rules, rules(cases[4].0).as_bytes());
     assert_eq!(hops.iter().map(|hop| hop.model.as_str()).collect::<Vec<_>>(), ["openai/o3", "policy/nowhere"]);
 }
 

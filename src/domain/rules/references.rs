@@ -25,7 +25,7 @@ impl Rules {
     /// Follows every reference.
     ///
     /// # Errors
-    /// Providers and policies that do not exist, cycles, nesting and plans that are too large.
+    /// Providers and policies that do not exist, policies that do not parse, cycles, nesting and plans that are too large.
     pub fn follow(&self, world: World<'_>) -> Result<(), BadDocument> {
         let mut findings = Findings::new();
         let rules = Path::ROOT.field("rules");
@@ -36,11 +36,17 @@ impl Rules {
                 let path = path.field("fallback");
                 resolve_hops(hops, &Base::plain(), MAX_TARGETS - 1, world, &path, &mut findings);
             }
-            if let Some(name) = &rule.then.use_policy
-                && let Lookup::Missing = (world.policy)(name)
-            {
+            if let Some(name) = &rule.then.use_policy {
                 let model = quoted(&format!("policy/{name}"));
-                findings.error(path.field("use"), format!("{model} names a policy that does not exist"));
+                match (world.policy)(name) {
+                    Lookup::Found(_) => {}
+                    Lookup::Missing => {
+                        findings.error(path.field("use"), format!("{model} names a policy that does not exist"));
+                    }
+                    Lookup::Bad(message) => {
+                        findings.error(path.field("use"), format!("{model} does not parse: {message}"));
+                    }
+                }
             }
         }
         findings.into_result(Kind::Rules, "", || ())
