@@ -21,6 +21,7 @@
 //! by arrival, so order and pruning need none. A batch is one transaction: either its rows, its counters and its number are
 //! all there, or none is, and it is sent again.
 
+mod columns;
 mod control;
 mod days;
 mod list;

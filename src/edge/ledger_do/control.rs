@@ -1,6 +1,7 @@
 //! The part of the object `control`: publications, audit, spend, circuits.
 
-use super::shard::{admit_number, count, read, write};
+use super::columns::{read, write};
+use super::shard::{admit_number, count};
 use super::sql::{Db, Line, maybe, number, text};
 use crate::domain::ledger::batch::Admission;
 use crate::domain::ledger::control::{

@@ -1,6 +1,6 @@
 //! A shard's counters by day: one line per value of each dimension, and the day's board.
 
-use super::shard::{read, stored, write};
+use super::columns::{read, stored, write};
 use super::sql::{Db, Table, number, text};
 use crate::domain::ledger::analytics::Part;
 use crate::domain::ledger::board::{Board, TOP};

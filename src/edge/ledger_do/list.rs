@@ -1,7 +1,7 @@
 //! A shard's lists: pages of rows, newest first, and the sketches that say where to look.
 
+use super::columns::read;
 use super::schema::SKETCHED;
-use super::shard::read;
 use super::sql::{Db, Value, maybe, number, text};
 use super::{places, schema};
 use crate::domain::ledger::listing::Page;

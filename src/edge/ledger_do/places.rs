@@ -1,13 +1,12 @@
 //! A shard's rows that a question filters and no counter combines: found by their places, counted one by one.
 
-use super::schema::PLACED;
-use super::shard::write;
+use super::columns::write;
+use super::schema::{self, PLACED};
 use super::sql::{Db, Line, Table, Value, number, text};
-use super::{list, schema};
 use crate::domain::ledger::analytics::Part;
 use crate::domain::ledger::places::{Marks, Places};
-use crate::domain::ledger::query::{AnalyticsQuery, ListQuery, SCAN_MAX};
-use crate::domain::ledger::row::{RequestRow, arrived, ledger_id_floor};
+use crate::domain::ledger::query::{AnalyticsQuery, SCAN_MAX};
+use crate::domain::ledger::row::{RequestRow, arrived};
 use crate::domain::ledger::sketch::{SLOT, slot_of};
 use crate::domain::time::Instant;
 use worker::Result;
@@ -23,8 +22,9 @@ pub fn put_aside(db: &Db, slot: Instant, places: Places) -> Result<()> {
     )
 }
 
-/// Counts the rows of a question: those with places by these, those that came before as they are read.
-pub fn count_rows(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<()> {
+/// Counts the rows of a question that have places. Answers up to when there may be older ones that have none, if it asks for
+/// these and there is room left.
+pub fn count(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<Option<Instant>> {
     let since = schema::since(db, PLACED)?;
     let placed = if slot_of(since) == since { since } else { slot_of(since) + SLOT };
     let mut left = SCAN_MAX as usize;
@@ -35,13 +35,10 @@ pub fn count_rows(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<()
         left -= lines.len(1);
         if left == 0 {
             part.partial = true;
-            return Ok(());
+            return Ok(None);
         }
     }
-    match query.from < placed {
-        true => count_older(db, query, placed, part),
-        false => Ok(()),
-    }
+    Ok((query.from < placed).then(|| Instant(query.to.0.saturating_add(1)).min(placed)))
 }
 
 /// When the rows arrived that may be wanted, the latest first.
@@ -71,14 +68,4 @@ fn rows_of(db: &Db, moments: &[Instant], most: usize) -> Result<Table> {
          ON ledger_id >= place.value AND ledger_id < place.value || 'g' LIMIT ?2",
         vec![text(write(&prefixes)?), number(most as u64)],
     )
-}
-
-fn count_older(db: &Db, query: &AnalyticsQuery, placed: Instant, part: &mut Part) -> Result<()> {
-    let before = Instant(query.to.0.saturating_add(1)).min(placed);
-    let range = (ledger_id_floor(query.from), ledger_id_floor(before));
-    let filter = ListQuery { since: Some(range.0), before: Some(range.1), limit: SCAN_MAX, ..query.filter.clone() };
-    let page = list::page(db, &filter)?;
-    part.partial |= page.searched_to.is_some();
-    part.add_rows(query, &page.rows);
-    Ok(())
 }

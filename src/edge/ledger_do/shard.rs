@@ -1,19 +1,19 @@
 //! A shard's part: rows and counters.
 
-use super::sql::{Cells, Db, Line, Table, maybe, number, text};
+use super::columns::{read, stored};
+use super::sql::{Cells, Db, Table, maybe, number, text};
 use super::{days, list, places};
 use crate::domain::ledger::analytics::Part;
 use crate::domain::ledger::batch::{Admission, Batch, admit};
 use crate::domain::ledger::cell::Cell;
 use crate::domain::ledger::packed::{Stored, write_cell, write_targets};
-use crate::domain::ledger::query::{AnalyticsQuery, Retention, Source};
+use crate::domain::ledger::query::{AnalyticsQuery, ListQuery, Retention, SCAN_MAX, Source};
 use crate::domain::ledger::rollup::{CellKey, Period, Rollup};
 use crate::domain::ledger::row::{RequestRow, ledger_id_floor};
 use crate::domain::ledger::sketch::SLOT;
-use crate::domain::ledger::stored as columns;
+use crate::domain::ledger::stored::texts;
 use crate::domain::ledger::tiles::{Tile, tiles};
 use crate::domain::time::Instant;
-use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use worker::Result;
 
@@ -26,8 +26,8 @@ pub fn record(db: &Db, batch: Batch, now: Instant) -> Result<Vec<RequestRow>> {
         return Ok(Vec::new());
     }
     list::sketch(db, &batch.rows)?;
-    let (texts, left_out) = columns::texts(&batch.rows);
-    for rows in texts {
+    let (inserts, left_out) = texts(&batch.rows);
+    for rows in inserts {
         db.run(
             "INSERT OR IGNORE INTO requests (ledger_id, id, policy, person, fallback, trail, data) \
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 FROM json_each(?)",
@@ -110,9 +110,20 @@ pub fn analyse(db: &Db, query: &AnalyticsQuery) -> Result<Part> {
             }
         }
         Source::Day(dimension, value) => days::count_value(db, query, *dimension, value, &mut part)?,
-        Source::Rows => places::count_rows(db, query, &mut part)?,
+        Source::Rows => count_rows(db, query, &mut part)?,
     }
     Ok(part)
+}
+
+/// Counts the rows of a question: those with places by these, those that came before as they are read.
+fn count_rows(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<()> {
+    let Some(before) = places::count(db, query, part)? else { return Ok(()) };
+    let range = (ledger_id_floor(query.from), ledger_id_floor(before));
+    let filter = ListQuery { since: Some(range.0), before: Some(range.1), limit: SCAN_MAX, ..query.filter.clone() };
+    let page = list::page(db, &filter)?;
+    part.partial |= page.searched_to.is_some();
+    part.add_rows(query, &page.rows);
+    Ok(())
 }
 
 /// What is longer than a point of the series is read twice: as a whole, and by the point without what no series shows.
@@ -155,11 +166,6 @@ fn of_columns(line: Cells<'_>) -> Stored<'_> {
     Stored { cell: line.text(2), targets: line.text(3) }
 }
 
-/// A cell's two columns, of which the second follows the first.
-pub fn stored(line: &Line, column: usize) -> Stored<'_> {
-    Stored { cell: line.maybe_text(column), targets: line.maybe_text(column + 1) }
-}
-
 /// Counters of all time, by policy.
 pub fn ever(db: &Db) -> Result<BTreeMap<String, Cell>> {
     let lines = db.rows("SELECT policy, data, targets FROM cells WHERE period = ?", vec![text(Period::Ever.code())])?;
@@ -184,14 +190,4 @@ pub fn prune(db: &Db, keeps: &Retention, now: Instant) -> Result<bool> {
     db.run("DELETE FROM places WHERE slot < ?", vec![number(oldest_slot)])?;
     db.run("DELETE FROM isolates WHERE at < ?", vec![number((now - keeps.attempts).0)])?;
     Ok(rows.len() as u64 == PRUNE)
-}
-
-/// Reads a JSON column. A row that no longer reads is passed over, not a reason to answer nothing.
-pub fn read<T: DeserializeOwned>(line: &Line, column: usize) -> Option<T> {
-    serde_json::from_slice(line.text(column).as_bytes()).ok()
-}
-
-/// Writes a JSON column.
-pub fn write(value: &impl serde::Serialize) -> Result<String> {
-    Ok(serde_json::to_string(value)?)
 }
