@@ -12,10 +12,13 @@ const PATHS = { chat: '/v1/chat/completions', responses: '/v1/responses', messag
 /** How long the ledger may take to have the last row: readable within 2 s, and a machine with other work. */
 const SETTLE_MS = 4000;
 
-/** Runs the campaign of a seed; answers what was found. `onProgress(done)` is told now and then. */
-export async function campaign({ seed, requests, concurrency = 48, onProgress = () => {} }) {
+/**
+ * Runs the campaign of a seed; answers what was found. The first calls of the first `turns` requests meet the faults in turn.
+ * `onProgress(done)` is told now and then.
+ */
+export async function campaign({ seed, requests, turns = 0, concurrency = 48, onProgress = () => {} }) {
   const plan = planOf(seed, requests);
-  const stage = await setStage(plan);
+  const stage = await setStage(plan, turns);
   const started = performance.now();
   try {
     await perform(plan, stage, concurrency, onProgress);
@@ -27,14 +30,14 @@ export async function campaign({ seed, requests, concurrency = 48, onProgress = 
   }
 }
 
-async function setStage(plan) {
+async function setStage(plan, turns) {
   const canaries = {
     'the managed key': `sk-managed-canary-${plan.seed}-0123456789abcdef`,
     'the caller’s own key': `sk-own-canary-${plan.seed}-0123456789abcdef`,
     'the admin token': `admin-canary-${plan.seed}-0123456789abcdef`,
     'the prompt': `prompt-canary-${plan.seed}`,
   };
-  const stage = { plan, canaries, calls: new Map(), clients: [], kills: [], edits: [], faults: new Map(), up: Promise.resolve() };
+  const stage = { plan, turns, canaries, calls: new Map(), clients: [], kills: [], edits: [], faults: new Map(), up: Promise.resolve() };
   stage.upstream = await startUpstream({ keep: false, otherwise: (call) => scripted(stage, call) });
   stage.worker = await startWorker({ vars: { AUTH: 'keys', POLICY_TTL_MS: '200' }, secrets: { ACME_API_KEY: canaries['the managed key'], ADMIN_TOKEN: canaries['the admin token'] } });
   stage.sender = startClients();
@@ -63,14 +66,15 @@ async function admin({ worker, canaries }, path, { method = 'GET', body, text = 
 }
 
 /** What the upstream does with a call: drawn from the seed, the request and the attempt, and written down. */
-function scripted({ plan, calls, faults, canaries }, call) {
+function scripted({ plan, turns, calls, faults, canaries }, call) {
   const request = Number(call.body.match(/chaos r=(\d+);/)?.[1] ?? -1);
   const seen = calls.get(request) ?? [];
   calls.set(request, seen);
   const attempt = seen.length;
   const key = call.headers.authorization ?? call.headers['x-api-key'] ?? '';
   const leak = dice(plan.seed, 'leak', request, attempt).pick([key, canaries['the managed key'], '']);
-  const { name, steps } = play(call, dice(plan.seed, 'call', request, attempt), { request, attempt, leak, health: call.model });
+  const turn = attempt === 0 && request < turns ? request : undefined;
+  const { name, steps } = play(call, dice(plan.seed, 'call', request, attempt), { request, attempt, leak, health: call.model, turn });
   seen.push({ at: call.at, target: call.target, route: routeOf(call.path), fault: name, keyed: key.includes('canary') });
   faults.set(name, (faults.get(name) ?? 0) + 1);
   return steps;

@@ -158,14 +158,15 @@ const HEALTH = { fine: 1, soak: 0.99, well: 0.9, shaky: 0.5, sick: 0.05 };
 
 /**
  * Draws what one call is answered with. `leak` is a planted secret: whatever an upstream says in an error may hold it.
- * Answers the fault's name (`ok` for none) and its steps.
+ * With `turn` it is no draw but the fault of that turn. Answers the fault's name (`ok` for none) and its steps.
  */
-export function play(call, dice, { request, attempt, leak, health }) {
+export function play(call, dice, { request, attempt, leak, health, turn }) {
   const s = { ...scene(call, dice, request, attempt), leak, request, attempt };
   const wait = dice.weighted([[12, 0], [4, dice.int(1, 40)], [1, dice.int(100, 400)]]);
   const pause = wait > 0 ? [wait] : [];
-  if (dice.chance(HEALTH[health])) return { name: 'ok', steps: [...pause, ...good(s)] };
-  const [name, steps] = dice.weighted((s.streaming ? [...ANY, ...STREAMS, ...STREAMS] : ANY).map(([weight, ...fault]) => [weight, fault]));
+  const faults = (s.streaming ? [...ANY, ...STREAMS, ...STREAMS] : ANY).map(([weight, ...fault]) => [weight, fault]);
+  if (turn === undefined && dice.chance(HEALTH[health])) return { name: 'ok', steps: [...pause, ...good(s)] };
+  const [name, steps] = turn === undefined ? dice.weighted(faults) : faults[turn % faults.length][1];
   return { name, steps: [...pause, ...steps(s)] };
 }
 

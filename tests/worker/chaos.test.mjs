@@ -12,7 +12,8 @@ import { body, event, frames } from './upstream.mjs';
 import { rig } from './rig.mjs';
 
 test('a short campaign: three logs tell one story', async () => {
-  const report = await campaign({ seed: 8, requests: 900 });
+  // Its first 300 requests meet all faults in turn: drawn alone, the rare ones would come up or not by what the machine does.
+  const report = await campaign({ seed: 8, requests: 900, turns: 300 });
   const told = report.violations.map(({ invariant, n, text }) => `${invariant}: ${text}\n${n === undefined ? '' : report.tell(n)}`);
   assert.deepEqual(told, []);
   assert.equal(report.kills, 1);

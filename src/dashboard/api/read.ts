@@ -12,11 +12,12 @@ function list<T>(answer: List<T>): T[] {
 /** Every page of a list that goes on where the one before ended. */
 async function everyPage<T>(name: string, signal?: AbortSignal): Promise<T[]> {
   const all: T[] = [];
-  for (let after: string | null = ""; after !== null; ) {
-    const page: { data: T[]; next: string | null } = await get(path(name), { query: { after }, signal });
-    all.push(...page.data);
-    after = page.next;
-  }
+  let after = "";
+  do {
+    const page: { data: T[]; next?: string | null } = await get(path(name), { query: { after }, signal });
+    all.push(...list(page));
+    after = page.next ?? "";
+  } while (after);
   return all;
 }
 

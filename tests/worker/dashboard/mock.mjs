@@ -140,7 +140,7 @@ function answer(context) {
 
 function policyRoute({ method, parts, url, body, state, reply, fail, request }) {
   const [, name, verb] = parts;
-  if (!name) return reply(200, { data: [...state.policies.values()] });
+  if (!name) return reply(200, { data: [...state.policies.values()], next: null });
   const found = state.policies.get(name);
   const full = (version, findings = []) => [200, { name, version, document: state.policies.get(name).document, findings }, { etag: `"${version}"` }];
   if (verb === "versions") return reply(200, { data: (state.versions.get(name) ?? []).map((entry) => ({ ...entry, current: entry.version === found?.version })) });
@@ -168,7 +168,7 @@ function keyRoute({ method, parts, body, state, reply, fail }) {
     state.keys.unshift(key);
     return reply(201, { ...key, key: "us-7Qm2ZrVfK0b8nTtXwYp4LdJcHs1AeGu9RoNi3bW5x6" });
   }
-  if (!id) return reply(200, { data: state.keys });
+  if (!id) return reply(200, { data: state.keys, next: null });
   const key = state.keys.find((entry) => entry.id === id);
   if (!key) return fail(404, "no such key", "key_not_found");
   if (verb === "usage") return reply(200, { day: { requests: 1204, cost_usd: 7.41, budget_usd: key.budget_usd_per_day }, month: { requests: 30211, cost_usd: 182.9, budget_usd: key.budget_usd_per_month } });
