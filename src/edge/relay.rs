@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pipe     upstream --tee--> branch a ==native pipe==> client
-//!                      \---> branch b --every 250 ms--> observer (usage, progress, terminal event)
+//!                      \---> branch b --now and then--> observer (usage, progress, terminal event)
 //! inspect  upstream --reader--> relay --writer--> client        (always so across families)
 //! unread   upstream --chunks, never in Wasm--> client            (audio, and JSON handed on at its 200)
 //! ```
@@ -12,7 +12,7 @@
 
 use super::attempt::Marks;
 use super::body::{Identity, Reader, Writer, message_of};
-use super::glue::{self, left_within};
+use super::glue;
 use super::line::{EndedBy, Line, within};
 use super::silence::{Progress, Quiet};
 use crate::domain::outcome::{Class, Failure, Phase};
@@ -25,8 +25,13 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamByobReader};
 
-/// How often the observer looks, or four times within the idle clock.
+/// How long the observer lets bytes gather before its first look. Each look costs as much as the piping of several chunks,
+/// so while little gathers it waits twice as long for the next, up to [`SELDOM`].
 const LOOK: Span = Span(250);
+/// The longest between two looks, and no longer than a quarter of the idle clock.
+const SELDOM: Span = Span(1_000);
+/// What is little for one look.
+const LITTLE: usize = 8 << 10;
 /// How much it reads at once.
 const READ_BYTES: u32 = 64 << 10;
 /// How far behind it may fall, in reads of [`READ_BYTES`].
@@ -189,9 +194,8 @@ impl Committed {
 
     /// The runtime moves the bytes; a second branch is read now and then.
     async fn pipe(&mut self, rest: ReadableStream, identity: &Identity) -> Ending {
-        let rest_for = LOOK.min(Span(self.idle.0 / 4));
         // The client may have left meanwhile: then the call is aborted, and there is nothing to branch.
-        let (ours, mut observer) = match branched(&rest, rest_for) {
+        let (ours, mut observer) = match branched(&rest, Span(self.idle.0 / 4)) {
             Ok(branches) => branches,
             Err(error) => return self.broke(&error),
         };
@@ -200,7 +204,7 @@ impl Committed {
         let ended = loop {
             // Blind, nobody can tell any more whether content comes: the pipe alone ends this.
             // Else the clock runs as much longer as content may lie there before it is looked at.
-            let left = if observer.blind() { FOREVER } else { progress.left(self.idle) + rest_for };
+            let left = if observer.blind() { FOREVER } else { progress.left(self.idle) + observer.rest_for };
             self.line.limit(Phase::Idle, left, self.idle);
             let chunk = match select(&mut piping, observer.next().boxed_local()).await {
                 Either::Left((ended, _)) => break ended,
@@ -253,9 +257,9 @@ impl Committed {
 }
 
 /// Both branches of a stream: one to be piped, one that is looked at.
-fn branched(stream: &ReadableStream, rest_for: Span) -> Result<(ReadableStream, Observer), JsValue> {
+fn branched(stream: &ReadableStream, most: Span) -> Result<(ReadableStream, Observer), JsValue> {
     let branches = glue::tee(stream)?;
-    Ok((branches.get(0).unchecked_into(), Observer::open(&branches.get(1).unchecked_into(), rest_for)?))
+    Ok((branches.get(0).unchecked_into(), Observer::open(&branches.get(1).unchecked_into(), most)?))
 }
 
 /// The second branch of a piped stream.
@@ -264,17 +268,19 @@ struct Observer {
     /// A read under way: its chunk must not be lost when the future that waits for it is dropped.
     reading: Option<JsFuture>,
     state: Sight,
-    /// Between one look and the next.
+    /// Before the next look.
     rest_for: Span,
+    /// What that never exceeds.
+    most: Span,
     /// Reads in a row that came back full.
     full: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sight {
-    /// Nothing read yet, or the last read was full: there is more at once.
+    /// The last read was full: there is more at once.
     Eager,
-    /// The branch was read empty: let some gather first.
+    /// The branch was read empty, or never yet: let some gather first.
     Rested,
     Ended,
     /// It fell too far behind.
@@ -282,9 +288,9 @@ enum Sight {
 }
 
 impl Observer {
-    fn open(branch: &ReadableStream, rest_for: Span) -> Result<Observer, JsValue> {
+    fn open(branch: &ReadableStream, most: Span) -> Result<Observer, JsValue> {
         let reader = glue::reader_of(branch, true)?.unchecked_into();
-        Ok(Observer { reader, reading: None, state: Sight::Eager, rest_for, full: 0 })
+        Ok(Observer { reader, reading: None, state: Sight::Rested, rest_for: LOOK.min(most), most, full: 0 })
     }
 
     fn blind(&self) -> bool {
@@ -294,8 +300,9 @@ impl Observer {
     /// What has gathered since the last look. Never resolves once the branch has ended or fell behind: the pipe says how.
     async fn next(&mut self) -> Vec<u8> {
         if self.state == Sight::Rested {
-            // The stream's end takes no timer back: that costs more than letting it run out.
-            left_within(self.rest_for, None).await;
+            // A timer that is taken back when the stream ends. A promise that is dropped before it settles would keep its
+            // callbacks for ever, and this one's timer dies with the invocation.
+            glue::sleep(self.rest_for).await;
         }
         match self.read().await {
             Some(chunk) => chunk,
@@ -329,6 +336,8 @@ impl Observer {
         let full = read >= READ_BYTES as usize;
         self.full = if full { self.full + 1 } else { 0 };
         self.state = if full { Sight::Eager } else { Sight::Rested };
+        let rest_for = if read < LITTLE { Span(self.rest_for.0 * 2).min(SELDOM) } else { LOOK };
+        self.rest_for = rest_for.min(self.most);
         if self.full >= BEHIND {
             self.cancel();
         }

@@ -1,0 +1,99 @@
+// What a request leaves behind in the isolate when it is over: nothing. Each callback that Wasm gives to JavaScript is registered
+// to be collected, and one that is never let go shows in a snapshot of the heap, however few bytes it takes.
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, test } from 'node:test';
+import { rig } from './rig.mjs';
+import { STALL, frames, json, body, openaiError, sse, status } from './upstream.mjs';
+import { sleep } from './worker.mjs';
+
+const { worker, policy } = await rig({ inspectorPort: 0 });
+const inspector = await inspect('understudy');
+after(() => inspector.close());
+
+const WORDS = ['one ', 'two ', 'three ', 'four'];
+/** A stream that is watched beside its pipe for some looks. */
+const slow = sse(...frames('chat', WORDS).flatMap((frame) => [frame, 120]));
+const good = json(body('chat', 'fine', 'm'));
+const failing = status(503, openaiError('down', 'server_error'));
+const BACKOFF = { backoff: { initial_ms: 20 } };
+
+const KINDS = {
+  'answers': async () => [await policy([good]), {}],
+  'fallbacks': async () => [await policy([failing, good], { breaker: null }), {}],
+  'retries': async () => [await policy([[failing, failing, good]], { ...BACKOFF, breaker: null }, { hops: [{ retries: 2 }] }), {}],
+  'piped streams': async () => [await policy([slow]), { stream: true }],
+  'inspected streams': async () => [await policy([slow], { stream: { relay: 'inspect' } }), { stream: true }],
+  'translated streams': async () => [await policy([sse(...frames('messages', WORDS).flatMap((frame) => [frame, 60]))], {}, { provider: 'claude' }), { stream: true }],
+  'hedged calls': async () => [await policy([[sse(300, ...frames('chat', WORDS))], good], {}, { hops: [{ hedge_after_ms: 50 }] }), {}],
+  'clients that leave a stream': async () => [await policy([sse(...frames('chat', WORDS).slice(0, 3), STALL)], { timeouts: { idle_ms: 600 } }), { stream: true }, 200],
+  'clients that leave before the answer': async () => [await policy([[STALL]], { timeouts: { attempt_ms: 500 } }), {}, 100],
+  'connections that break before the answer': async () => [await policy([[STALL]]), {}, -100],
+  'clocks that fire': async () => [await policy([[STALL], good], { timeouts: { attempt_ms: 60 }, breaker: null }), {}],
+};
+
+for (const [name, kind] of Object.entries(KINDS)) {
+  test(`${name} leave no callbacks behind`, async () => {
+    const [{ model }, more, leaves] = await kind();
+    const round = () => Promise.all(Array.from({ length: 40 }, () => asked(model, more, leaves)));
+    await round();
+    const before = await held();
+    for (let n = 0; n < 3; n++) await round();
+    const after = await held();
+    assert.ok(after - before < 40, `${after - before} callbacks are held after 120 requests more`);
+  });
+}
+
+/** Asks, and leaves after so many ms: closes its connection, or (negative) breaks it, which is told at once. */
+async function asked(model, more, leaves = 0) {
+  if (leaves < 0) return broken(model, -leaves);
+  try {
+    const answer = await worker.chat(model, more, {}, leaves ? { signal: AbortSignal.timeout(leaves) } : {});
+    await answer.text();
+  } catch (error) {
+    if (!leaves) throw error;
+  }
+}
+
+async function broken(model, ms) {
+  const said = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hi' }] });
+  const socket = connect(Number(new URL(worker.url).port), '127.0.0.1');
+  socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: ${said.length}\r\n\r\n${said}`);
+  await sleep(ms);
+  socket.resetAndDestroy();
+}
+
+/** Callbacks that are registered for collection and were not let go, once what ended has been cleared away. */
+async function held() {
+  await sleep(2_500);
+  const { snapshot, nodes, strings } = JSON.parse(await inspector.snapshot());
+  const fields = snapshot.meta.node_fields;
+  const [name, step] = [fields.indexOf('name'), fields.length];
+  let count = 0;
+  for (let at = 0; at < nodes.length; at += step) if (strings[nodes[at + name]] === 'system / WeakCell') count++;
+  return count;
+}
+
+/** The inspector of one of the Worker's isolates. */
+async function inspect(title) {
+  const targets = await (await fetch(`http://127.0.0.1:${await worker.inspector()}/json`)).json();
+  const socket = new WebSocket(targets.find((target) => target.title.includes(title)).webSocketDebuggerUrl);
+  await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
+  let [calls, chunks] = [0, []];
+  const waiting = new Map();
+  socket.onmessage = ({ data }) => {
+    const { id, method, params } = JSON.parse(data);
+    if (method === 'HeapProfiler.addHeapSnapshotChunk') chunks.push(params.chunk);
+    waiting.get(id)?.();
+  };
+  const call = (method, params = {}) => new Promise((resolve) => (waiting.set(++calls, resolve), socket.send(JSON.stringify({ id: calls, method, params }))));
+  await call('HeapProfiler.enable');
+  return {
+    async snapshot() {
+      chunks = [];
+      await call('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+      return chunks.join('');
+    },
+    close: () => socket.close(),
+  };
+}
