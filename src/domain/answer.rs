@@ -9,7 +9,7 @@
 use crate::domain::dialect::decoder::{Malformed, Voice};
 use crate::domain::dialect::{self, Event, Finish, Wire, envelope};
 use crate::domain::outcome::{Class, Failure};
-use crate::domain::relay::is_empty_answer;
+use crate::domain::relay::Said;
 use crate::domain::route::Route;
 use crate::domain::sse;
 use crate::domain::usage::Usage;
@@ -38,9 +38,9 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
     }
     let events = dialect::read_answer(wire, body).map_err(|Malformed(what)| malformed(body, what))?;
     let mut checked = Checked::default();
-    let (mut contents, mut finish): (u64, Option<Finish>) = (0, None);
+    let (mut said, mut finish): (Said, Option<Finish>) = (Said::default(), None);
     for event in &events {
-        contents += u64::from(event.is_content());
+        said.note(event);
         match event {
             Event::Error(failure) => return Err(Failure { status: Some(200), ..failure.clone() }),
             Event::Text(text) | Event::Refusal(text) | Event::Reasoning(text) => {
@@ -59,7 +59,7 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
             | Event::End => {}
         }
     }
-    if is_empty_answer(contents, finish.as_ref(), checked.usage) {
+    if said.is_empty(finish.as_ref(), checked.usage) {
         return Err(malformed(body, "the answer is empty: no text, no tool call, no refusal".to_owned()));
     }
     if *route == Route::CountTokens && asked == Wire::Invoke {

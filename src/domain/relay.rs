@@ -29,7 +29,7 @@ use crate::domain::route::Family;
 use crate::domain::time::Span;
 use crate::domain::usage::Usage;
 
-pub use seen::is_empty_answer;
+pub use seen::Said;
 pub use tail::Tail;
 
 use reader::{Gate, Reader};

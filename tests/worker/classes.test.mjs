@@ -39,6 +39,7 @@ const CASES = [
   ['no choices', empty([]), 'malformed'],
   ['choices null', empty(null), 'malformed'],
   ['no answer in the choice', empty([{ index: 0, message: { role: 'assistant', content: '' }, finish_reason: 'stop' }]), 'malformed'],
+  ['reasoning that leads to nothing', empty([{ index: 0, message: { role: 'assistant', content: '', reasoning_content: 'Hm.' }, finish_reason: 'stop' }]), 'malformed'],
   ['204', [{ status: 204, headers: {} }], 'malformed'],
   ['302', [{ status: 302, headers: { location: 'http://127.0.0.1:1/elsewhere' } }], 'malformed'],
   ['error object in a 200', json(error('The engine is currently overloaded', 'server_error', 'server_is_overloaded')), 'overloaded'],

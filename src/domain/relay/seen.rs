@@ -12,6 +12,8 @@ pub struct Seen {
     pub records: u64,
     /// Content events.
     pub contents: u64,
+    /// What of them is an answer, and not the thinking before it.
+    pub said: Said,
     /// Bytes of content text.
     pub chars: u64,
     pub usage: Option<Usage>,
@@ -30,6 +32,7 @@ impl Seen {
     /// Takes note of an event.
     pub fn note(&mut self, event: &Event) {
         self.contents += u64::from(event.is_content());
+        self.said.note(event);
         match event {
             Event::Text(text) | Event::Refusal(text) | Event::Reasoning(text) => self.chars += text.len() as u64,
             Event::ToolArguments { json, .. } => self.chars += json.len() as u64,
@@ -56,18 +59,38 @@ impl Seen {
 
     /// An answer that says nothing, and should have.
     pub fn is_empty(&self) -> bool {
-        is_empty_answer(self.contents, self.finish.as_ref(), self.usage)
+        self.said.is_empty(self.finish.as_ref(), self.usage)
     }
 }
 
-/// An answer without content is malformed, unless the model or a filter declined, or reasoning used up its tokens.
-pub fn is_empty_answer(contents: u64, finish: Option<&Finish>, usage: Option<Usage>) -> bool {
-    let reasoned = usage.is_some_and(|usage| usage.reasoning > 0);
-    match finish {
-        _ if contents > 0 => false,
-        Some(Finish::ContentFilter(_)) => false,
-        Some(Finish::Length) => !reasoned,
-        Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls) | None => true,
+/// Whether an answer says anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Text, a refusal, a tool call, or what only its own family knows.
+    anything: bool,
+    /// Reasoning.
+    reasoned: bool,
+}
+
+impl Said {
+    /// Takes note of an event.
+    pub fn note(&mut self, event: &Event) {
+        match event {
+            Event::Reasoning(_) => self.reasoned |= event.is_content(),
+            _ => self.anything |= event.is_content(),
+        }
+    }
+
+    /// An answer without content is malformed, unless the model or a filter declined, or reasoning used up its tokens. Reasoning
+    /// that ends of itself and leads to nothing is no answer: an agent that is handed it stops without a word.
+    pub fn is_empty(self, finish: Option<&Finish>, usage: Option<Usage>) -> bool {
+        let reasoned = self.reasoned || usage.is_some_and(|usage| usage.reasoning > 0);
+        match finish {
+            _ if self.anything => false,
+            Some(Finish::ContentFilter(_)) => false,
+            Some(Finish::Length) => !reasoned,
+            Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls) | None => true,
+        }
     }
 }
 

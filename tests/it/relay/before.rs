@@ -108,6 +108,13 @@ fn an_empty_answer_is_malformed_unless_the_model_declined_or_reasoned() {
     assert!(play(chat(), chunks(&[ROLE, &finish("content_filter"), DONE]), Ending::Clean).committed.is_ok());
     let reasoned = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":9,\"completion_tokens_details\":{\"reasoning_tokens\":9}}}\n\n";
     assert!(play(chat(), chunks(&[ROLE, &finish("length"), reasoned, DONE]), Ending::Clean).committed.is_ok());
+    // Reasoning that leads to nothing is no answer, unless it used up all that was allowed.
+    let thought =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"Hm.\"},\"finish_reason\":null}]}\n\n";
+    let whole = || committing(Commit::Complete, chat());
+    fails_with(&whole(), &[ROLE, thought, STOP, DONE], Class::Malformed);
+    assert!(play(whole(), chunks(&[ROLE, thought, &finish("length"), DONE]), Ending::Clean).committed.is_ok());
+    assert!(play(whole(), chunks(&[ROLE, thought, HI, STOP, DONE]), Ending::Clean).committed.is_ok());
 }
 
 #[test]
