@@ -81,13 +81,14 @@ thread_local! {
     static TEXTS: RefCell<HashMap<String, Option<String>>> = RefCell::default();
 }
 
-/// A variable or secret by name; `None` when it is not set or empty. Read once per isolate: it cannot change within one.
+/// A variable or secret by name, without blanks around it, such as the line end of `echo` or of a file; `None` when it is not
+/// set or empty. Read once per isolate: it cannot change within one.
 pub fn text(env: &Env, name: &str) -> Option<String> {
     if let Some(known) = TEXTS.with_borrow(|texts| texts.get(name).cloned()) {
         return known;
     }
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok().and_then(|value| value.as_string());
-    let value = value.filter(|text| !text.is_empty());
+    let value = value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     TEXTS.with_borrow_mut(|texts| {
         if texts.len() < TEXTS_MOST {
             texts.insert(name.to_owned(), value.clone());

@@ -25,6 +25,13 @@ const putOwn = async (id, provider, key, on = worker) => {
   const put = await on.admin(`/keys/${id}/own/${provider}`, { method: 'PUT', body: { key } });
   assert.ok(put.ok, await put.text());
 };
+test('a secret is taken without the line end that it was stored with', async () => {
+  const upstreams = await rig({ secrets: { ACME_API_KEY: 'sk-acme-with-a-line-end\r\n' } });
+  const p = await upstreams.policy([answer()], QUICK);
+  assert.equal((await upstreams.worker.chat(p.model)).status, 200);
+  assert.equal(p.calls(1)[0].headers.authorization, 'Bearer sk-acme-with-a-line-end');
+});
+
 /** A key that nobody made: any 34 digits and their CRC-32, in base62. */
 function gatewayKey() {
   const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
