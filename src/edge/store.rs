@@ -164,7 +164,7 @@ pub struct Mark {
 impl Mark {
     /// Reads what [`Mark::written`] wrote.
     pub fn parse(written: &str) -> Option<Mark> {
-        let (cursor, name) = written.split_once('~')?;
+        let (cursor, name) = written.split_once('~').filter(|(cursor, _)| !cursor.is_empty())?;
         Some(Mark { name: name.to_owned(), cursor: cursor.to_owned() })
     }
 
@@ -193,7 +193,7 @@ pub async fn list(env: &Env, prefix: &str) -> Result<BTreeMap<String, Standing>,
 /// A page of the documents whose key begins with `prefix`.
 ///
 /// # Errors
-/// 503 when store or ledger do not answer.
+/// 400 for a mark that no page gave out, 503 when store or ledger do not answer.
 pub async fn page(env: &Env, prefix: &str, limit: usize, after: Option<&Mark>) -> Result<Page, Refusal> {
     let (stored, recent) = join(stored(env, prefix, limit, after), ask_control(env, &Ask::Recent)).await;
     let mut page = stored?;
@@ -242,15 +242,28 @@ async fn names(
     loop {
         let most = NAMES.min(limit - names.len());
         let mut list = kv.list().prefix(prefix.to_owned()).limit(most as u64);
+        let given = cursor.clone();
         if let Some(cursor) = cursor {
             list = list.cursor(cursor);
         }
-        let page = list.execute().await.map_err(|error| store_down(&error.to_string()))?;
+        let page = match list.execute().await {
+            Ok(page) => page,
+            Err(error) => return Err(unlisted(kv, &given, &error).await),
+        };
         names.extend(page.keys.into_iter().map(|key| key.name));
         cursor = page.cursor.filter(|cursor| !cursor.is_empty() && !page.list_complete);
         if cursor.is_none() || names.len() >= limit {
             return Ok((names, cursor));
         }
+    }
+}
+
+/// Why names are not listed. The store says no more of a cursor that it did not make than of anything else: it is the cursor
+/// when it lists without one.
+async fn unlisted(kv: &KvStore, cursor: &Option<String>, error: &worker::kv::KvError) -> Refusal {
+    match cursor.is_some() && kv.list().limit(1).execute().await.is_ok() {
+        true => Refusal::field("invalid_parameter", "after", "not the next of another page"),
+        false => store_down(&error.to_string()),
     }
 }
 

@@ -129,7 +129,7 @@ test('lists of documents and keys go on where a page ends, and say so', async ()
     assert.deepEqual(found.toSorted(), whole.data.map(of).toSorted());
     assert.deepEqual(found.filter((name) => expected.includes(name)).toSorted(), expected.toSorted());
     assert.ok(pages >= 4, `${pages} pages`);
-    for (const bad of ['limit=0', 'limit=10001', 'limit=x', 'after=nonsense']) await ask('GET', list, `${list}?${bad}`, { expect: 400 });
+    for (const bad of ['limit=0', 'limit=10001', 'limit=x', 'after=nonsense', 'after=~', 'after=~paged-0']) await ask('GET', list, `${list}?${bad}`, { expect: 400 });
   }
   for (const id of ids) await kv.delete(`key:${id}`);
 });

@@ -157,6 +157,21 @@ test('the ledger is down for long: 10,000 rows wait, the oldest beyond are dropp
   assert.ok(worker.logs.some(({ message }) => message.includes('ledger_unanswered')), 'nobody was told');
 });
 
+test('a cursor that the store refuses is a 400, and a store that is down a 503', async (t) => {
+  const worker = await start(t);
+  for (const name of ['one', 'two']) await worker.put(`policy:${name}`, { chain: ['acme/m'] });
+  const { next } = await (await worker.admin('/policies?limit=1')).json();
+  for (const path of ['/policies', '/keys']) {
+    const page = () => worker.admin(`${path}?after=${encodeURIComponent(next)}`);
+    await worker.faults({ kv: 'cursors' });
+    assert.equal((await refused(await page(), 400, 'invalid_parameter')).param, 'after');
+    await worker.faults({ kv: 'fail' });
+    await refused(await page(), 503, 'store_unavailable');
+    await worker.faults(HEALTHY);
+    assert.equal((await page()).status, 200);
+  }
+});
+
 test('the clock jumps ahead: what is under way ends, what comes next is served', async (t) => {
   const worker = await start(t);
   await worker.put('policy:p', { chain: ['acme/m'], stream: { commit: 'first_content' } });

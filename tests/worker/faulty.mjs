@@ -1,5 +1,6 @@
 // A Worker whose dependencies fail as told: the very module that is deployed, its KV, its Durable Objects and its clock
-// behind a switch. `POST /__faults` with {"kv", "ledger": "fail" | "hang" | null, "skewMs"} sets the switch.
+// behind a switch. `POST /__faults` with {"kv", "ledger": "fail" | "hang" | null, "skewMs"} sets the switch; "kv": "cursors"
+// refuses every cursor, as the deployed store does one that it did not make, and the local one does not.
 import { startWorker } from './worker.mjs';
 
 const ENTRY = `
@@ -16,7 +17,7 @@ const failing = (how, what, work) =>
 
 const faultyKv = (kv) => {
   const method = (name) => (...args) => (faults.kvReads++, failing(faults.kv, 'KV', () => kv[name](...args)));
-  return { get: method('get'), getWithMetadata: method('getWithMetadata'), put: method('put'), list: method('list'), delete: method('delete') };
+  return { get: method('get'), getWithMetadata: method('getWithMetadata'), put: method('put'), list: (options) => (faults.kv === 'cursors' && options?.cursor ? Promise.reject(new Error('KV GET failed: 400 invalid cursor')) : method('list')(options)), delete: method('delete') };
 };
 
 class DurableObjectNamespace {
