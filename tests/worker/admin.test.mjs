@@ -66,6 +66,17 @@ test('a bad policy is not stored: 422 with every finding', async () => {
   assert.ok([400, 422].includes((await put('-bad-name', { chain: ['acme/a'] })).status));
 });
 
+test('a write is tried out or it is not: what says neither is refused', async () => {
+  const stored = { chain: ['acme/a'] };
+  const put = (query, body = stored) => worker.admin(`/policies/tried${query}`, { method: 'PUT', body });
+  for (const query of ['?dry_run', '?dry_run=', '?dry_run=yes', '?dry_run=1&dry_run=x']) await refused(await put(query), 400, 'invalid_parameter', 'dry_run');
+  assert.equal((await worker.admin('/policies/tried')).status, 404);
+  for (const query of ['', '?dry_run=0', '?dry_run=false']) assert.equal((await put(query)).status, 200);
+  assert.equal((await put('?dry_run=true', { chain: ['acme/b'] })).status, 200);
+  for (const query of ['?dry_run=1', '?dry_run']) await refused(await worker.admin(`/policies/tried${query}`, { method: 'DELETE' }), 400, 'invalid_parameter', 'dry_run');
+  assert.deepEqual((await (await worker.admin('/policies/tried')).json()).document, stored);
+});
+
 test('providers, rules and models are put the same way', async () => {
   for (const [path, good, bad] of [
     ['/providers/fresh', upstream.provider('fresh'), { base_url: 'http://llm.example.com/v1', dialect: 'openai' }],

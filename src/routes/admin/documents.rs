@@ -139,8 +139,8 @@ fn document_text(body: &[u8]) -> Result<&str, Failure> {
 }
 
 async fn publish(asked: &Asked<'_>, kind: Kind, name: &str, text: &str, action: Action) -> Result<Reply, Failure> {
+    let dry_run = asked.is_dry_run()?;
     let findings = checks::document(asked, kind, name, text.as_bytes()).await?;
-    let dry_run = asked.is_on("dry_run");
     let mut standing =
         Standing { version: version_of(text.as_bytes()).to_string(), value: text.to_owned(), published: None };
     let publication = publication(asked, kind, name, Some(text), action);
@@ -162,6 +162,9 @@ fn publication(asked: &Asked<'_>, kind: Kind, name: &str, value: Option<&str>, a
 /// Deletes a document.
 pub async fn delete(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
+    if asked.is_dry_run()? {
+        return Err(bad_param("dry_run", "nothing is deleted, and nothing is tried out".to_owned()));
+    }
     if store::read(asked.env, &kind.key(name)).await?.is_none() {
         return Err(missing(kind, name));
     }

@@ -60,9 +60,17 @@ impl Asked<'_> {
         self.headers.get(name).ok().flatten()
     }
 
-    /// A parameter that is on or off.
-    fn is_on(&self, name: &str) -> bool {
-        matches!(self.param(name), Some("1" | "true"))
+    /// Whether a write is only tried out. What neither says so nor the opposite is refused: taken for no, it would write.
+    fn is_dry_run(&self) -> Result<bool, Refusal> {
+        match self.params.iter().rev().find(|(name, _)| name == "dry_run").map(|(_, value)| value.as_str()) {
+            Some("1" | "true") => Ok(true),
+            None | Some("0" | "false") => Ok(false),
+            Some(other) => Err(Refusal::field(
+                "invalid_parameter",
+                "dry_run",
+                format!("{other:?} is not one of 1, true, 0, false"),
+            )),
+        }
     }
 
     fn json(&self) -> Result<serde_json::Value, Failure> {
