@@ -113,6 +113,14 @@ test('keys are listed, changed and deleted by their id', async () => {
   assert.equal(deleted.status, 204);
 });
 
+test('a field of a key that is given twice is refused, not taken from either place', async () => {
+  const twice = '{"name": "twice", "allow": ["policy/a"], "allow": ["*"]}';
+  await refused(await worker.admin('/keys', { method: 'POST', body: twice }), 400, 'invalid_value', 'allow');
+  const { id } = await created({ name: 'once', allow: ['policy/a'] });
+  await refused(await worker.admin(`/keys/${id}`, { method: 'PATCH', body: '{"allow": ["policy/b"], "allow": ["*"]}' }), 400, 'invalid_value', 'allow');
+  assert.deepEqual((await (await worker.admin(`/keys/${id}`)).json()).allow, ['policy/a']);
+});
+
 test('a guessed key learns nothing', async () => {
   const { key } = await created({ name: 'known' });
   const guesses = Array.from({ length: 4 }, () => key.slice(0, 3) + wellFormed());

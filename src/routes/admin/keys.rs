@@ -5,6 +5,7 @@
 
 use super::{Asked, Failure, documents};
 use crate::domain::crypto::Place;
+use crate::domain::document;
 use crate::domain::key;
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::control::{Action, Condition, Usage, day_of};
@@ -97,7 +98,18 @@ pub async fn create(asked: &Asked<'_>) -> Result<Reply, Failure> {
 }
 
 fn object(asked: &Asked<'_>) -> Result<Map<String, Value>, Failure> {
-    match asked.json()? {
+    let body = asked.json()?;
+    // Of a field that is given twice the last would count: an `allow` that its writer does not see.
+    if let Err(found) = document::json::parse(&asked.body, document::Kind::Key, "") {
+        let first = found.into_vec().into_iter().next().map(|first| (first.path, first.message));
+        return Err(match first.unwrap_or_default() {
+            (path, message) if path.is_empty() => {
+                Refusal::new(400, "invalid_json", format!("the body {message}")).into()
+            }
+            (path, message) => Refusal::value(&path, message).into(),
+        });
+    }
+    match body {
         Value::Object(map) => Ok(map),
         _ => Err(Refusal::new(400, "invalid_json", "the body is not a JSON object").into()),
     }
