@@ -20,6 +20,7 @@ pub use text::{fallback_log, trail_header};
 use crate::domain::chain::{End, TrailEntry, What, reason};
 use crate::domain::outcome::{Class, Failure, KeySlot, Skip};
 use crate::domain::policy::Exhausted;
+use crate::domain::provider::setting;
 use crate::domain::redact::redact;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
@@ -203,9 +204,11 @@ fn only_skips(ending: &Ending<'_>) -> Words {
             let provider = &entry.target.provider;
             (401, "own_key_missing", format!("{} needs a key of your own for {provider}: {missing}", entry.target))
         }
-        (Some((entry, KeySlot::Managed, missing)), _) => {
-            (503, "provider_key_missing", format!("{} cannot be called: the secret {missing} is not set", entry.target))
-        }
+        (Some((entry, KeySlot::Managed, missing)), _) => (
+            503,
+            "provider_key_missing",
+            format!("{} cannot be called: the {} is not set", entry.target, setting(missing)),
+        ),
         (None, true) => {
             let why: Vec<String> = skips().map(|(entry, skip)| format!("{}: {}", entry.target, reason(skip))).collect();
             (400, "no_hop_fits", format!("no target fits this request: {}", why.join(", ")))

@@ -99,8 +99,14 @@ pub fn credentials(
             Some(Credential { slot: *slot, kind })
         })
         .collect();
-    let missing = found.is_empty().then(|| missing(env, hop, provider, slots));
-    (found, missing)
+    if found.is_empty() {
+        return (found, Some(missing(env, hop, provider, slots)));
+    }
+    // Without it there is nothing to call: no attempt that could fail, and nothing to be tried again.
+    match provider.missing_variable(region, |name| text(env, name).is_some()) {
+        Some(missing) => (Vec::new(), Some(Skip::NoKey { slot: KeySlot::Managed, missing })),
+        None => (found, None),
+    }
 }
 
 fn missing(env: &Env, hop: &Hop, provider: &Provider, slots: &[KeySlot]) -> Skip {

@@ -198,6 +198,18 @@ fn a_missing_variable_or_secret_is_named() {
     assert_eq!(bedrock.missing_secret(None, |name| name == "BEDROCK_API_KEY"), None);
     assert_eq!(azure.missing_secret(Some("westus"), |_| false).as_deref(), Some("AZURE_API_KEY"));
     assert_eq!(azure.missing_secret(Some("westus"), |name| name == "AZURE_WESTUS_API_KEY"), None);
+    let lacks = |name: &str, region, has: &[&str]| {
+        Provider::built_in(name).expect("built in").missing_setting(region, |name| has.contains(&name))
+    };
+    assert_eq!(lacks("azure", None, &["AZURE_API_KEY"]).as_deref(), Some("AZURE_RESOURCE_NAME"));
+    assert_eq!(
+        lacks("azure", Some("westus"), &["AZURE_API_KEY", "AZURE_RESOURCE_NAME"]).as_deref(),
+        Some("AZURE_RESOURCE_NAME_WESTUS")
+    );
+    assert_eq!(lacks("azure", None, &["AZURE_API_KEY", "AZURE_RESOURCE_NAME"]), None);
+    assert_eq!(lacks("vertex", Some("us-east5"), &["VERTEX_API_KEY"]).as_deref(), Some("VERTEX_PROJECT"));
+    assert_eq!(lacks("cloudflare", None, &[]).as_deref(), Some("CLOUDFLARE_API_KEY"));
+    assert_eq!(lacks("bedrock", Some("global"), &["BEDROCK_API_KEY"]), None);
     let sim = Provider::built_in("sim").expect("built in");
     assert_eq!(sim.missing_secret(None, |_| false), None);
 }

@@ -111,6 +111,23 @@ test('a provider without its secret is skipped, with the secret named when nothi
   await refused(await worker.chat(p.model), 503, 'provider_key_missing', 'KEYLESS_API_KEY');
 });
 
+test('a hop whose provider lacks a variable of its address is passed over: nothing is called, nothing tried again', async () => {
+  const azure = await rig({ secrets: { AZURE_API_KEY: 'azure-key' } });
+  const p = await azure.policy([answer()]);
+  await azure.worker.put(`policy:${p.name}`, { chain: [{ model: 'azure/gpt-4o', retries: 3 }, p.targets[0]] });
+  const response = await azure.worker.chat(p.model);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('x-understudy-attempts'), '1');
+  outcomes(response, 'skip:no_key', 'ok');
+  await refused(await azure.worker.chat('azure/gpt-4o@swedencentral'), 503, 'provider_key_missing', 'variable AZURE_RESOURCE_NAME_SWEDENCENTRAL');
+  await refused(await azure.worker.chat('azure/gpt-4o', {}, { 'x-understudy-key-azure': 'my-own-key' }), 503, 'provider_key_missing', 'variable AZURE_RESOURCE_NAME');
+  const { data } = await (await azure.worker.admin('/providers')).json();
+  const { configured, missing } = data.find(({ name }) => name === 'azure');
+  assert.deepEqual({ configured, missing }, { configured: false, missing: 'AZURE_RESOURCE_NAME' });
+  const { findings } = await (await azure.worker.admin('/lint', { method: 'POST', body: { chain: ['azure/gpt-4o'] } })).json();
+  assert.ok(findings.some(({ severity, message }) => severity === 'warning' && message.includes('AZURE_RESOURCE_NAME')), JSON.stringify(findings));
+});
+
 test('the breaker: after five failures the first target is passed over', async () => {
   const p = await policy([status(500), answer()], QUICK);
   for (let n = 0; n < 5; n++) servedBy(await worker.chat(p.model), p, 2);

@@ -219,17 +219,18 @@ impl Linter<'_> {
     fn keys(&mut self, placed: &Placed<'_>) {
         let Placed { hop, path, inside } = placed;
         let slots = hop.key.slots();
-        if !slots.contains(&KeySlot::Managed) {
-            return;
-        }
         let Some(provider) = (self.context.provider)(&hop.target.provider) else { return };
-        let Some(secret) = provider.missing_secret(hop.target.region.as_deref(), self.context.has_secret) else {
-            return;
-        };
-        let severity = if slots.len() > 1 { Severity::Info } else { Severity::Warning };
-        let message =
-            format!("{inside}the managed key of {} is missing: secret {secret} is not set", hop.target.provider);
-        self.say(severity, path, message, format!("npx wrangler secret put {secret}"));
+        let (region, name) = (hop.target.region.as_deref(), &hop.target.provider);
+        let managed = slots.contains(&KeySlot::Managed);
+        if let Some(secret) = provider.missing_secret(region, self.context.has_secret).filter(|_| managed) {
+            let severity = if slots.len() > 1 { Severity::Info } else { Severity::Warning };
+            let message = format!("{inside}the managed key of {name} is missing: secret {secret} is not set");
+            self.say(severity, path, message, format!("npx wrangler secret put {secret}"));
+        }
+        if let Some(variable) = provider.missing_variable(region, self.context.has_secret) {
+            let message = format!("{inside}{name} cannot be called: variable {variable} is not set");
+            self.say(Severity::Warning, path, message, format!("set {variable} under [vars] in wrangler.toml"));
+        }
     }
 
     fn retry_only(&mut self, placed: &Placed<'_>) {

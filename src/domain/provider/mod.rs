@@ -288,6 +288,18 @@ impl Provider {
         together.iter().find(|name| !has(name)).cloned()
     }
 
+    /// The variable that its URL needs and that is not set; `None` when there is none.
+    pub fn missing_variable(&self, region: Option<&str>, has: impl Fn(&str) -> bool) -> Option<String> {
+        let row = self.row.filter(|_| self.base_url.is_none())?;
+        let set = |name: &str| has(name).then(|| "set".to_owned());
+        fill(row.base_url, row, region, &set).err().map(|missing| missing.0)
+    }
+
+    /// What a call with its managed key lacks: a secret, else a variable; `None` when nothing.
+    pub fn missing_setting(&self, region: Option<&str>, has: impl Fn(&str) -> bool) -> Option<String> {
+        self.missing_secret(region, &has).or_else(|| self.missing_variable(region, &has))
+    }
+
     /// The model's name on the wire, of the catalogue's id for it. At its own host OpenPipe wants its own prefix.
     pub fn wire_model<'a>(&self, id: &'a str) -> Cow<'a, str> {
         match self.name == "openpipe" && self.is_at_home() && !id.contains(':') {
@@ -295,6 +307,12 @@ impl Provider {
             false => Cow::Borrowed(id),
         }
     }
+}
+
+/// What a missing setting is called: a secret or a variable, and its name.
+pub fn setting(name: &str) -> String {
+    let secret = name.ends_with("_API_KEY") || name.starts_with("AWS_");
+    format!("{} {name}", if secret { "secret" } else { "variable" })
 }
 
 /// The wire of a cloud's Claude for a route; tokens are counted on it as well.

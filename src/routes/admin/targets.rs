@@ -85,7 +85,9 @@ async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<BTreeMa
 fn line(asked: &Asked<'_>, library: &Library, target: &Target, used: &Use, seen: Option<&TargetCell>) -> Value {
     let provider = library.provider(&target.provider);
     let missing = match &provider {
-        Some(Ok(provider)) => provider.missing_secret(target.region.as_deref(), |name| text(asked.env, name).is_some()),
+        Some(Ok(provider)) => {
+            provider.missing_setting(target.region.as_deref(), |name| text(asked.env, name).is_some())
+        }
         Some(Err(_)) | None => None,
     };
     let known = matches!(provider, Some(Ok(_)));
@@ -128,7 +130,7 @@ fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> 
     let missing = parsed
         .as_ref()
         .ok()
-        .and_then(|provider| provider.missing_secret(None, |secret| text(asked.env, secret).is_some()));
+        .and_then(|provider| provider.missing_setting(None, |secret| text(asked.env, secret).is_some()));
     let row = ROWS.iter().find(|row| row.name == name);
     let document: Option<Value> = standing.and_then(|standing| serde_json::from_slice(standing.value.as_bytes()).ok());
     let base_url = document.as_ref().and_then(|document| document["base_url"].as_str()).or(row.map(|row| row.base_url));
