@@ -11,12 +11,15 @@ use crate::domain::policy::tree::Tree;
 use crate::domain::provider::{Provider, document};
 use crate::domain::target::{is_policy_name, is_provider_name};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use worker::Env;
+use worker::kv::KvStore;
 
 /// How many resolved policies an isolate keeps.
 const MOST: usize = 1_000;
+/// Documents that the platform reads in one call.
+const BULK: usize = 100;
 
 /// A stored policy, resolved.
 #[derive(Clone)]
@@ -306,19 +309,52 @@ pub fn built_in(name: &str) -> Option<Rc<Provider>> {
 /// # Errors
 /// The store does not answer.
 pub async fn policy_names(env: &Env) -> Result<Vec<String>, StoreDown> {
-    let kv = env.kv(POLICIES).map_err(|error| StoreDown(error.to_string()))?;
+    let mut names = names(env, "policy:").await?;
+    names.retain(|name| is_policy_name(name));
+    Ok(names)
+}
+
+/// The names of all configured providers.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn provider_names(env: &Env) -> Result<Vec<String>, StoreDown> {
+    names(env, "provider:").await
+}
+
+/// The models that the chains of these policies name themselves, as written there. What does not parse names none.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn chain_models(env: &Env, policies: &[String]) -> Result<BTreeSet<String>, StoreDown> {
+    let kv = kv(env)?;
+    let mut models = BTreeSet::new();
+    for chunk in policies.chunks(BULK) {
+        let keys: Vec<String> = chunk.iter().map(|name| format!("policy:{name}")).collect();
+        let values = kv.get_bulk(&keys).text().await.map_err(|error| StoreDown(error.to_string()))?;
+        for (key, value) in values {
+            let file = value.and_then(|value| file::parse(&key, value.as_bytes()).ok());
+            models.extend(file.into_iter().flat_map(|file| file.chain).map(|hop| hop.model));
+        }
+    }
+    Ok(models)
+}
+
+fn kv(env: &Env) -> Result<KvStore, StoreDown> {
+    env.kv(POLICIES).map_err(|error| StoreDown(error.to_string()))
+}
+
+async fn names(env: &Env, prefix: &str) -> Result<Vec<String>, StoreDown> {
+    let kv = kv(env)?;
     let mut names = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
-        let mut list = kv.list().prefix("policy:".to_owned());
+        let mut list = kv.list().prefix(prefix.to_owned());
         if let Some(cursor) = cursor.take() {
             list = list.cursor(cursor);
         }
         let page = list.execute().await.map_err(|error| StoreDown(error.to_string()))?;
-        names.extend(page.keys.into_iter().filter_map(|key| {
-            let name = key.name.strip_prefix("policy:")?;
-            is_policy_name(name).then(|| name.to_owned())
-        }));
+        names.extend(page.keys.iter().filter_map(|key| key.name.strip_prefix(prefix).map(str::to_owned)));
         match page.cursor.filter(|_| !page.list_complete) {
             Some(next) => cursor = Some(next),
             None => return Ok(names),

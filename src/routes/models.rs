@@ -1,4 +1,5 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: the policies first, then every model that a configured provider serves.
+//! `GET /v1/models` and `GET /v1/models/{id}`: the policies first, then every model that a configured provider serves, as far as
+//! the catalogue or a chain names it.
 //!
 //! ```text
 //! OpenAI     {"object": "list", "data": [{"id", "object": "model", "created", "owned_by"}]}
@@ -10,11 +11,13 @@ use super::reply::Reply;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
-use crate::domain::target::RESERVED;
+use crate::domain::target::{ModelRef, RESERVED};
 use crate::edge::bindings::{settings, text};
+use crate::edge::documents::StoreDown;
 use crate::edge::keys::{self, Caller};
 use crate::edge::library::{self, built_in};
 use crate::edge::ready;
+use futures::future::join;
 use serde_json::{Value, json};
 use worker::Env;
 
@@ -26,59 +29,98 @@ const CREATED: u64 = 1_735_689_600;
 /// # Errors
 /// The store does not answer.
 pub async fn list(env: &Env, family: Family, caller: Option<&Caller>) -> Result<Reply, Refusal> {
-    let ids = ids(env, caller).await?;
+    let mut ids = ids(env).await?;
+    ids.retain(|id| may_use(env, caller, id));
     Ok(Reply::json(200, &shape_list(family, &ids)))
 }
 
-/// One of them.
+/// One of them, by any name under which a request could ask for it.
 ///
 /// # Errors
 /// 404 for what is not in the list; the store does not answer.
 pub async fn one(env: &Env, family: Family, caller: Option<&Caller>, id: &str) -> Result<Reply, Refusal> {
-    match ids(env, caller).await?.iter().any(|known| known == id) {
-        true => Ok(Reply::json(200, &shape(family, id))),
-        false => Err(Refusal::new(404, "model_not_found", format!("there is no model {id:?} here")).about("model")),
+    let listed = ids(env).await?;
+    match whole_name(env, &listed, id).filter(|name| may_use(env, caller, name)) {
+        Some(name) => Ok(Reply::json(200, &shape(family, id, owner(&name)))),
+        None => Err(Refusal::new(404, "model_not_found", format!("there is no model {id:?} here")).about("model")),
     }
 }
 
-async fn ids(env: &Env, caller: Option<&Caller>) -> Result<Vec<String>, Refusal> {
+async fn ids(env: &Env) -> Result<Vec<String>, Refusal> {
     let catalogue = ready::catalogue(env).await?.value;
     let names = library::policy_names(env).await.map_err(|error| keys::store_down(&error.0))?;
     let mut ids: Vec<String> = names.iter().map(|name| format!("policy/{name}")).collect();
     let changed = catalogue.changed().map(str::to_owned).collect::<Vec<_>>();
     let mut targets: Vec<String> = Catalogue::built_in_targets().into_iter().chain(changed).collect();
+    targets.extend(in_chains(env, &names).await.map_err(|error| keys::store_down(&error.0))?);
     targets.retain(|target| configured(env, target));
     targets.sort_unstable();
     targets.dedup();
     ids.extend(targets);
-    if let Some(caller) = caller {
-        let settings = settings(env);
-        let default = settings.default_provider.as_str();
-        ids.retain(|id| caller.file.allows(id, default) && !caller.file.denies(id, default));
-    }
     Ok(ids)
+}
+
+/// The targets of all chains: a provider of KV has no models in the catalogue, and is in use all the same.
+async fn in_chains(env: &Env, policies: &[String]) -> Result<Vec<String>, StoreDown> {
+    let (models, providers) = join(library::chain_models(env, policies), library::provider_names(env)).await;
+    let providers = providers?;
+    let known = |name: &str| built_in(name).is_some() || providers.iter().any(|known| known == name);
+    let default = &settings(env).default_provider;
+    let target = |model: &String| match ModelRef::parse(model, default, known) {
+        Ok(ModelRef::Target(target)) => Some(target.to_string()),
+        Ok(ModelRef::Policy(_)) | Err(_) => None,
+    };
+    Ok(models?.iter().filter_map(target).collect())
+}
+
+fn may_use(env: &Env, caller: Option<&Caller>, id: &str) -> bool {
+    let default = &settings(env).default_provider;
+    caller.is_none_or(|caller| caller.file.allows(id, default) && !caller.file.denies(id, default))
+}
+
+/// What a request's `model` names, with its provider, when that is listed: a bare name, a colon and a region are taken as there.
+fn whole_name(env: &Env, listed: &[String], id: &str) -> Option<String> {
+    let is_listed = |name: &str| listed.iter().any(|known| known == name);
+    if is_listed(id) {
+        return Some(id.to_owned());
+    }
+    let known = |name: &str| {
+        let serves = |listed: &String| listed.split_once('/').is_some_and(|(provider, _)| provider == name);
+        built_in(name).is_some() || (!RESERVED.contains(&name) && listed.iter().any(serves))
+    };
+    match ModelRef::parse(id, &settings(env).default_provider, known) {
+        Ok(ModelRef::Target(target)) => {
+            is_listed(&format!("{}/{}", target.provider, target.model)).then(|| target.to_string())
+        }
+        Ok(ModelRef::Policy(_)) | Err(_) => None,
+    }
 }
 
 /// Whether the Worker has a key for a target's provider. Providers of KV are taken at their word.
 fn configured(env: &Env, target: &str) -> bool {
     let Some((provider, _)) = target.split_once('/') else { return false };
     match built_in(provider) {
-        Some(row) => row.missing_secret(None, |secret| text(env, secret).is_some()).is_none() && provider != "sim",
+        Some(row) => row.missing_setting(None, |secret| text(env, secret).is_some()).is_none() && provider != "sim",
         None => !RESERVED.contains(&provider),
     }
 }
 
 fn shape_list(family: Family, ids: &[String]) -> Value {
-    let data: Vec<Value> = ids.iter().map(|id| shape(family, id)).collect();
+    let data: Vec<Value> = ids.iter().map(|id| shape(family, id, owner(id))).collect();
     match family {
         Family::Messages => json!({"data": data, "has_more": false, "first_id": ids.first(), "last_id": ids.last()}),
         Family::Chat | Family::Responses => json!({"object": "list", "data": data}),
     }
 }
 
-fn shape(family: Family, id: &str) -> Value {
-    let owner = id.split_once('/').map_or("understudy", |(provider, _)| provider);
-    let owner = if owner == "policy" { "understudy" } else { owner };
+fn owner(id: &str) -> &str {
+    match id.split_once('/') {
+        Some(("policy", _)) | None => "understudy",
+        Some((provider, _)) => provider,
+    }
+}
+
+fn shape(family: Family, id: &str, owner: &str) -> Value {
     match family {
         Family::Messages => {
             json!({"type": "model", "id": id, "display_name": id, "created_at": "2025-01-01T00:00:00Z"})

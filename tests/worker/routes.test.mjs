@@ -134,6 +134,26 @@ test('a form’s model field is the model reference, and the rest of the form go
   await refused(await worker.post('/v1/audio/transcriptions', { model: 'acme/whisper' }), 400);
 });
 
+test('a model is found by every name that a request may give it', async () => {
+  const open = await rig({ secrets: { OPENAI_API_KEY: 'sk-openai', BEDROCK_API_KEY: 'bedrock-key' } });
+  const found = async (id) => (await open.worker.fetch(`/v1/models/${encodeURIComponent(id)}`)).json();
+  for (const id of ['openai/gpt-4o', 'gpt-4o', 'openai:gpt-4o']) assert.deepEqual({ ...(await found(id)), created: 0 }, { id, object: 'model', created: 0, owned_by: 'openai' });
+  for (const id of ['bedrock/claude-sonnet-4-5', 'bedrock/claude-sonnet-4-5@eu-central-1']) assert.equal((await found(id)).owned_by, 'bedrock', id);
+  assert.equal((await open.worker.openai().models.retrieve('gpt-4o')).id, 'gpt-4o');
+  for (const id of ['gpt-none', 'anthropic/claude-sonnet-4-5', 'claude-sonnet-4-5', 'policy:listed']) await refused(await open.worker.fetch(`/v1/models/${id}`), 404, 'model_not_found');
+});
+
+test('what chains lead to is listed where its provider is configured', async () => {
+  const open = await rig({ secrets: { BEDROCK_API_KEY: 'bedrock-key' } });
+  await open.worker.put('policy:listed', { chain: ['acme/of-a-chain', 'bedrock/claude-sonnet-4-5@eu-central-1', 'anthropic/claude-none', 'nobody/x', 'policy/other', 'sim/echo'] });
+  await open.worker.put('policy:other', '{');
+  const ids = (await (await open.worker.fetch('/v1/models')).json()).data.map(({ id }) => id);
+  assert.deepEqual(ids.slice(0, 2), ['policy/listed', 'policy/other']);
+  for (const id of ['acme/of-a-chain', 'bedrock/claude-sonnet-4-5@eu-central-1']) assert.ok(ids.includes(id), ids.join());
+  for (const id of ['anthropic/claude-none', 'nobody/x', 'sim/echo']) assert.ok(!ids.includes(id), ids.join());
+  assert.equal((await open.worker.fetch('/v1/models/acme/of-a-chain')).status, 200);
+});
+
 test('models are listed in the shape of whoever asks, policies first', async () => {
   await worker.put('policy:listed', { chain: ['acme/m'] });
   const openai = await (await worker.fetch('/v1/models')).json();
@@ -148,5 +168,6 @@ test('models are listed in the shape of whoever asks, policies first', async () 
   assert.equal(anthropic.data[0].type, 'model');
   assert.equal(anthropic.has_more, false);
   await refused(await worker.fetch('/v1/models/policy/none'), 404, 'model_not_found');
+  await refused(await worker.fetch('/v1/models/Policy/listed'), 404, 'model_not_found');
   assert.equal((await worker.fetch('/v1/models', { method: 'HEAD' })).status, 200);
 });
