@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use understudy::domain::answer;
 use understudy::domain::dialect::reply::Reply;
-use understudy::domain::dialect::{self, Event, Finish, Wire};
+use understudy::domain::dialect::{self, Event, Finish, Wire, json_text};
 use understudy::domain::outcome::Class;
 use understudy::domain::route::{Family, Route};
 use understudy::domain::usage::Usage;
@@ -314,6 +314,85 @@ fn stop_after_calls_means_calls() {
     let events = chat_events(&[call(None, None, Some("a"), "{}"), finish("stop")]);
     assert!(events.contains(&Event::Finish(Finish::ToolCalls)));
     assert_eq!(messages(&events)["stop_reason"], "tool_use");
+}
+
+/// Hosts that speak Anthropic's dialect say `end_turn` after a call, too.
+#[test]
+fn end_turn_after_calls_means_calls() {
+    let block = json!({"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}});
+    let whole = json!({"id": "msg_1", "type": "message", "content": [block], "stop_reason": "end_turn"});
+    let events = dialect::read_answer(Wire::Messages, whole.to_string().as_bytes()).unwrap();
+    assert_eq!(chat(&events)["choices"][0]["finish_reason"], "tool_calls");
+    assert_eq!(answer_of(Family::Chat, &events)["choices"][0]["finish_reason"], "tool_calls");
+}
+
+/// An id comes back with the conversation, perhaps to a host that owns the client's dialect and is strict about ids.
+#[test]
+fn ids_of_calls_fit_the_clients_own_dialect() {
+    let plain = |id: &Value| {
+        let id = id.as_str().unwrap();
+        id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    for odd in ["functions.f:0", "a|b", "ü", &"x".repeat(65)] {
+        let events = chat_events(&[call(Some(0), Some(odd), Some("f"), "{}"), finish("tool_calls")]);
+        let (streamed, whole) = (messages(&events), answer_of(Family::Messages, &events));
+        assert!(plain(&streamed["content"][0]["id"]), "{streamed}");
+        assert_eq!(streamed["content"][0]["id"], whole["content"][0]["id"]);
+        let response = answer_of(Family::Responses, &events);
+        assert!(plain(&response["output"][0]["call_id"]), "{response}");
+    }
+    let events = chat_events(&[call(Some(0), Some("call_abc-1"), Some("f"), "{}"), finish("tool_calls")]);
+    assert_eq!(messages(&events)["content"][0]["id"], "call_abc-1");
+}
+
+#[test]
+fn an_error_that_says_nothing_is_none() {
+    let whole = |error: &str| {
+        format!(
+            r#"{{"choices":[{{"message":{{"content":"a"}},"finish_reason":"stop","error":{error}}}],"error":{error}}}"#
+        )
+    };
+    let message = |error: &str| {
+        format!(r#"{{"content":[{{"type":"text","text":"a"}}],"stop_reason":"end_turn","error":{error}}}"#)
+    };
+    let response = |error: &str| {
+        let item = r#"{"type":"message","content":[{"type":"output_text","text":"a"}]}"#;
+        format!(r#"{{"status":"completed","output":[{item}],"error":{error}}}"#)
+    };
+    for error in ["null", "false", "0", r#""""#, "{}", "[]"] {
+        for (wire, body) in
+            [(Wire::Chat, whole(error)), (Wire::Messages, message(error)), (Wire::Responses, response(error))]
+        {
+            let events = dialect::read_answer(wire, body.as_bytes()).unwrap();
+            assert!(events.contains(&Event::Text("a".to_owned())) && !is_error(&events), "{wire:?} {error}");
+        }
+    }
+    for error in [r#""overloaded""#, "true", "429", r#"{"code":429}"#] {
+        assert!(is_error(&dialect::read_answer(Wire::Chat, whole(error).as_bytes()).unwrap()), "{error}");
+    }
+}
+
+/// JavaScript writes half of a character where text was cut amid it: a legal escape that no text here can hold.
+#[test]
+fn half_a_character_is_shown_as_one_that_is_missing() {
+    let cases = [
+        (r#""a\ud83d""#, Some("a\u{fffd}")),
+        (r#""\uDE00b""#, Some("\u{fffd}b")),
+        (r#""\ud83d\ud83d\ude00""#, Some("\u{fffd}\u{1f600}")),
+        (r#""\ud83d\n""#, Some("\u{fffd}\n")),
+        (r#""\ud83d\ude00 \\ud83d \u00e9 \"""#, None),
+        (r#""\ud8""#, None),
+    ];
+    for (json, expected) in cases {
+        let mended = json_text::mended(json);
+        let text = mended.as_deref().map(|json| serde_json::from_str::<String>(json).unwrap());
+        assert_eq!(text.as_deref(), expected, "{json}");
+    }
+    let record = br#"data: {"choices":[{"index":0,"delta":{"content":"a\ud83d"},"finish_reason":"stop"}]}"#;
+    let events = events_of(Wire::Chat, [record.as_slice(), b"\n\ndata: [DONE]\n\n"]);
+    assert_eq!(messages(&events)["content"][0]["text"], "a\u{fffd}");
+    let whole = br#"{"choices":[{"message":{"content":"a\ud83d"},"finish_reason":"stop"}]}"#;
+    assert_eq!(messages(&dialect::read_answer(Wire::Chat, whole).unwrap()), messages(&events));
 }
 
 #[test]

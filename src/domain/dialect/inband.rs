@@ -1,12 +1,21 @@
 //! Errors inside a 200, and answers that are none of their wire.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::domain::classify::classify_error_value;
 use crate::domain::dialect::decoder::Malformed;
 use crate::domain::outcome::Failure;
+
+/// An `error` beside an answer, unless it is what some hosts write where there was none: null, false, 0, or something empty.
+///
+/// # Errors
+/// Those of the format.
+pub fn that_says<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    let error = Option::<&RawValue>::deserialize(from)?;
+    Ok(error.filter(|error| !matches!(error.get(), "null" | "false" | "0" | "\"\"" | "{}" | "[]")))
+}
 
 /// The failure that an `error` value inside a 200 tells of.
 pub fn failure(error: &str) -> Failure {
@@ -16,7 +25,7 @@ pub fn failure(error: &str) -> Failure {
 
 #[derive(Default, Deserialize)]
 struct Head<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "that_says")]
     error: Option<&'a RawValue>,
 }
 

@@ -56,6 +56,36 @@ pub fn compact(json: &str) -> String {
     out
 }
 
+/// The same JSON where it holds half of a surrogate pair as an escape, with U+FFFD in its place; `None` where it holds none.
+/// JavaScript writes such halves for text that was cut amid a character: JSON allows them, and no text of ours can hold them.
+pub fn mended(json: &str) -> Option<String> {
+    let mut out = String::new();
+    let (mut rest, mut kept) = (json, 0);
+    while let Some(escape) = rest.find('\\') {
+        let at = json.len() - rest.len() + escape;
+        let width = match unit(json.get(at..)) {
+            Some(0xD800..=0xDBFF) if matches!(unit(json.get(at + UNIT..)), Some(0xDC00..=0xDFFF)) => 2 * UNIT,
+            Some(0xD800..=0xDFFF) => {
+                out.push_str(json.get(kept..at).unwrap_or_default());
+                out.push_str("\\ufffd");
+                kept = at + UNIT;
+                UNIT
+            }
+            _ => 2,
+        };
+        rest = json.get(at + width..).unwrap_or_default();
+    }
+    (kept > 0).then(|| out + json.get(kept..).unwrap_or_default())
+}
+
+/// The length of an escape as `\ud83d`.
+const UNIT: usize = 6;
+
+/// The UTF-16 unit of the escape that a text begins with.
+fn unit(text: Option<&str>) -> Option<u16> {
+    u16::from_str_radix(text?.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
+
 /// Arguments of a tool as the object that Anthropic's and Bedrock's wires want: nothing is `{}`, and what is no object
 /// (or no JSON at all) is kept as the text in `_raw`, so that the conversation can go on.
 pub fn object(arguments: &str) -> Box<RawValue> {

@@ -9,11 +9,12 @@ use crate::domain::dialect::decoder::{Decode, Encode, Malformed, Voice};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::restorer::{Restored, Restorer};
 use crate::domain::dialect::{
-    Destination, Encoded, Event, Incompatible, Wire, chat, converse, envelope, messages, opaque, responses,
+    Destination, Encoded, Event, Incompatible, Wire, chat, converse, envelope, json_text, messages, opaque, responses,
 };
 use crate::domain::outcome::Failure;
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
+use crate::domain::sse;
 
 /// Encodes a client's body for a target of another family (or of the same one in another envelope: Messages on Bedrock and
 /// Vertex). `body` is the client's own, without what was consumed here.
@@ -30,7 +31,7 @@ pub fn translate_request(
     if family == Family::Messages && matches!(to.wire, Wire::Invoke | Wire::RawPredict) {
         return envelope::wrap(body, to, translate);
     }
-    let body: Value = serde_json::from_slice(body).map_err(|_| Incompatible("body".to_owned()))?;
+    let body = tree(body).ok_or_else(|| Incompatible("body".to_owned()))?;
     let conversation = decode_request(family, &body)?;
     drop(body);
     // The client would look for them in the answer, and chat alone has them to give.
@@ -48,6 +49,11 @@ pub fn translate_request(
     }
 }
 
+fn tree(body: &[u8]) -> Option<Value> {
+    let mended = || json_text::mended(std::str::from_utf8(body).ok()?);
+    serde_json::from_slice(body).ok().or_else(|| serde_json::from_str(&mended()?).ok())
+}
+
 /// A client's body in no family's words.
 ///
 /// # Errors
@@ -62,6 +68,26 @@ pub fn decode_request(family: Family, body: &Value) -> Result<Conversation, Inco
 
 /// What reads a stream of that wire.
 pub fn decoder(wire: Wire) -> Box<dyn Decode> {
+    Box::new(Mending(strict_decoder(wire)))
+}
+
+/// A decoder that reads a record again with its halves of characters mended.
+struct Mending(Box<dyn Decode>);
+
+impl Decode for Mending {
+    fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        self.0.push(record, out).or_else(|malformed| match json_text::mended(record.data) {
+            Some(mended) => self.0.push(&sse::Event { data: &mended, ..*record }, out),
+            None => Err(malformed),
+        })
+    }
+
+    fn end(&mut self, out: &mut Vec<Event>) {
+        self.0.end(out);
+    }
+}
+
+fn strict_decoder(wire: Wire) -> Box<dyn Decode> {
     match wire {
         Wire::Chat | Wire::Completions => Box::new(chat::decode::Decoder::new()),
         Wire::Responses => Box::new(responses::decode::Decoder::new()),
@@ -89,6 +115,13 @@ pub fn encoder(family: Family, voice: Voice, reply: Reply) -> Box<dyn Encode> {
 /// # Errors
 /// [`Malformed`] when it is none of its wire.
 pub fn read_answer(wire: Wire, body: &[u8]) -> Result<Vec<Event>, Malformed> {
+    strictly(wire, body).or_else(|malformed| {
+        let mended = std::str::from_utf8(body).ok().and_then(json_text::mended);
+        mended.map_or(Err(malformed), |mended| strictly(wire, mended.as_bytes()))
+    })
+}
+
+fn strictly(wire: Wire, body: &[u8]) -> Result<Vec<Event>, Malformed> {
     let mut events = Vec::new();
     match wire {
         Wire::Chat | Wire::Completions => chat::decode::Decoder::new().answer(body, &mut events)?,

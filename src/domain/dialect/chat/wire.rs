@@ -12,6 +12,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::domain::dialect::inband;
+use crate::domain::dialect::json_text::mended;
 use crate::domain::usage::Usage;
 
 /// A string borrowed from the input where it has no escapes. (`Option<Cow<str>>` would always copy.)
@@ -31,7 +33,7 @@ pub struct Chunk<'a> {
     pub usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub service_tier: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
 }
 
@@ -50,7 +52,7 @@ pub struct Choice<'a> {
     pub finish_reason: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub logprobs: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
 }
 
@@ -186,7 +188,10 @@ impl<'a> Str<'a> {
 /// The text of a JSON string; nothing for any other value.
 pub fn text_of<'a>(raw: &'a RawValue) -> Option<Cow<'a, str>> {
     match raw.get().as_bytes().first() {
-        Some(b'"') => serde_json::from_slice::<Str<'a>>(raw.get().as_bytes()).ok().map(|text| text.0),
+        Some(b'"') => {
+            let mended = || serde_json::from_str(&mended(raw.get())?).ok().map(Cow::Owned);
+            serde_json::from_str::<Str<'a>>(raw.get()).ok().map(|text| text.0).or_else(mended)
+        }
         _ => None,
     }
 }

@@ -171,6 +171,8 @@ impl Decoder {
             Some("max_tokens" | "model_context_window_exceeded") => Finish::Length,
             Some("tool_use") => Finish::ToolCalls,
             Some("refusal") => Finish::ContentFilter(details.and_then(|details| owned(details.explanation.as_ref()))),
+            // Hosts that speak this dialect may say `end_turn` though they called: a client that goes by the reason would stop.
+            Some(_) if self.tools > 0 => Finish::ToolCalls,
             Some(_) => Finish::Stop,
         };
         if self.finished {

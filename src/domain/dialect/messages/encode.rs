@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::domain::dialect::answer::{Answer, Block, id_for};
 use crate::domain::dialect::decoder::{Encode, Voice};
+use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::json_text;
 use crate::domain::dialect::sequence::Sequencer;
 use crate::domain::dialect::{Event, Finish};
@@ -82,6 +83,7 @@ impl Encoder {
             }
             Event::Reasoning(_) | Event::Foreign => self.begin(out),
             Event::ToolStart { id, name, .. } => {
+                let id = ids::rewritten(&id, IdRule::Plain);
                 let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
                 self.open(Open::Tool, block, out);
             }
@@ -213,7 +215,7 @@ fn send(name: &str, value: &Value, out: &mut Vec<u8>) {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum BlockOut<'a> {
     Text { text: &'a str },
-    ToolUse { id: &'a str, name: &'a str, input: Box<RawValue> },
+    ToolUse { id: String, name: &'a str, input: Box<RawValue> },
 }
 
 #[derive(Serialize)]
@@ -255,7 +257,7 @@ fn block_out(block: &Block) -> Option<BlockOut<'_>> {
     match block {
         Block::Text(text) | Block::Refusal(text) if !text.is_empty() => Some(BlockOut::Text { text }),
         Block::Tool { id, name, arguments } => {
-            Some(BlockOut::ToolUse { id, name, input: json_text::object(arguments) })
+            Some(BlockOut::ToolUse { id: ids::rewritten(id, IdRule::Plain), name, input: json_text::object(arguments) })
         }
         Block::Text(_) | Block::Refusal(_) | Block::Reasoning(_) => None,
     }

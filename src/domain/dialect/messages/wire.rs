@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::domain::dialect::chat::wire::{Str, count};
+use crate::domain::dialect::inband;
 use crate::domain::usage::Usage;
 
 /// One `data:` of a stream.
@@ -27,7 +28,7 @@ pub struct Frame<'a> {
     pub delta: Option<Delta<'a>>,
     #[serde(default)]
     pub usage: Option<UsageIn>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
 }
 
@@ -48,7 +49,7 @@ pub struct Message<'a> {
     pub stop_details: Option<StopDetails<'a>>,
     #[serde(default)]
     pub usage: Option<UsageIn>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::sse;
 
 /// The output of one response so far.
@@ -173,7 +174,7 @@ impl Output {
     /// Begins a call.
     pub fn start_call(&mut self, index: usize, id: &str, name: &str, out: &mut Vec<u8>) {
         self.close("completed", out);
-        let (id, name) = (id.to_owned(), name.to_owned());
+        let (id, name) = (ids::rewritten(id, IdRule::Plain), name.to_owned());
         let item = self.call_item(&id, &name, "", "in_progress");
         self.open = Some(Item::Call { index, id, name, arguments: String::new() });
         self.emit("response.output_item.added", json!({"output_index": self.items.len(), "item": item}), out);

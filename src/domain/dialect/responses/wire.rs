@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::domain::dialect::chat::wire::{Str, count};
+use crate::domain::dialect::inband;
 use crate::domain::usage::Usage;
 
 /// The `data` of one stream event. Whole responses stay unread until they are asked for.
@@ -35,7 +36,7 @@ pub struct Frame<'a> {
     pub item: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub response: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
 }
 
@@ -48,7 +49,7 @@ pub struct Response<'a> {
     pub model: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub status: Option<Str<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub incomplete_details: Option<Incomplete<'a>>,
