@@ -290,7 +290,7 @@ impl Provider {
 
     /// The variable that its URL needs and that is not set; `None` when there is none.
     pub fn missing_variable(&self, region: Option<&str>, has: impl Fn(&str) -> bool) -> Option<String> {
-        let row = self.row.filter(|_| self.base_url.is_none())?;
+        let row = self.row.filter(|row| self.base_url.is_none() && row.base_url.contains('{'))?;
         let set = |name: &str| has(name).then(|| "set".to_owned());
         fill(row.base_url, row, region, &set).err().map(|missing| missing.0)
     }
