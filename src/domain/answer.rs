@@ -7,9 +7,9 @@
 //! A refusal, `content_filter`, and `length` after reasoning are answers.
 
 use crate::domain::dialect::decoder::{Malformed, Voice};
+use crate::domain::dialect::said::Said;
 use crate::domain::dialect::{self, Event, Finish, Wire, envelope};
 use crate::domain::outcome::{Class, Failure};
-use crate::domain::relay::Said;
 use crate::domain::route::Route;
 use crate::domain::sse;
 use crate::domain::usage::Usage;

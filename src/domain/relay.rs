@@ -20,6 +20,7 @@
 mod reader;
 mod seen;
 mod tail;
+mod whole;
 
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::{Event, Wire};
@@ -29,8 +30,8 @@ use crate::domain::route::Family;
 use crate::domain::time::Span;
 use crate::domain::usage::Usage;
 
-pub use seen::Said;
 pub use tail::Tail;
+pub use whole::Whole;
 
 use reader::{Gate, Reader};
 
@@ -178,7 +179,7 @@ impl Intake {
     /// Commits: the bytes held for the client, and the rest of the way.
     pub fn commit(mut self) -> (Vec<u8>, Relay) {
         self.reader.open();
-        (self.held, Relay { reader: Some(self.reader) })
+        (self.held, Relay { reader: Some(self.reader), whole: None })
     }
 }
 
@@ -197,14 +198,26 @@ pub enum Ending {
 
 /// A stream after its commit.
 pub struct Relay {
-    /// `None`: nobody reads it.
+    /// `None`: nobody reads it as it comes.
     reader: Option<Reader>,
+    /// A whole answer, of which its end tells.
+    whole: Option<Whole>,
 }
 
 impl Relay {
     /// A body whose bytes mean nothing here (audio).
     pub const fn opaque() -> Relay {
-        Relay { reader: None }
+        Relay { reader: None, whole: None }
+    }
+
+    /// A whole answer that is handed on unread.
+    pub const fn whole(whole: Whole) -> Relay {
+        Relay { reader: None, whole: Some(whole) }
+    }
+
+    /// What is to be gathered of the bytes that go to the client.
+    pub const fn gathers(&mut self) -> Option<&mut Whole> {
+        self.whole.as_mut()
     }
 
     /// Whether [`Relay::push`] is of any use.
@@ -255,9 +268,10 @@ impl Relay {
 
     /// The stream is over.
     pub fn end(self, ending: Ending) -> Tail {
-        match self.reader {
-            Some(reader) => tail::of(reader, ending),
-            None => tail::unread(ending),
+        match (self.reader, self.whole) {
+            (Some(reader), _) => tail::of(reader, ending),
+            (None, Some(whole)) => whole.end(ending),
+            (None, None) => tail::unread(ending),
         }
     }
 }

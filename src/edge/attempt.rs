@@ -198,7 +198,7 @@ impl<'a> Attempt<'a> {
         }
         let binary = wire == Wire::Opaque && !answer.kind().starts_with("text/");
         match self.hands_on(wire) {
-            true => self.unread(&answer),
+            true => self.unread(&answer, wire, binary && !answer.kind().contains("json")),
             false if binary => self.binary(&answer).await,
             false => self.stream(&answer, wire).await,
         }

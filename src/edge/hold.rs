@@ -10,7 +10,7 @@ use crate::domain::dialect::Wire;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::RelayMode;
-use crate::domain::relay::{Held, Intake, Relay, Setup};
+use crate::domain::relay::{Held, Intake, Relay, Setup, Whole};
 use crate::domain::time::Span;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
@@ -20,9 +20,13 @@ use web_sys::ReadableStream;
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 impl Attempt<'_> {
-    /// An answer that is handed on at its 200. Nobody reads it, but how it ends is seen.
-    pub(super) fn unread(self, answer: &Answer) -> Result<Served, Failure> {
-        let body = answer.response().body().map_or(Body::Whole(JsValue::NULL), |body| unseen(Vec::new(), body));
+    /// An answer that is handed on at its 200. Nobody reads it before the client does, but how it ends is seen, and what it said.
+    pub(super) fn unread(self, answer: &Answer, wire: Wire, binary: bool) -> Result<Served, Failure> {
+        let relay = match binary {
+            true => Relay::opaque(),
+            false => Relay::whole(Whole::new(self.job.route.clone(), wire)),
+        };
+        let body = answer.response().body().map_or(Body::Whole(JsValue::NULL), |body| unseen(Vec::new(), body, relay));
         Ok(self.served(answer, body, None))
     }
 
@@ -73,7 +77,7 @@ impl Attempt<'_> {
         };
         reader.release();
         self.content.set(true);
-        Ok(self.served(answer, unseen(first, body), None))
+        Ok(self.served(answer, unseen(first, body, Relay::opaque()), None))
     }
 
     /// Holds a stream back until its commit point.
@@ -154,8 +158,8 @@ impl Attempt<'_> {
 }
 
 /// Bytes that mean nothing here.
-fn unseen(held: Vec<u8>, body: ReadableStream) -> Body {
-    Body::Stream { held, rest: Some(body), relay: Box::new(Relay::opaque()), mode: RelayMode::Pipe }
+fn unseen(held: Vec<u8>, body: ReadableStream, relay: Relay) -> Body {
+    Body::Stream { held, rest: Some(body), relay: Box::new(relay), mode: RelayMode::Pipe }
 }
 
 fn no_body(answer: &Answer) -> Failure {

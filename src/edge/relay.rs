@@ -4,7 +4,7 @@
 //! pipe     upstream --tee--> branch a ==native pipe==> client
 //!                      \---> branch b --now and then--> observer (usage, progress, terminal event)
 //! inspect  upstream --reader--> relay --writer--> client        (always so across families)
-//! unread   upstream --chunks, never in Wasm--> client            (audio, and JSON handed on at its 200)
+//! unread   upstream --chunks, never in Wasm--> client            (audio; of JSON handed on at its 200 a copy is kept)
 //! ```
 //! The pipe leaves the client's stream open, so that once the observer has read how the stream ended an error event, or the
 //! end that the upstream forgot, can still be written. An observer that falls [`BEHIND`] bytes behind is cancelled, since an
@@ -175,7 +175,7 @@ impl Committed {
     }
 
     /// Chunks go on as they come: any byte of them is content.
-    async fn pass(&self, rest: &ReadableStream, writer: &Writer) -> Ending {
+    async fn pass(&mut self, rest: &ReadableStream, writer: &Writer) -> Ending {
         let reader = match Reader::open(rest) {
             Ok(reader) => reader,
             Err(error) => return self.broke(&error),
@@ -186,6 +186,9 @@ impl Committed {
                 Ok(None) => return Ending::Clean,
                 Err(error) => return self.broke(&error),
             };
+            if let Some(whole) = self.relay.gathers() {
+                whole.push(&chunk.to_vec());
+            }
             if writer.pass(&chunk).await.is_err() {
                 return Ending::ClientGone;
             }

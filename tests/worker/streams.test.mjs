@@ -420,6 +420,23 @@ describe('answers that are no stream', { concurrency: 4 }, () => {
     assert.equal(await response.text(), '{"id":"x"}');
   });
 
+  test('commit headers: what a JSON answer said is recorded: its tokens, and a failure inside it', async () => {
+    const recorded = async (behaviour) => {
+      const p = await policyOn('chat', [behaviour, answer(SAID)], { stream: { commit: 'headers' } });
+      const response = await askWhole('chat', p.model);
+      servedBy(response, p, 1);
+      const text = await response.text();
+      return { text, ...(await worker.recorded(response.headers.get('x-understudy-request-id'))).attempts[0] };
+    };
+    const good = await recorded(answer(SAID));
+    assert.equal(good.outcome, 'ok');
+    assert.deepEqual(good.tokens, { input: 9, output: 3, cached: 0, estimated: false });
+    const failed = await recorded(json(openaiError('Rate limit reached', 'rate_limit_error', 'rate_limit_exceeded')));
+    assert.equal(failed.outcome, 'rate_limited');
+    assert.match(failed.text, /Rate limit reached/);
+    assert.equal((await recorded(text('<html>oops</html>'))).outcome, 'malformed');
+  });
+
   test('commit headers: a JSON answer that stalls or breaks off breaks off at the client too, and is recorded so', async () => {
     const type = { status: 200, headers: { 'content-type': 'application/json' } };
     for (const [ending, outcome] of [[STALL, 'timeout'], [CUT, 'interrupted']]) {

@@ -31,6 +31,7 @@ pub mod opaque;
 pub mod reply;
 pub mod responses;
 pub mod restorer;
+pub mod said;
 pub mod schema;
 pub mod sequence;
 pub mod translate;
