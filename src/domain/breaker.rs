@@ -12,8 +12,8 @@
 //!      +------------ a call that began after the last failure succeeds ------------------+
 //! ```
 
+use litemap::LiteMap;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ impl State {
 /// What happened to one target and key slot lately.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Breaker {
-    marks: BTreeMap<u64, Mark>,
+    marks: LiteMap<u64, Mark>,
     /// A probe is on its way since then.
     probe: Option<Instant>,
     /// It has marks that no snapshot has told of.
@@ -137,9 +137,10 @@ impl Breaker {
 
     fn trim(&mut self, now: Instant) {
         let oldest = (now - MEMORY).0;
-        self.marks = self.marks.split_off(&oldest);
+        self.marks.retain(|at, _| *at >= oldest);
         while self.marks.len() > MARKS_MAX {
-            self.marks.pop_first();
+            let oldest = self.marks.first().map(|(at, _)| *at);
+            oldest.and_then(|at| self.marks.remove(&at));
         }
     }
 
@@ -147,7 +148,7 @@ impl Breaker {
     fn opened(&self, rules: &BreakerRules) -> Option<Instant> {
         let mut open: Option<(Instant, Span)> = None;
         let mut recent: Vec<(u64, u32)> = Vec::new();
-        for (&at, mark) in &self.marks {
+        for (&at, mark) in self.marks.iter() {
             open = match open {
                 Some((until, cooldown)) if at >= until.0 => {
                     let longer = (cooldown + cooldown).min(rules.cooldown_max).max(rules.cooldown);
@@ -241,7 +242,8 @@ impl Breaker {
             mark.failures = mark.failures.max(failures);
             mark.recovered |= recovered;
         }
-        if let Some(&last) = self.marks.keys().next_back() {
+        let last = self.marks.keys().next_back().copied();
+        if let Some(last) = last {
             self.trim(Instant(last));
         }
     }
@@ -254,7 +256,7 @@ impl Breaker {
 /// Every breaker of an isolate.
 #[derive(Debug, Default)]
 pub struct Book {
-    breakers: BTreeMap<(String, &'static str), Handle>,
+    breakers: LiteMap<(String, &'static str), Handle>,
 }
 
 impl Book {

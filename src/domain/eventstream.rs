@@ -21,6 +21,7 @@
 //!
 //! Every defect is fatal: after a wrong length nothing tells where the next frame begins.
 
+use crate::domain::checksum::crc32;
 use std::fmt;
 
 /// The prelude: two lengths and their checksum.
@@ -163,7 +164,7 @@ fn first_frame(bytes: &[u8]) -> Result<Option<(Frame, usize)>, BadFrame> {
     let mut fields = Reader { rest: prelude };
     let (length, headers, checksum) = (fields.u32("prelude")?, fields.u32("prelude")?, fields.u32("prelude")?);
     // The checksum first: a length that was damaged on the way must not be waited for.
-    if crc32fast::hash(&prelude[..8]) != checksum {
+    if crc32(&prelude[..8]) != checksum {
         return Err(BadFrame::PreludeChecksum);
     }
     let total = within(length, FRAME_MIN, FRAME_MAX).ok_or(BadFrame::Length(length))?;
@@ -172,7 +173,7 @@ fn first_frame(bytes: &[u8]) -> Result<Option<(Frame, usize)>, BadFrame> {
 
     let Some(frame) = bytes.get(..total) else { return Ok(None) };
     let Some((message, checksum)) = frame.split_last_chunk::<4>() else { return Ok(None) };
-    if crc32fast::hash(message) != u32::from_be_bytes(*checksum) {
+    if crc32(message) != u32::from_be_bytes(*checksum) {
         return Err(BadFrame::MessageChecksum);
     }
     let (headers, payload) = message[PRELUDE..].split_at(header_bytes);
@@ -252,10 +253,10 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(total);
     bytes.extend_from_slice(&clamp_u32(total).to_be_bytes());
     bytes.extend_from_slice(&clamp_u32(headers.len()).to_be_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend_from_slice(&crc32(&bytes).to_be_bytes());
     bytes.extend_from_slice(&headers);
     bytes.extend_from_slice(&frame.payload);
-    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend_from_slice(&crc32(&bytes).to_be_bytes());
     bytes
 }
 

@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod catalogue;
 pub mod chain;
+pub mod checksum;
 pub mod classify;
 pub mod crypto;
 pub mod dialect;

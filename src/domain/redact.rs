@@ -26,7 +26,7 @@ fn mask_prefixed(text: &str) -> String {
     let mut before: Option<char> = None;
     while let Some(first) = rest.chars().next() {
         // Asked within a word, it would read the rest of the text anew for every prefix in it.
-        let begins = !before.is_some_and(char::is_alphanumeric);
+        let begins = !before.is_some_and(|c| c.is_ascii_alphanumeric());
         match begins.then(|| key_at(rest)).flatten() {
             Some((prefix, length)) => {
                 out.push_str(if prefix.ends_with(' ') { &rest[..prefix.len()] } else { "" });

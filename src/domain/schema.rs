@@ -1,6 +1,7 @@
 //! The JSON Schemas of the documents, as `/schema/<name>.json` serves them and editors read them.
 //!
-//! They are rendered from the tables that the readers check by, and kept in `docs/schema`; a test holds the two together
+//! They are rendered from the tables that the readers check by, when they are asked for. `docs/schema` keeps a copy for who reads
+//! them without a Worker; a test holds the two together
 //! (`UPDATE_SCHEMAS=1 cargo test schema` writes them anew).
 
 use crate::domain::catalogue::document::MODELS;
@@ -14,19 +15,12 @@ use serde_json::Value;
 /// The documents that have a schema.
 pub const NAMES: [&str; 5] = ["policy", "rules", "provider", "key", "models"];
 
-/// The schema of a document, by its name.
-pub fn text(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "policy" => include_str!("../../docs/schema/policy.json"),
-        "rules" => include_str!("../../docs/schema/rules.json"),
-        "provider" => include_str!("../../docs/schema/provider.json"),
-        "key" => include_str!("../../docs/schema/key.json"),
-        "models" => include_str!("../../docs/schema/models.json"),
-        _ => return None,
-    })
+/// The schema of a document as text, by its name.
+pub fn text(name: &str) -> Option<String> {
+    render(name).map(|schema| format!("{schema:#}\n"))
 }
 
-/// The schema as the tables have it now.
+/// The schema of a document, by its name.
 pub fn render(name: &str) -> Option<Value> {
     let (about, shape): (&str, &Shape) = match name {
         "policy" => ("KV policy:<name>: a chain of models and what to do when one fails.", &POLICY),

@@ -11,11 +11,11 @@
 //! target is signed anew.
 
 use crate::domain::time::Instant;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
+use litemap::LiteMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// All but the unreserved characters of RFC 3986 is encoded.
@@ -85,14 +85,15 @@ pub fn hex_sha256(bytes: &[u8]) -> String {
 /// `20150830T123600Z`
 fn timestamp(now: Instant) -> String {
     let ms = i64::try_from(now.0).unwrap_or(i64::MAX);
-    DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default().format("%Y%m%dT%H%M%SZ").to_string()
+    let time = DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default();
+    time.to_rfc3339_opts(SecondsFormat::Secs, true).replace(['-', ':'], "")
 }
 
 /// The canonical request, and the names of its headers as `a;b;c`.
 pub fn canonical_request(request: &Request<'_>, added: &[(String, String)]) -> (String, String) {
     let given = request.headers.iter().map(|(name, value)| (*name, *value));
     let ours = added.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut headers: LiteMap<String, Vec<String>> = LiteMap::new();
     for (name, value) in given.chain(ours).chain([("host", request.host)]) {
         headers.entry(name.to_ascii_lowercase()).or_default().push(squeeze(value));
     }
@@ -119,7 +120,7 @@ fn canonical_query(query: &str) -> String {
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (recode(name), recode(value)))
         .collect();
-    pairs.sort();
+    pairs.sort_unstable();
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 

@@ -4,7 +4,7 @@
 //! last one, and for a target not named, the outcome is `ok`. The request is a stream, since stalls and cuts only mean
 //! something there.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -103,7 +103,7 @@ pub fn simulate(mut plan: Plan, script: &Script, leave: Leave) -> Simulation {
     let chain = Chain::new(plan.clone(), prospects, leave, 0, Instant(0));
     let now = Instant(0);
     let mut play =
-        Play { plan, script, chain, now, made: BTreeMap::new(), flights: Vec::new(), steps: Vec::new(), told: 0 };
+        Play { plan, script, chain, now, made: LiteMap::new(), flights: Vec::new(), steps: Vec::new(), told: 0 };
     let end = play.run();
     play.done(&end)
 }
@@ -126,7 +126,7 @@ struct Play<'a> {
     chain: Chain,
     now: Instant,
     /// Calls made of each target.
-    made: BTreeMap<Target, usize>,
+    made: LiteMap<Target, usize>,
     flights: Vec<Flight>,
     steps: Vec<Played>,
     /// Entries of the trail that are among the steps, or known to be calls.

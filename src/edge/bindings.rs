@@ -11,8 +11,8 @@
 
 use crate::domain::ledger::query::Retention;
 use crate::domain::time::Span;
+use litemap::LiteMap;
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use worker::Env;
@@ -78,7 +78,7 @@ pub fn retention(env: &Env) -> Retention {
 }
 
 thread_local! {
-    static TEXTS: RefCell<HashMap<String, Option<String>>> = RefCell::default();
+    static TEXTS: RefCell<LiteMap<String, Option<String>>> = RefCell::default();
 }
 
 /// A variable or secret by name, without blanks around it, such as the line end of `echo` or of a file; `None` when it is not

@@ -14,7 +14,7 @@ use crate::domain::chain::{Call, Chain, End, Step};
 use crate::domain::outcome::{Class, Failure, Outcome, Skip};
 use crate::domain::time::Instant;
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -27,7 +27,7 @@ pub struct Driven {
     /// The call that serves, held at its commit point.
     pub served: Option<Box<Served>>,
     /// What was measured of each call, by its id.
-    pub marks: BTreeMap<u32, Marks>,
+    pub marks: LiteMap<u32, Marks>,
     /// The client left before any answer was committed.
     pub gone: bool,
 }
@@ -43,7 +43,7 @@ struct Flight {
 pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
     let mut flights: Vec<Flight> = Vec::new();
     let mut hedge_at: Option<Instant> = None;
-    let mut marks = BTreeMap::new();
+    let mut marks = LiteMap::new();
     let mut served = None;
     let mut gone = false;
     let end = loop {

@@ -12,7 +12,7 @@ use crate::domain::provider::{Auth, Provider};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
 use crate::domain::sigv4;
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::rc::Rc;
 use worker::Env;
 
@@ -82,7 +82,7 @@ pub fn credentials(
     provider: &Provider,
     wire: Wire,
     caller: Option<&Caller>,
-    sent: &BTreeMap<String, String>,
+    sent: &LiteMap<String, String>,
 ) -> (Vec<Credential>, Option<Skip>) {
     if let Some(endpoint) = &hop.endpoint {
         return (vec![Credential { slot: KeySlot::Own, kind: Kind::Key(endpoint.api_key.clone()) }], None);
@@ -145,7 +145,7 @@ fn managed(env: &Env, provider: &Provider, region: Option<&str>, wire: Wire) -> 
 }
 
 /// The caller's own key: sent with the request, else stored on its gateway key.
-fn own(env: &Env, provider: &str, caller: Option<&Caller>, sent: &BTreeMap<String, String>) -> Option<Kind> {
+fn own(env: &Env, provider: &str, caller: Option<&Caller>, sent: &LiteMap<String, String>) -> Option<Kind> {
     let text = match sent.get(provider) {
         Some(key) => key.clone(),
         None => {

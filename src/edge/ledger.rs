@@ -20,19 +20,35 @@ pub fn keeps(env: &Env) -> (Retention, Instant) {
 }
 
 async fn ask_all<T>(env: &Env, question: &Ask, read: impl Fn(Answer) -> Option<T>) -> Result<Vec<T>, Refusal> {
-    let shards = (0..settings(env).ledger_shards).map(shard_name);
-    try_join_all(shards.map(|shard| ask_one(env, shard, question, &read))).await
+    ask_each(env, &|_| question.clone(), read).await
 }
 
-async fn ask_one<T>(
+/// Asks every shard its question, all at once. What they answer is read afterwards: the waiting is compiled once.
+async fn ask_each<T>(
     env: &Env,
-    object: String,
-    question: &Ask,
-    read: &impl Fn(Answer) -> Option<T>,
-) -> Result<T, Refusal> {
-    let down = |why: String| Refusal::new(503, "ledger_unavailable", format!("the ledger does not answer: {why}"));
-    let answer = ask(env, &object, question).await.map_err(|error| down(error.to_string()))?;
-    read(answer).ok_or_else(|| down(format!("{object} answered something else")))
+    question: &dyn Fn(u32) -> Ask,
+    read: impl Fn(Answer) -> Option<T>,
+) -> Result<Vec<T>, Refusal> {
+    let shards = 0..settings(env).ledger_shards;
+    let asked = shards.map(|shard| async move { ask_one(env, &shard_name(shard), &question(shard)).await });
+    let answers = try_join_all(asked).await?;
+    answers
+        .into_iter()
+        .zip(0..)
+        .map(|(answer, shard)| read(answer).ok_or_else(|| strange(&shard_name(shard))))
+        .collect()
+}
+
+async fn ask_one(env: &Env, object: &str, question: &Ask) -> Result<Answer, Refusal> {
+    ask(env, object, question).await.map_err(|error| down(&error.to_string()))
+}
+
+fn down(why: &str) -> Refusal {
+    Refusal::new(503, "ledger_unavailable", format!("the ledger does not answer: {why}"))
+}
+
+fn strange(object: &str) -> Refusal {
+    down(&format!("{object} answered something else"))
 }
 
 /// A page of requests, newest first, with the cursor of the next. This isolate's own rows are sent first.
@@ -84,11 +100,8 @@ async fn parts(env: &Env, question: &Ask) -> Result<Vec<Part>, Refusal> {
 /// 503 when a shard does not answer.
 pub async fn tail(env: &Env, marks: &[TailMark]) -> Result<(Vec<RequestRow>, Vec<TailMark>), Refusal> {
     let read = |answer| if let Answer::Tail { rows, mark } = answer { Some((rows, mark)) } else { None };
-    let questions = (0..settings(env).ledger_shards).map(|shard| {
-        let after = marks.get(shard as usize).copied();
-        async move { ask_one(env, shard_name(shard), &Ask::Tail { after }, &read).await }
-    });
-    let (rows, marks): (Vec<_>, Vec<_>) = try_join_all(questions).await?.into_iter().unzip();
+    let question = |shard| Ask::Tail { after: marks.get(shard as usize).copied() };
+    let (rows, marks): (Vec<_>, Vec<_>) = ask_each(env, &question, read).await?.into_iter().unzip();
     let mut rows: Vec<RequestRow> = rows.into_iter().flatten().collect();
     rows.sort_by_key(|row| row.at.saturating_add(row.ms));
     Ok((rows, marks))
@@ -102,6 +115,6 @@ pub async fn status(env: &Env) -> Result<(Vec<Status>, Status), Refusal> {
     recorder::flush(env).await;
     let status = |answer| if let Answer::Status(status) = answer { Some(status) } else { None };
     let shards = ask_all(env, &Ask::Status, status).await?;
-    let control = ask_one(env, CONTROL.to_owned(), &Ask::Status, &status).await?;
+    let control = status(ask_one(env, CONTROL, &Ask::Status).await?).ok_or_else(|| strange(CONTROL))?;
     Ok((shards, control))
 }

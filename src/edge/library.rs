@@ -10,8 +10,9 @@ use crate::domain::policy::resolve::{self, Lookup, MAX_NESTING, World, reference
 use crate::domain::policy::tree::Tree;
 use crate::domain::provider::{Provider, document};
 use crate::domain::target::{is_policy_name, is_provider_name};
+use litemap::LiteMap;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use worker::Env;
 use worker::kv::KvStore;
@@ -35,8 +36,8 @@ pub struct Stored {
 pub struct Library {
     default_provider: String,
     own_host: String,
-    policies: BTreeMap<String, PolicyCopy>,
-    providers: BTreeMap<String, ProviderCopy>,
+    policies: LiteMap<String, PolicyCopy>,
+    providers: LiteMap<String, ProviderCopy>,
 }
 
 enum PolicyCopy {
@@ -66,8 +67,8 @@ struct Resolved {
 }
 
 thread_local! {
-    static RESOLVED: RefCell<HashMap<String, Resolved>> = RefCell::default();
-    static BUILT_IN: RefCell<HashMap<String, Option<Rc<Provider>>>> = RefCell::default();
+    static RESOLVED: RefCell<LiteMap<String, Resolved>> = RefCell::default();
+    static BUILT_IN: RefCell<LiteMap<String, Option<Rc<Provider>>>> = RefCell::default();
 }
 
 impl Library {
@@ -76,8 +77,8 @@ impl Library {
         Library {
             default_provider: default_provider.to_owned(),
             own_host: own_host.to_owned(),
-            policies: BTreeMap::new(),
-            providers: BTreeMap::new(),
+            policies: LiteMap::new(),
+            providers: LiteMap::new(),
         }
     }
 
@@ -260,7 +261,7 @@ impl Library {
     /// Names and versions of all that was gathered.
     fn fingerprint(&self) -> String {
         let mut text = String::new();
-        for (name, copy) in &self.policies {
+        for (name, copy) in self.policies.iter() {
             text.push_str(name);
             text.push('=');
             if let PolicyCopy::Good { version, .. } = copy {
@@ -268,7 +269,7 @@ impl Library {
             }
             text.push(';');
         }
-        for (name, copy) in &self.providers {
+        for (name, copy) in self.providers.iter() {
             if !matches!(copy, ProviderCopy::Missing) {
                 text.push_str(name);
                 text.push(';');

@@ -20,7 +20,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::Body;
 use crate::domain::route::Route;
 use crate::domain::scripted::Drill;
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::rc::Rc;
 use worker::Env;
 
@@ -43,7 +43,7 @@ pub struct Asker<'a> {
     pub env: &'a Env,
     pub caller: Option<&'a Caller>,
     /// Provider keys that came with the request.
-    pub sent: &'a BTreeMap<String, String>,
+    pub sent: &'a LiteMap<String, String>,
     /// Whether provider `sim` answers here.
     pub sim: bool,
 }

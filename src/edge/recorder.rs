@@ -133,7 +133,7 @@ async fn send(env: &Env, shard: u32) {
                 match ask(env, &shard_name(shard), &Ask::Record((*batch).clone())).await {
                     Ok(Answer::Recorded) => with(env, |recorder| recorder.outbox.answered(shard, number)),
                     Ok(other) => {
-                        warn("ledger_refused", &format!("{other:?}"));
+                        warn("ledger_refused", &store::refusal(&other));
                         with(env, |recorder| recorder.outbox.answered(shard, number));
                     }
                     Err(error) => {
@@ -158,7 +158,7 @@ async fn tell(env: &Env) {
             with(env, |recorder| recorder.desk.answered(number, &answer));
         }
         Ok(other) => {
-            warn("ledger_refused", &format!("{other:?}"));
+            warn("ledger_refused", &store::refusal(&other));
             with(env, |recorder| recorder.desk.answered(number, &Synced::default()));
         }
         Err(error) => {

@@ -18,7 +18,7 @@ use crate::domain::redact::redact;
 use crate::domain::relay::Ending;
 use crate::domain::time::Span;
 use js_sys::Uint8Array;
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use web_sys::Headers;
@@ -62,13 +62,7 @@ fn log_moves(job: &Job, trail: &[TrailEntry]) {
     }
 }
 
-fn committed(
-    job: &Rc<Job>,
-    chain: Chain,
-    served: Served,
-    mut marks: BTreeMap<u32, Marks>,
-    context: &Context,
-) -> Answer {
+fn committed(job: &Rc<Job>, chain: Chain, served: Served, mut marks: LiteMap<u32, Marks>, context: &Context) -> Answer {
     let Served { call, line, status, headers, kind, body, marks: own } = served;
     marks.insert(call.id, own);
     let mut said = annotations(job, &chain, Some(&call), &marks);
@@ -130,7 +124,7 @@ fn last_call(chain: &Chain) -> End {
 }
 
 /// What a response says of the chain that made it.
-fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &BTreeMap<u32, Marks>) -> Said {
+fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &LiteMap<u32, Marks>) -> Said {
     let mut said = Vec::with_capacity(12);
     let mut set = |name: &'static str, value: String| said.push((name, in_ascii(value)));
     let yes = || "true".to_owned();
@@ -176,7 +170,7 @@ fn in_ascii(text: String) -> String {
 struct Account {
     job: Rc<Job>,
     trail: Vec<TrailEntry>,
-    marks: BTreeMap<u32, Marks>,
+    marks: LiteMap<u32, Marks>,
     status: u16,
 }
 

@@ -16,8 +16,9 @@ use crate::domain::ledger::protocol::{Answer, Ask, CONTROL};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Instant, Span};
 use futures::future::join;
+use litemap::LiteMap;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 use worker::Env;
 use worker::kv::KvStore;
 
@@ -53,9 +54,9 @@ pub struct Publication {
 #[derive(Default)]
 struct Known {
     /// Made here, the last [`OWN`] of them.
-    own: BTreeSet<u64>,
+    own: VecDeque<u64>,
     /// By key, the last one that KV has shown here.
-    shown: BTreeMap<String, u64>,
+    shown: LiteMap<String, u64>,
 }
 
 thread_local! {
@@ -72,9 +73,9 @@ pub fn is_own(seq: u64) -> bool {
 
 fn remember_own(seq: u64) {
     KNOWN.with_borrow_mut(|known| {
-        known.own.insert(seq);
+        known.own.push_back(seq);
         if known.own.len() > OWN {
-            known.own.pop_first();
+            known.own.pop_front();
         }
     });
 }
@@ -114,6 +115,14 @@ pub async fn ask_control(env: &Env, question: &Ask) -> Result<Answer, Refusal> {
     }
 }
 
+/// What an object says that did not do what it was asked.
+pub fn refusal(answer: &Answer) -> String {
+    match answer {
+        Answer::Refused(why) => format!("Refused({why:?})"),
+        _ => "an answer to something else".to_owned(),
+    }
+}
+
 async fn shown(env: &Env, key: &str) -> Result<Option<Shown>, Refusal> {
     let value = kv(env)?.get(key).text().await.map_err(|error| store_down(&error.to_string()))?;
     Ok(value.map(|value| Shown { version: version_of(value.as_bytes()).to_string(), value }))
@@ -149,7 +158,7 @@ fn standing(edition: Edition) -> Option<Standing> {
 #[derive(Debug, Default)]
 pub struct Page {
     /// By the rest of their keys.
-    pub documents: BTreeMap<String, Standing>,
+    pub documents: LiteMap<String, Standing>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<Mark>,
 }
@@ -178,8 +187,8 @@ impl Mark {
 ///
 /// # Errors
 /// 503 when store or ledger do not answer.
-pub async fn list(env: &Env, prefix: &str) -> Result<BTreeMap<String, Standing>, Refusal> {
-    let (mut all, mut after) = (BTreeMap::new(), None);
+pub async fn list(env: &Env, prefix: &str) -> Result<LiteMap<String, Standing>, Refusal> {
+    let (mut all, mut after) = (LiteMap::new(), None);
     loop {
         let page = page(env, prefix, PAGE_MAX, after.as_ref()).await?;
         all.extend(page.documents);
@@ -218,7 +227,7 @@ async fn stored(env: &Env, prefix: &str, limit: usize, after: Option<&Mark>) -> 
     let kv = kv(env)?;
     let (names, cursor) = names(&kv, prefix, limit, after.map(|mark| mark.cursor.clone())).await?;
     let last = names.last().and_then(|name| name.strip_prefix(prefix)).unwrap_or_default().to_owned();
-    let mut all = BTreeMap::new();
+    let mut all = LiteMap::new();
     for chunk in names.chunks(BULK) {
         let values = kv.get_bulk(chunk).text().await.map_err(|error| store_down(&error.to_string()))?;
         for (name, value) in values {
@@ -293,7 +302,7 @@ pub async fn publish(env: &Env, publication: Publication) -> Result<Edition, Ref
     let edition = match ask_control(env, &Ask::Write(write)).await? {
         Answer::Written { edition } => edition,
         Answer::Conflict { stored } => return Err(conflict(&key, stored)),
-        other => return Err(Refusal::new(500, "ledger_refused", format!("{other:?}"))),
+        other => return Err(Refusal::new(500, "ledger_refused", refusal(&other))),
     };
     if let Err(refusal) = copy(env, &key, value.as_deref()).await {
         // If this fails too, the version stays in the list as one that was never served.

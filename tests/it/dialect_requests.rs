@@ -701,7 +701,7 @@ fn long_names_of_tools_are_shortened_and_noted() {
     let name = sent["tools"][0]["function"]["name"].as_str().unwrap();
     assert!(name.len() <= 64);
     assert_eq!(sent["tool_choice"]["function"]["name"], name);
-    assert_eq!(encoded.reply.renamed, [(name.to_owned(), long)].into());
+    assert_eq!(encoded.reply.renamed, [(name.to_owned(), long)].into_iter().collect());
 }
 
 #[test]

@@ -576,7 +576,8 @@ fn words_around_the_json_tool_are_left_out() {
 
 #[test]
 fn renamed_tools_get_their_names_back() {
-    let reply = Reply { renamed: [("a".to_owned(), "a.long.name".to_owned())].into(), ..Reply::default() };
+    let reply =
+        Reply { renamed: [("a".to_owned(), "a.long.name".to_owned())].into_iter().collect(), ..Reply::default() };
     let events = chat_events(&[call(Some(0), Some("i0"), Some("a"), "{}"), finish("tool_calls")]);
     let message = messages_sdk(&stream_of(Family::Messages, &events, voice(), reply));
     assert_eq!(message["content"][0]["name"], "a.long.name");

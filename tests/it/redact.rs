@@ -16,6 +16,8 @@ fn exact_keys_and_everything_that_looks_like_one() {
     check("Authorization: Bearer abc.def-ghi_jkl", &[], "Authorization: Bearer [redacted]");
     check("authorization: bearer abcdefgh", &[], "authorization: bearer [redacted]");
     check("{\"k\":\"sk-abcdefghij\"}", &[], "{\"k\":\"[redacted]\"}");
+    // Joined to a word of another script.
+    check("密钥sk-abcdefgh1234", &[], "密钥[redacted]");
 }
 
 #[test]

@@ -60,7 +60,7 @@ const DATE: Text = Text {
     max: 10,
     pattern: Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
     expect: "a date (YYYY-MM-DD)",
-    check: |date| match chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d") {
+    check: |date| match chrono::DateTime::parse_from_rfc3339(&format!("{date}T00:00:00Z")) {
         Ok(_) => Ok(()),
         Err(_) => Err(None),
     },

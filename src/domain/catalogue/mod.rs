@@ -13,6 +13,7 @@ pub mod document;
 
 use crate::domain::target::Target;
 use crate::domain::usage::Usage;
+use litemap::LiteMap;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -22,7 +23,7 @@ use std::sync::OnceLock;
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     /// By `provider/model[@region]`, as written.
-    changes: BTreeMap<String, Facts>,
+    changes: LiteMap<String, Facts>,
 }
 
 /// What is known of one model. Every field may be unknown.
@@ -279,7 +280,7 @@ fn index() -> &'static Index {
             ROWS.get_or_init(|| serde_json::from_slice(include_str!("models.json").as_bytes()).unwrap_or_default());
         let mut index = HashMap::new();
         for row in rows {
-            for (provider, id) in &row.hosts {
+            for (provider, id) in row.hosts.iter() {
                 if !id.is_empty() {
                     index.entry(format!("{provider}/{id}")).or_insert((row, false));
                 }

@@ -1,6 +1,6 @@
 //! What the answer's side must know of the request as it was encoded. [`restorer`](super::restorer) undoes it.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 /// Changes made to a request that its answer shows, to be undone between decoder and encoder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Reply {
     /// Its arguments hold the answer in [`WRAP`](super::schema::WRAP).
     pub json_wrapped: bool,
     /// Tool names that the wire does not take: as sent, and as the client wrote it.
-    pub renamed: BTreeMap<String, String>,
+    pub renamed: LiteMap<String, String>,
     /// The client asked with `functions` and is answered with `function_call`.
     pub legacy_functions: bool,
 }

@@ -1,9 +1,8 @@
 //! Undoes in an answer what encoding changed of its request: names that were changed on the way out are changed back, and the
 //! text that a model without structured output wrote into a forced tool becomes the answer's text again.
 
-use std::collections::BTreeMap;
-
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 
 use crate::domain::dialect::decoder::Encode;
 use crate::domain::dialect::json_text::compact;
@@ -110,7 +109,7 @@ impl Restorer {
 
 /// The answer within a stand-in's arguments; what is no such thing is the answer itself.
 fn unwrapped(arguments: String) -> String {
-    let value = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&arguments).ok();
+    let value = serde_json::from_slice::<HashMap<String, Box<RawValue>>>(arguments.as_bytes()).ok();
     value.and_then(|mut fields| fields.remove(schema::WRAP)).map_or(arguments, |value| compact(value.get()))
 }
 

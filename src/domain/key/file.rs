@@ -7,7 +7,7 @@
 //! ```
 //! `name` alone is required. Without `allow` every model is allowed; an empty list allows none.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use chrono::DateTime;
 use serde_json::Value;
@@ -37,7 +37,7 @@ pub struct KeyFile {
     pub expires_at: Option<Instant>,
     pub disabled: bool,
     /// Provider to ciphertext (`domain/crypto.rs`).
-    pub own: BTreeMap<String, String>,
+    pub own: LiteMap<String, String>,
     pub budget_usd_per_day: Option<f64>,
     pub budget_usd_per_month: Option<f64>,
 }

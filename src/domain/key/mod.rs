@@ -12,6 +12,7 @@ pub use file::{KEY, KeyFile, parse};
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::checksum::crc32;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
 
@@ -85,7 +86,7 @@ fn digit(value: u8) -> char {
 
 /// CRC-32 (IEEE) of the text as six digits of base62.
 fn checksum(digits: &str) -> String {
-    let mut rest = crc32fast::hash(digits.as_bytes());
+    let mut rest = crc32(digits.as_bytes());
     let mut check = [b'0'; CHECK_DIGITS];
     for place in check.iter_mut().rev() {
         *place = digit((rest % 62) as u8) as u8;

@@ -146,7 +146,7 @@ fn best(sequences: &[Sequence], deadline: Span, worth: impl Fn(&Call) -> u64) ->
 
 /// Keeps the ways that no other one beats in both waiting and worth.
 fn prune(ways: &mut Vec<Way>) {
-    ways.sort_by(|a, b| a.waits.cmp(&b.waits).then(b.worth.cmp(&a.worth)));
+    ways.sort_unstable_by(|a, b| a.waits.cmp(&b.waits).then(b.worth.cmp(&a.worth)));
     let mut top = None;
     ways.retain(|way| {
         let better = top.is_none_or(|top| way.worth > top);

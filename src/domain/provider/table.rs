@@ -228,7 +228,7 @@ pub fn is_built_in(name: &str) -> bool {
 pub fn owner_of_secret(secret: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| {
         let stem = secret.strip_suffix("_API_KEY").unwrap_or(secret);
-        let own = format!("{}_API_KEY", row.name.to_uppercase());
+        let own = format!("{}_API_KEY", row.name.to_ascii_uppercase());
         let regional = row.name == "azure" && stem.starts_with("AZURE_");
         own == secret || regional || row.secrets.iter().any(|together| together.contains(&secret))
     })

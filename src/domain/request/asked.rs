@@ -1,6 +1,6 @@
 //! Everything that one request says of how it wants to be served, read and checked, with models still by name.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -69,7 +69,7 @@ impl Brought {
 
 /// Provider keys by provider. Their text is never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct OwnKeys(BTreeMap<String, String>);
+pub struct OwnKeys(LiteMap<String, String>);
 
 impl fmt::Debug for OwnKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,7 +84,7 @@ impl OwnKeys {
     }
 
     /// Keys by provider.
-    pub fn map(&self) -> &BTreeMap<String, String> {
+    pub fn map(&self) -> &LiteMap<String, String> {
         &self.0
     }
 }
@@ -336,7 +336,7 @@ fn leave(headers: &Headers) -> Result<Leave, Refusal> {
 /// `x-understudy-key-<provider>`
 fn own_keys(headers: &Headers) -> Result<OwnKeys, Refusal> {
     const PREFIX: &str = "x-understudy-key-";
-    let mut keys = BTreeMap::new();
+    let mut keys = LiteMap::new();
     for (provider, _) in headers.with_prefix(PREFIX) {
         let name = format!("{PREFIX}{provider}");
         if !is_provider_name(provider) {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Asked;
 use super::speech::tokens_of;
+use crate::domain::checksum::crc32;
 use crate::domain::route::Route;
 
 /// Numbers in an embedding, where the request does not say.
@@ -101,7 +102,7 @@ fn embeddings(body: &Value, asked: &Asked<'_>) -> Value {
 
 /// The same text has the same vector, of length 1.
 fn vector(text: &str, dimensions: usize) -> Vec<f32> {
-    let mut dice = crate::domain::backoff::Dice::new(u64::from(crc32fast::hash(text.as_bytes())));
+    let mut dice = crate::domain::backoff::Dice::new(u64::from(crc32(text.as_bytes())));
     let raw: Vec<f64> = (0..dimensions).map(|_| dice.unit() - 0.5).collect();
     let length = raw.iter().map(|number| number * number).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
     #[allow(clippy::cast_possible_truncation)]

@@ -12,7 +12,7 @@ use crate::domain::target::{is_policy_name, is_provider_name};
 use crate::edge::bindings::settings;
 use crate::edge::keys::store_down;
 use crate::edge::store;
-use std::collections::BTreeSet;
+use litemap::LiteMap;
 
 /// Checks a document's name.
 pub fn name(kind: Kind, name: &str) -> Result<(), Failure> {
@@ -49,7 +49,7 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
 /// A rules document that parses is followed to what its rules name.
 async fn rules(asked: &Asked<'_>, bytes: &[u8]) -> Result<Result<(), BadDocument>, Failure> {
     let known = providers(asked).await?;
-    let known = |name: &str| known.contains(name);
+    let known = |name: &str| known.contains_key(name);
     let rules = match Rules::parse(bytes, &settings(asked.env).default_provider, &known) {
         Ok(rules) => rules,
         Err(bad) => return Ok(Err(bad)),
@@ -75,7 +75,8 @@ async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Findi
 }
 
 /// The names of all providers, built in or configured.
-pub async fn providers(asked: &Asked<'_>) -> Result<BTreeSet<String>, Failure> {
+pub async fn providers(asked: &Asked<'_>) -> Result<LiteMap<String, ()>, Failure> {
     let configured = store::list(asked.env, Kind::Provider.prefix()).await?;
-    Ok(table::ROWS.iter().map(|row| row.name.to_owned()).chain(configured.into_keys()).collect())
+    let configured = configured.into_iter().map(|(name, _)| name);
+    Ok(table::ROWS.iter().map(|row| row.name.to_owned()).chain(configured).map(|name| (name, ())).collect())
 }

@@ -13,6 +13,7 @@ use crate::edge::documents::version_of;
 use crate::edge::glue::now;
 use crate::edge::store::{self, Mark, Page, Publication, Standing};
 use crate::routes::reply::Reply;
+use litemap::LiteMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -94,7 +95,7 @@ pub async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     match store::read(asked.env, &kind.key(name)).await? {
         Some(standing) => Ok(tagged(Reply::json(200, &Shown::of(label(kind, name), &standing)), &standing.version)),
         None if kind == Kind::Provider && table::is_built_in(name) => {
-            let all = super::targets::providers(asked, &std::collections::BTreeMap::new()).await?;
+            let all = super::targets::providers(asked, &LiteMap::new()).await?;
             let line = all.into_iter().find(|line| line["name"] == name);
             Ok(Reply::json(200, &line))
         }

@@ -20,7 +20,6 @@ use crate::edge::recorder;
 use crate::edge::store::{self, Mark, Publication, Standing};
 use crate::routes::reply::Reply;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// How far back the usage by day goes.
 const USAGE_DAYS: Span = Span(90 * 86_400_000);
@@ -242,7 +241,7 @@ pub async fn usage(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let question = Ask::Usage { key_id: id.to_owned(), since_day: day_of(since) };
     let days = match store::ask_control(asked.env, &question).await? {
         Answer::Usage(days) => days,
-        _ => BTreeMap::new(),
+        _ => Default::default(),
     };
     let today = day_of(now());
     let month = today.get(..7).unwrap_or_default();

@@ -18,7 +18,7 @@ pub async fn judge(asked: &Asked<'_>) -> Result<Reply, Failure> {
         return Err(Refusal::value(name, "is not one of request, rules").into());
     }
     let providers = checks::providers(asked).await?;
-    let (provider, known) = (&settings(asked.env).default_provider, |name: &str| providers.contains(name));
+    let (provider, known) = (&settings(asked.env).default_provider, |name: &str| providers.contains_key(name));
     let request = body.get("request").ok_or_else(|| Refusal::value("request", "expected a sample request"))?;
     let sample = Sample::parse(request, provider, &known)?;
     let document = match body.get("rules") {

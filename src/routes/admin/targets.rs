@@ -20,8 +20,8 @@ use crate::edge::library::Library;
 use crate::edge::store::{self, Standing};
 use crate::edge::{breakers, ledger};
 use crate::routes::reply::Reply;
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use litemap::LiteMap;
+use serde_json::{Map, Value, json};
 
 /// The stretch whose outcomes are shown.
 const LATELY: Span = Span(24 * 3_600_000);
@@ -29,7 +29,7 @@ const LATELY: Span = Span(24 * 3_600_000);
 /// Who leads to a target, and under which numbers its breaker is read.
 #[derive(Default)]
 struct Use {
-    policies: BTreeSet<String>,
+    policies: Vec<String>,
     breaker: Option<BreakerRules>,
 }
 
@@ -52,7 +52,7 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let mut uses = in_policies(asked, &mut library).await?;
     let known = checks::providers(asked).await?;
     for model in outcomes.keys() {
-        let parsed = ModelRef::parse(model, &settings(asked.env).default_provider, |name| known.contains(name));
+        let parsed = ModelRef::parse(model, &settings(asked.env).default_provider, |name| known.contains_key(name));
         if let Ok(ModelRef::Target(target)) = parsed {
             uses.entry(target).or_default();
         }
@@ -67,15 +67,17 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     Ok(Reply::json(200, &json!({"data": lines})))
 }
 
-async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<BTreeMap<Target, Use>, Failure> {
-    let mut uses: BTreeMap<Target, Use> = BTreeMap::new();
+async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<LiteMap<Target, Use>, Failure> {
+    let mut uses: LiteMap<Target, Use> = LiteMap::new();
     for (name, standing) in store::list(asked.env, "policy:").await? {
         let Ok(file) = file::parse(&name, standing.value.as_bytes()) else { continue };
         library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
         let Ok(tree) = library.world(|world| resolve::resolve(&name, &file, world)) else { continue };
         for hop in tree.hops() {
             let used = uses.entry(hop.target.clone()).or_default();
-            used.policies.insert(name.clone());
+            if used.policies.last() != Some(&name) {
+                used.policies.push(name.clone());
+            }
             used.breaker = used.breaker.or(hop.breaker);
         }
     }
@@ -93,8 +95,8 @@ fn line(asked: &Asked<'_>, library: &Library, target: &Target, used: &Use, seen:
     let known = matches!(provider, Some(Ok(_)));
     let rules = used.breaker.unwrap_or_default();
     let circuit = |slot| circuit(target, slot, &rules);
-    let outcomes: BTreeMap<&str, u64> =
-        seen.into_iter().flat_map(|seen| &seen.classes).map(|(class, part)| (class.as_str(), part.attempts)).collect();
+    let classes = seen.into_iter().flat_map(|seen| &seen.classes);
+    let outcomes: Map<String, Value> = classes.map(|(class, part)| (class.clone(), part.attempts.into())).collect();
     json!({
         "model": target.to_string(),
         "provider": target.provider,
@@ -114,9 +116,10 @@ fn circuit(target: &Target, slot: KeySlot, rules: &BreakerRules) -> Value {
 }
 
 /// Every provider, built in or configured, with its document where it has one.
-pub async fn providers(asked: &Asked<'_>, configured: &BTreeMap<String, Standing>) -> Result<Vec<Value>, Failure> {
-    let names: BTreeSet<&str> = ROWS.iter().map(|row| row.name).chain(configured.keys().map(String::as_str)).collect();
-    Ok(names.into_iter().map(|name| provider_line(asked, name, configured.get(name))).collect())
+pub async fn providers(asked: &Asked<'_>, configured: &LiteMap<String, Standing>) -> Result<Vec<Value>, Failure> {
+    let names = ROWS.iter().map(|row| row.name).chain(configured.keys().map(String::as_str));
+    let names: LiteMap<&str, ()> = names.map(|name| (name, ())).collect();
+    Ok(names.keys().map(|name| provider_line(asked, name, configured.get(*name))).collect())
 }
 
 fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> Value {
@@ -141,7 +144,7 @@ fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> 
         "configured": parsed.is_ok() && missing.is_none(),
         "missing": missing,
         "base_url": base_url,
-        "dialect": dialect.or(row.map(|row| format!("{:?}", row.dialect).to_lowercase())),
+        "dialect": dialect.or(row.map(|row| format!("{:?}", row.dialect).to_ascii_lowercase())),
         "version": standing.map(|standing| standing.version.as_str()),
         "document": document,
         "error": parsed.err(),

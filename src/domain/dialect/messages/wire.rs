@@ -126,7 +126,7 @@ pub enum Tier {
 /// What is no word for a tier breaks nothing of the counts beside it.
 fn tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tier>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
+    Ok(serde_json::from_slice(raw.get().as_bytes()).ok())
 }
 
 impl Tier {

@@ -71,7 +71,7 @@ impl Output {
 
     /// The likelihoods of the tokens of the text that comes next, a JSON list.
     pub fn logprobs(&mut self, list: &str) {
-        self.pending.extend(serde_json::from_str::<Vec<Value>>(list).unwrap_or_default());
+        self.pending.extend(serde_json::from_slice::<Vec<Value>>(list.as_bytes()).unwrap_or_default());
     }
 
     /// A piece of a message.
