@@ -19,6 +19,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{Asked, Body, Headers};
 use crate::domain::route::Route;
 use crate::domain::rules::Rules;
+use crate::domain::target::Target;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -125,7 +126,8 @@ async fn work_out(
     composed.plan.stale |= stale || stale_rules || key_stale || library.has_stale_provider();
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
     let ready = ready::ready(&asker, &composed.plan, inquiry.route, library, &catalogue)?;
-    let judged = judge(inquiry, &composed.plan, &ready, composed.denied);
+    let written_first = stored.as_ref().and_then(|found| Some(found.tree.hops().first()?.target.clone()));
+    let judged = judge(inquiry, &composed.plan, &ready, composed.denied, written_first.as_ref());
     let prospects = ready::prospects(&composed.plan, &ready, &judged).into();
     let nested = hops.iter().any(|hop| hop.model.starts_with("policy/"));
     let draws = nested || stored.is_some_and(|found| found.tree.draws());
@@ -203,18 +205,27 @@ fn down(error: StoreDown) -> Refusal {
 }
 
 /// Boundaries first, then what a hop's wire or model lacks.
-fn judge(inquiry: &Inquiry<'_>, plan: &Plan, ready: &[Ready], denied: Vec<Option<Skip>>) -> Vec<Option<Skip>> {
+fn judge(
+    inquiry: &Inquiry<'_>,
+    plan: &Plan,
+    ready: &[Ready],
+    denied: Vec<Option<Skip>>,
+    written_first: Option<&Target>,
+) -> Vec<Option<Skip>> {
     let grounds: Vec<Ground<'_>> = ready
         .iter()
         .map(|ready| Ground { wire: ready.wire, region: ready.facts.region.as_deref(), labels: &ready.facts.labels })
         .collect();
     let crossed = boundaries::judge(&plan.hops, &grounds);
+    // A draw must not decide whose vectors a request gets: the first hop is then the first as written.
+    let place = |hop: &Hop| written_first.is_some_and(|target| *target == hop.target);
+    let at = plan.hops.iter().position(place).unwrap_or(0);
+    let first = plan.hops.get(at).zip(ready.get(at));
     denied
         .into_iter()
         .zip(crossed)
         .zip(plan.hops.iter().zip(ready))
         .map(|((denied, crossed), (hop, each))| {
-            let first = plan.hops.first().zip(ready.first());
             denied
                 .or(crossed)
                 .or_else(|| ready::wire_skip(hop, each, inquiry.route))

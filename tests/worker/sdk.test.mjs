@@ -142,6 +142,15 @@ test('embeddings, completions, moderations, images, speech', async () => {
   assert.equal(spoken.headers.get('content-type'), 'audio/mpeg');
 });
 
+test('vectors of two models do not mix: a draw does not decide whose a request gets', async () => {
+  const p = await policy([answer(), answer()], { type: 'load_balance' }, { hops: [{ weight: 1 }, { weight: 1000 }] });
+  for (let n = 0; n < 5; n++) {
+    const response = await worker.post('/v1/embeddings', { model: p.model, input: 'x' });
+    assert.equal(response.headers.get('x-understudy-model'), p.targets[0], await response.text());
+  }
+  assert.equal(p.calls(2).length, 0);
+});
+
 test('vectors of two models do not mix: on embeddings a hop of another model is skipped', async () => {
   const p = await policy([status(500), answer()], QUICK);
   const response = await worker.post('/v1/embeddings', { model: p.model, input: 'x' });
