@@ -628,6 +628,18 @@ fn what_says_nothing_is_nobodys_loss() {
     }));
     let encoded = encode(Family::Chat, &quiet, &sonnet(), Translate::Strict).expect("the hop fits");
     assert!(encoded.dropped.is_empty(), "{:?}", encoded.dropped);
+    // What holds without being said, too, where the target would not let it be said.
+    let defaults = json!({"temperature": 1, "top_p": 1.0, "verbosity": "medium", "metadata": {}});
+    let opus = Destination { model: "claude-opus-4-8", ..sonnet() };
+    let o3 = Destination { model: "o3", ..gpt() };
+    for (family, body, to) in [
+        (Family::Chat, hello(defaults.clone()), sonnet()),
+        (Family::Chat, hello(defaults.clone()), opus),
+        (Family::Messages, ask(json!({"temperature": 1, "top_p": 1})), o3),
+    ] {
+        let encoded = encode(family, &body, &to, Translate::Strict).expect("the hop fits");
+        assert!(encoded.dropped.is_empty(), "{}: {:?}", to.model, encoded.dropped);
+    }
 }
 
 #[test]

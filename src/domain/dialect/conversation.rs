@@ -9,7 +9,7 @@
 //! system parts | turns: role + parts | tools, choice | sampling and limits | output format | reasoning | residue
 //! ```
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::domain::route::Family;
 
@@ -247,6 +247,17 @@ impl Conversation {
     pub fn name_of(&self, field: Field) -> &'static str {
         let spelled = self.spelled.iter().find(|(known, _)| *known == field);
         spelled.map_or_else(|| field.name(self.family), |(_, name)| name)
+    }
+
+    /// Whether a field has the value that every API gives it where it is absent: to leave it out loses nothing.
+    pub fn is_default(&self, field: Field) -> bool {
+        match field {
+            Field::Temperature => self.temperature == Some(1.0),
+            Field::TopP => self.top_p == Some(1.0),
+            Field::Verbosity => self.verbosity.as_deref() == Some("medium"),
+            Field::Metadata => self.metadata.as_ref().and_then(Value::as_object).is_some_and(Map::is_empty),
+            _ => false,
+        }
     }
 
     /// Notes that the client wrote a field by that name.

@@ -1,7 +1,7 @@
 //! What an encoder cannot carry: the two weights of a field, settled by the policy's `translate`.
 
 use crate::domain::dialect::Incompatible;
-use crate::domain::dialect::conversation::{Conversation, Residue};
+use crate::domain::dialect::conversation::{Conversation, Field, Residue};
 use crate::domain::policy::Translate;
 
 /// What an encoder leaves out: listed under `lenient`, refused under `strict`.
@@ -30,6 +30,17 @@ impl Drops {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// The same of a field of ours, unless it says what holds without it.
+    ///
+    /// # Errors
+    /// As [`Drops::quality`].
+    pub fn field(&mut self, from: &Conversation, field: Field) -> Result<(), Incompatible> {
+        match from.is_default(field) {
+            true => Ok(()),
+            false => self.quality(from.name_of(field)),
         }
     }
 

@@ -77,7 +77,7 @@ impl Writer<'_> {
     }
 
     fn drop(&mut self, field: Field) -> Result<(), Incompatible> {
-        self.drops.quality(self.from.name_of(field))
+        self.drops.field(self.from, field)
     }
 
     fn takes_schemas(&self, facts: &Facts) -> bool {
