@@ -152,10 +152,25 @@ fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &LiteMap<
             }
         }
         if let Some(marks) = marks.get(&call.id).filter(|marks| !marks.dropped.is_empty()) {
-            set("x-understudy-dropped", marks.dropped.join(", "));
+            set("x-understudy-dropped", listed(&marks.dropped));
         }
     }
     said
+}
+
+/// Bytes of a list in a header, as of the trail: clients refuse an answer whose headers are longer than they like.
+const LISTED: usize = 4_096;
+
+/// Names one behind the other, as many as there is room for.
+fn listed(names: &[String]) -> String {
+    const MORE: &str = ", ...";
+    let whole = names.join(", ");
+    if whole.len() <= LISTED {
+        return whole;
+    }
+    let room = whole.floor_char_boundary(LISTED - MORE.len());
+    let fits = whole.get(..room).unwrap_or_default();
+    format!("{}{MORE}", fits.rsplit_once(", ").map_or(fits, |(before, _)| before))
 }
 
 /// Names in documents may be in any script; a header is ASCII.

@@ -91,6 +91,16 @@ test('the trail: other characters are percent-encoded, and with 64 attempts it k
   assert.ok(entries.indexOf('...') > 3 && entries.indexOf('...') < entries.length - 4, 'the middle is left out');
 });
 
+test('the list of what was dropped has its bound: clients refuse an answer whose headers are too long', async () => {
+  const unknown = Object.fromEntries(Array.from({ length: 900 }, (_, n) => [`unknown_field_${n}`, 1]));
+  const response = await worker.chat('claude/m', unknown);
+  assert.equal(response.status, 200);
+  const names = header(response, 'dropped').split(', ');
+  assert.ok(header(response, 'dropped').length <= 4096 && names.length > 150, `${header(response, 'dropped').length} bytes`);
+  assert.equal(names.at(-1), '...');
+  assert.deepEqual(names.slice(0, -1), Object.keys(unknown).slice(0, names.length - 1));
+});
+
 test('retry-after says when the soonest target is back, at most 60, and nothing where nothing is known', async () => {
   const CASES = [
     [{ 'retry-after': '7' }, '7'],
