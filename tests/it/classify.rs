@@ -304,6 +304,14 @@ fn errors_inside_a_200() {
     }
 }
 
+/// An upstream that repeats text which was cut amid a character still says what is wrong.
+#[test]
+fn half_a_character_in_an_error_hides_nothing_of_it() {
+    let body = br#"{"error": {"message": "no place for 'a\ud83d'", "type": "x", "code": "context_length_exceeded"}}"#;
+    let failure = answer("openai", 400, &[], body, &[]);
+    assert_eq!((failure.class, failure.reason.as_str()), (Class::ContextLength, "no place for 'a\u{fffd}'"));
+}
+
 #[test]
 fn how_long_an_upstream_asks_to_wait() {
     let waits = |headers: &[(&str, &str)]| answer("openai", 429, headers, b"", &[]).retry_after.map(|span| span.0);

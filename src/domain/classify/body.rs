@@ -11,6 +11,7 @@
 use serde_json::Value;
 
 use super::tables;
+use crate::domain::dialect::json_text;
 
 /// Characters kept of an error's message.
 const MESSAGE_MAX: usize = 2000;
@@ -44,7 +45,8 @@ pub struct ErrorBody {
 impl ErrorBody {
     /// Reads a body of any kind.
     pub fn parse(body: &[u8]) -> ErrorBody {
-        if let Ok(value) = serde_json::from_slice::<Value>(body) {
+        let mended = || serde_json::from_str(&json_text::mended(std::str::from_utf8(body).ok()?)?).ok();
+        if let Some(value) = serde_json::from_slice::<Value>(body).ok().or_else(mended) {
             return ErrorBody { json: !value.is_string(), ..ErrorBody::from_value(&value) };
         }
         let text = String::from_utf8_lossy(body);
