@@ -72,14 +72,16 @@ impl Part {
 
     /// Counts rows themselves; those of drills and comparisons are passed over.
     pub fn add_rows(&mut self, query: &AnalyticsQuery, rows: &[RequestRow]) {
+        let rows = || rows.iter().filter(|row| row.counts());
         let mut cells: BTreeMap<(Instant, &str), Cell> = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.counts()) {
+        for row in rows() {
             cells.entry((query.bucket.start(Instant(row.at)), &row.policy)).or_default().record(row);
-            for dimension in Dimension::ALL {
-                if let Some(value) = dimension.of(row) {
-                    let lines = self.days.entry(dimension.name().to_owned()).or_default();
-                    bounded(lines, value).record_request(row);
-                }
+        }
+        for dimension in Dimension::ALL {
+            let mut valued = rows().filter_map(|row| Some((dimension.of(row)?, row))).peekable();
+            if valued.peek().is_some() {
+                let lines = self.days.entry(dimension.name().to_owned()).or_default();
+                valued.for_each(|(value, row)| at_value(lines, value, |line| line.record_request(row)));
             }
         }
         for ((at, policy), cell) in &cells {
@@ -99,7 +101,7 @@ impl Part {
     /// Counts a cell of the counters by day as a line of its dimension's table.
     pub fn add_day(&mut self, dimension: Dimension, value: &str, cell: &Cell) {
         let lines = self.days.entry(dimension.name().to_owned()).or_default();
-        bounded(lines, value).merge_requests(cell);
+        at_value(lines, value, |line| line.merge_requests(cell));
     }
 
     /// Adds another shard's.
@@ -116,7 +118,7 @@ impl Part {
         for (dimension, values) in &other.days {
             let lines = self.days.entry(dimension.clone()).or_default();
             for (value, cell) in values {
-                bounded(lines, value).merge(cell);
+                at_value(lines, value, |line| line.merge(cell));
             }
         }
     }
@@ -185,11 +187,14 @@ fn asked(query: &AnalyticsQuery, cell: &Stored<'_>) -> Option<Cell> {
     }
 }
 
-/// Keeps a table to its bound: further values are counted as `other`.
-fn bounded<'a>(lines: &'a mut BTreeMap<String, Cell>, value: &str) -> &'a mut Cell {
+/// Changes the line of a value, which is mostly there. A table is kept to its bound: further values are counted as `other`.
+fn at_value(lines: &mut BTreeMap<String, Cell>, value: &str, change: impl FnOnce(&mut Cell)) {
+    if let Some(known) = lines.get_mut(value) {
+        return change(known);
+    }
     let told_apart = lines.len() - usize::from(lines.contains_key(OTHER));
-    let fits = value == OTHER || lines.contains_key(value) || (told_apart as u64) < DAY_VALUES;
-    lines.entry(if fits { value } else { OTHER }.to_owned()).or_default()
+    let fits = (told_apart as u64) < DAY_VALUES;
+    change(lines.entry(if fits { value } else { OTHER }.to_owned()).or_default());
 }
 
 fn totals(cell: &Cell) -> Value {

@@ -271,12 +271,7 @@ impl TargetCell {
             add(&mut self.served, 1);
             add(&mut self.fallbacks, u64::from(fallback));
         }
-        let class = self.classes.entry(attempt.outcome.clone()).or_default();
-        add(&mut class.attempts, 1);
-        add(&mut class.maybe_billed, u64::from(attempt.billed == Billed::Maybe));
-        class.spend.merge(Spend::of(attempt.tokens, attempt.cost_micro_usd));
-        class.ms.add(attempt.ms);
-        attempt.ttft_ms.into_iter().for_each(|ms| class.ttft.add(ms));
+        at(&mut self.classes, &attempt.outcome, |class| class.record(attempt));
     }
 
     fn merge(&mut self, other: &TargetCell) {
@@ -296,6 +291,14 @@ impl TargetCell {
 }
 
 impl ClassCell {
+    fn record(&mut self, attempt: &AttemptRow) {
+        add(&mut self.attempts, 1);
+        add(&mut self.maybe_billed, u64::from(attempt.billed == Billed::Maybe));
+        self.spend.merge(Spend::of(attempt.tokens, attempt.cost_micro_usd));
+        self.ms.add(attempt.ms);
+        attempt.ttft_ms.into_iter().for_each(|ms| self.ttft.add(ms));
+    }
+
     fn merge(&mut self, other: &ClassCell) {
         add(&mut self.attempts, other.attempts);
         add(&mut self.maybe_billed, other.maybe_billed);
