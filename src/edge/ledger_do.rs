@@ -5,8 +5,8 @@
 //! | --- | --- | --- | --- |
 //! | `migrations` | version | which schema versions ran | |
 //! | `requests` | ledger_id | one row per request, its attempts packed (`domain/ledger/stored.rs`) | 7 days |
-//! | `sketches` | slot | which words the rows of ten minutes hold (`domain/ledger/sketch.rs`), and where they are (`places.rs`) | 7 days |
-//! | `places` | slot, piece | pieces of a slot's places that are full | 7 days |
+//! | `sketches` | slot | which words the rows of ten minutes hold (`domain/ledger/sketch.rs`); the last piece of its places (`places.rs`) and extracts (`extracts.rs`) | 7 days |
+//! | `places` | slot, piece | pieces that are full | 7 days |
 //! | `cells` | period, at, policy | counters (`domain/ledger/cell.rs`), packed (`packed.rs`), targets apart, per minute `m`, hour `h`, day `d` and of all time `e` | 48 h, 90 days, 2 years |
 //! | `days` | day, dimension, value | the same by workload, group, user and key | 2 years |
 //! | `boards` | day | per dimension how many values it tells apart (10,000 at most), their sum, the busiest (`domain/ledger/board.rs`) | 2 years |

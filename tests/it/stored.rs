@@ -6,7 +6,7 @@ use understudy::domain::ledger::board::Board;
 use understudy::domain::ledger::cell::Cell;
 use understudy::domain::ledger::control::Usage;
 use understudy::domain::ledger::packed::{write_cell, write_targets};
-use understudy::domain::ledger::places::Places;
+use understudy::domain::ledger::places::Piece;
 use understudy::domain::ledger::rollup::Dimension;
 use understudy::domain::ledger::row::{AttemptRow, Billed, RequestRow, Tokens};
 use understudy::domain::ledger::stored::texts;
@@ -117,9 +117,15 @@ fn a_cell_is_packed_so() {
     let mut cell = Cell::default();
     cell.record(&row());
     assert_eq!(format!("{}\n{}", write_cell(&cell), write_targets(&cell.targets)), fixture("cell.packed"));
-    let mut places = Places::default();
-    places.add([&row()]);
-    assert_eq!(places.bytes(), [0, 0, 0, 114, 141, 215, 86, 186, 62, 140, 73, 56, 81]);
+}
+
+#[test]
+fn a_place_and_an_extract_are_stored_so() {
+    let mut piece = Piece::default();
+    piece.add(&row());
+    let (places, extracts) = piece.bytes();
+    assert_eq!(places, [0, 0, 0, 114, 141, 215, 86, 186, 62, 140, 73, 56, 81]);
+    assert_eq!(extracts.escape_ascii().to_string(), fixture("extracts.bytes"));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use super::columns::read;
 use super::schema::SKETCHED;
-use super::sql::{Db, Value, maybe, number, text};
+use super::sql::{Db, Value, blob, maybe, number, text};
 use super::{places, schema};
 use crate::domain::ledger::listing::Page;
-use crate::domain::ledger::places::Places;
+use crate::domain::ledger::places::Piece;
 use crate::domain::ledger::query::{ListQuery, SCAN_MAX};
 use crate::domain::ledger::row::{RequestRow, arrival, ledger_id_floor};
 use crate::domain::ledger::sketch::{Sketch, Stretch, Wanted, slot_of, stretches};
@@ -14,21 +14,27 @@ use crate::domain::time::{Instant, Span};
 use std::collections::BTreeMap;
 use worker::Result;
 
-/// Notes what the rows of a batch hold, and where they are.
+/// Notes what the rows of a batch hold, where they are, and what counters want of them.
 pub fn sketch(db: &Db, rows: &[RequestRow]) -> Result<()> {
     let mut slots: BTreeMap<Instant, Vec<&RequestRow>> = BTreeMap::new();
     rows.iter().for_each(|row| slots.entry(slot_of(Instant(row.at))).or_default().push(row));
     for (slot, rows) in slots {
-        let lines = db.rows("SELECT bits, places FROM sketches WHERE slot = ?", vec![number(slot.0)])?;
-        let known = lines.into_iter().next().map(|mut line| (Sketch::load(line.bytes(0)), Places::load(line.bytes(1))));
-        let (mut sketch, mut places) = known.unwrap_or_default();
+        let lines = db.rows("SELECT bits, places, extracts FROM sketches WHERE slot = ?", vec![number(slot.0)])?;
+        let known = lines
+            .into_iter()
+            .next()
+            .map(|mut line| (Sketch::load(line.bytes(0)), Piece::load(line.bytes(1), &line.bytes(2))));
+        let (mut sketch, mut piece) = known.unwrap_or_default();
         sketch.add(rows.iter().copied());
-        places.add(rows);
-        if places.is_full() {
-            places::put_aside(db, slot, std::mem::take(&mut places))?;
+        for row in rows {
+            if piece.is_closed() {
+                places::put_aside(db, slot, std::mem::take(&mut piece))?;
+            }
+            piece.add(row);
         }
-        let values = vec![number(slot.0), Value::Blob(sketch.bytes()), Value::Blob(places.bytes())];
-        db.run("INSERT OR REPLACE INTO sketches (slot, bits, places) VALUES (?, ?, ?)", values)?;
+        let (places, extracts) = piece.bytes();
+        let values = vec![number(slot.0), Value::Blob(sketch.bytes()), Value::Blob(places), blob(extracts)];
+        db.run("INSERT OR REPLACE INTO sketches (slot, bits, places, extracts) VALUES (?, ?, ?, ?)", values)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::edge::glue::now;
 use worker::Result;
 
 /// One list of statements per version; an object runs those that it has not run yet.
-const MIGRATIONS: [&[&str]; 3] = [
+const MIGRATIONS: [&[&str]; 4] = [
     &[
         "CREATE TABLE requests (ledger_id TEXT PRIMARY KEY, id TEXT, policy TEXT NOT NULL, person TEXT, fallback INTEGER NOT NULL, trail TEXT NOT NULL, data TEXT NOT NULL) WITHOUT ROWID",
         "CREATE INDEX requests_by_id ON requests (id) WHERE id IS NOT NULL",
@@ -34,6 +34,8 @@ const MIGRATIONS: [&[&str]; 3] = [
         "ALTER TABLE sketches ADD COLUMN places BLOB",
         "CREATE TABLE places (slot INTEGER NOT NULL, piece INTEGER NOT NULL, entries BLOB NOT NULL, PRIMARY KEY (slot, piece)) WITHOUT ROWID",
     ],
+    // Pieces that are there stay without: what they name is read from the rows.
+    &["ALTER TABLE sketches ADD COLUMN extracts BLOB", "ALTER TABLE places ADD COLUMN extracts BLOB"],
 ];
 
 /// The version that brought the boards: they are made of the days that are there.

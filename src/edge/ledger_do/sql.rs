@@ -57,6 +57,11 @@ impl Db {
         self.looked(statement, values).map(|(lines, _)| lines)
     }
 
+    /// The same for rows that are not kept: each is in memory alone.
+    pub fn each(&self, statement: &str, values: Vec<Value>) -> Result<impl Iterator<Item = Result<Line>>> {
+        Ok(self.sql.exec(statement, values)?.raw().map(|line| line.map(Line)))
+    }
+
     /// The same, with how many rows the database looked at for them.
     pub fn looked(&self, statement: &str, values: Vec<Value>) -> Result<(Vec<Line>, u64)> {
         let cursor = self.sql.exec(statement, values)?;
@@ -172,6 +177,11 @@ pub fn number(n: u64) -> Value {
 /// A text to bind.
 pub fn text(text: impl Into<String>) -> Value {
     Value::String(text.into())
+}
+
+/// Bytes to bind; NULL where there are none.
+pub fn blob(bytes: Vec<u8>) -> Value {
+    if bytes.is_empty() { Value::Null } else { Value::Blob(bytes) }
 }
 
 /// A text or NULL to bind.
