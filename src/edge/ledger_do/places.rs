@@ -1,5 +1,5 @@
 //! A shard's rows that a question filters and no counter combines: found by their places, counted one by one: by their extracts,
-//! or by themselves where these are not there or a whole piece would be read for little.
+//! or by themselves where schema 3 kept none, or a piece would be read for one of them.
 
 use super::columns::write;
 use super::schema::{self, PLACED};
@@ -16,9 +16,6 @@ use worker::Result;
 /// Rows that are folded at once, and moments that one statement looks at: what it finds is in memory several times while it
 /// crosses.
 const AT_ONCE: usize = 2_000;
-
-/// Rows of a piece that are read one by one, at most.
-const FEW: usize = 2;
 
 /// A piece in which something may be wanted.
 struct Found {
@@ -80,7 +77,7 @@ fn wanted(db: &Db, query: &AnalyticsQuery, placed: Instant) -> Result<(Vec<Found
             places.find(slot, &marks).filter(|(_, at)| (from..=query.to).contains(at)).take(left).collect();
         left -= hits.len();
         if !hits.is_empty() {
-            found.push(Found { slot, piece, by_extracts: extracted && hits.len() > FEW, hits });
+            found.push(Found { slot, piece, by_extracts: extracted && hits.len() > 1, hits });
         }
         if left == 0 {
             return Ok((found, false));
