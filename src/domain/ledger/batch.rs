@@ -8,6 +8,7 @@
 //! {"isolate": "<32 hex>", "number": 7, "dropped": 0, "rows": [<RequestRow>...]}
 //! ```
 
+use crate::domain::checksum::crc32;
 use crate::domain::ledger::row::RequestRow;
 use crate::domain::time::{Instant, Span};
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,7 @@ pub fn admit(last: u64, number: u64) -> Admission {
 
 /// The shard of a request.
 pub fn shard_of(ledger_id: &str, shards: u32) -> u32 {
-    crc32fast::hash(ledger_id.as_bytes()) % shards.max(1)
+    crc32(ledger_id.as_bytes()) % shards.max(1)
 }
 
 /// The rows of one isolate that no shard has acknowledged yet.

@@ -144,14 +144,14 @@ fn is_json(text: &str) -> bool {
 
 fn read_cell(text: &str) -> Option<Cell> {
     if is_json(text) {
-        return serde_json::from_str(text).ok();
+        return serde_json::from_slice(text.as_bytes()).ok();
     }
     Reader::versioned(text)?.cell()
 }
 
 fn read_targets(text: &str) -> Option<BTreeMap<String, TargetCell>> {
     if is_json(text) {
-        return serde_json::from_str(text).ok();
+        return serde_json::from_slice(text.as_bytes()).ok();
     }
     let mut reader = Reader::versioned(text)?;
     let count = reader.number()?;

@@ -6,6 +6,7 @@
 //! Stored as it is, 13 bytes a request: milliseconds since the slot began (24 bits), then the marks of policy, workload, group,
 //! user and key (16 bits each, the low ones of the CRC-32), all big endian. Rows that no counter counts have none.
 
+use crate::domain::checksum::crc32;
 use crate::domain::ledger::extracts::Extracts;
 use crate::domain::ledger::query::ListQuery;
 use crate::domain::ledger::row::RequestRow;
@@ -93,7 +94,7 @@ impl Places {
 }
 
 fn mark(value: &str) -> [u8; 2] {
-    (crc32fast::hash(value.as_bytes()) as u16).to_be_bytes()
+    (crc32(value.as_bytes()) as u16).to_be_bytes()
 }
 
 /// The marks of what a question filters by.

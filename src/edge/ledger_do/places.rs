@@ -53,7 +53,8 @@ pub fn count(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<Option<
     for moments in moments.chunks(AT_ONCE) {
         let lines = rows_of(db, moments)?;
         part.partial |= lines.len(1) >= SCAN_MAX as usize;
-        let rows = lines.lines(1).filter_map(|line| serde_json::from_str::<RequestRow>(line.text(0)?).ok());
+        let rows =
+            lines.lines(1).filter_map(|line| serde_json::from_slice::<RequestRow>(line.text(0)?.as_bytes()).ok());
         part.add_rows(query, &rows.filter(|row| query.filter.admits(row)).collect::<Vec<_>>());
     }
     part.partial |= !all;
