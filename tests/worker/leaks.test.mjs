@@ -19,21 +19,21 @@ const failing = status(503, openaiError('down', 'server_error'));
 const BACKOFF = { backoff: { initial_ms: 20 } };
 
 const KINDS = {
-  'answers': async () => [await policy([good]), {}],
-  'fallbacks': async () => [await policy([failing, good], { breaker: null }), {}],
-  'retries': async () => [await policy([[failing, failing, good]], { ...BACKOFF, breaker: null }, { hops: [{ retries: 2 }] }), {}],
-  'piped streams': async () => [await policy([slow]), { stream: true }],
-  'inspected streams': async () => [await policy([slow], { stream: { relay: 'inspect' } }), { stream: true }],
-  'translated streams': async () => [await policy([sse(...frames('messages', WORDS).flatMap((frame) => [frame, 60]))], {}, { provider: 'claude' }), { stream: true }],
-  'hedged calls': async () => [await policy([[sse(300, ...frames('chat', WORDS))], good], {}, { hops: [{ hedge_after_ms: 50 }] }), {}],
-  'clients that leave a stream': async () => [await policy([sse(...frames('chat', WORDS).slice(0, 3), STALL)], { timeouts: { idle_ms: 600 } }), { stream: true }, 200],
-  'clients that leave before the answer': async () => [await policy([[STALL]], { timeouts: { attempt_ms: 500 } }), {}, 100],
-  'connections that break before the answer': async () => [await policy([[STALL]]), {}, -100],
-  'clocks that fire': async () => [await policy([[STALL], good], { timeouts: { attempt_ms: 60 }, breaker: null }), {}],
+  'answers leave no callbacks behind': async () => [await policy([good]), {}],
+  'fallbacks leave no callbacks behind': async () => [await policy([failing, good], { breaker: null }), {}],
+  'retries leave no callbacks behind': async () => [await policy([[failing, failing, good]], { ...BACKOFF, breaker: null }, { hops: [{ retries: 2 }] }), {}],
+  'piped streams leave no callbacks behind': async () => [await policy([slow]), { stream: true }],
+  'inspected streams leave no callbacks behind': async () => [await policy([slow], { stream: { relay: 'inspect' } }), { stream: true }],
+  'translated streams leave no callbacks behind': async () => [await policy([sse(...frames('messages', WORDS).flatMap((frame) => [frame, 60]))], {}, { provider: 'claude' }), { stream: true }],
+  'hedged calls leave no callbacks behind': async () => [await policy([[sse(300, ...frames('chat', WORDS))], good], {}, { hops: [{ hedge_after_ms: 50 }] }), {}],
+  'clients that leave a stream leave no callbacks behind': async () => [await policy([sse(...frames('chat', WORDS).slice(0, 3), STALL)], { timeouts: { idle_ms: 600 } }), { stream: true }, 200],
+  'clients that leave before the answer leave no callbacks behind': async () => [await policy([[STALL]], { timeouts: { attempt_ms: 500 } }), {}, 100],
+  'connections that break before the answer leave no callbacks behind': async () => [await policy([[STALL]]), {}, -100],
+  'clocks that fire leave no callbacks behind': async () => [await policy([[STALL], good], { timeouts: { attempt_ms: 60 }, breaker: null }), {}],
 };
 
 for (const [name, kind] of Object.entries(KINDS)) {
-  test(`${name} leave no callbacks behind`, async () => {
+  test(name, async () => {
     const [{ model }, more, leaves] = await kind();
     const round = () => Promise.all(Array.from({ length: 40 }, () => asked(model, more, leaves)));
     await round();
