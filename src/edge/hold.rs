@@ -157,7 +157,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Bytes that mean nothing here.
+/// A body that nobody reads before the client does: `relay` says what of it is kept.
 fn unseen(held: Vec<u8>, body: ReadableStream, relay: Relay) -> Body {
     Body::Stream { held, rest: Some(body), relay: Box::new(relay), mode: RelayMode::Pipe }
 }
