@@ -3,13 +3,15 @@
 //!
 //! Resolved policies are kept with the versions of everything that went into them, and resolved again when one changes.
 
-use super::bindings::POLICIES;
+use super::bindings::{POLICIES, settings};
 use super::documents::{self, Loaded, StoreDown, load};
+use super::glue::recent;
 use crate::domain::policy::file::{self, HopFile, PolicyFile};
 use crate::domain::policy::resolve::{self, Lookup, MAX_NESTING, World, references};
 use crate::domain::policy::tree::Tree;
 use crate::domain::provider::{Provider, document};
 use crate::domain::target::{is_policy_name, is_provider_name};
+use crate::domain::time::Instant;
 use litemap::LiteMap;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -323,11 +325,22 @@ pub async fn provider_names(env: &Env) -> Result<Vec<String>, StoreDown> {
     names(env, "provider:").await
 }
 
-/// The models that the chains of these policies name themselves, as written there. What does not parse names none.
+thread_local! {
+    /// What [`chain_models`] found, and when.
+    static NAMED: RefCell<Option<(Instant, BTreeSet<String>)>> = const { RefCell::new(None) };
+}
+
+/// The models that the chains of these policies name themselves, as written there. What does not parse names none. Every policy is
+/// read for it, so what was found is good for `POLICY_TTL_MS`.
 ///
 /// # Errors
 /// The store does not answer.
 pub async fn chain_models(env: &Env, policies: &[String]) -> Result<BTreeSet<String>, StoreDown> {
+    let ttl = settings(env).policy_ttl;
+    let found = |(at, models): &(Instant, BTreeSet<String>)| (recent().since(*at) < ttl).then(|| models.clone());
+    if let Some(models) = NAMED.with_borrow(|named| named.as_ref().and_then(found)) {
+        return Ok(models);
+    }
     let kv = kv(env)?;
     let mut models = BTreeSet::new();
     for chunk in policies.chunks(BULK) {
@@ -338,6 +351,7 @@ pub async fn chain_models(env: &Env, policies: &[String]) -> Result<BTreeSet<Str
             models.extend(file.into_iter().flat_map(|file| file.chain).map(|hop| hop.model));
         }
     }
+    NAMED.set(Some((recent(), models.clone())));
     Ok(models)
 }
 

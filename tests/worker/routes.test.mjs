@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { refused, rig } from './rig.mjs';
 import { answer } from './upstream.mjs';
+import { startWorker } from './worker.mjs';
 
 const { worker, upstream } = await rig({ assets: true });
 const ask = (method, path, headers = {}, body) => worker.fetch(path, { method, headers, body });
@@ -170,4 +171,18 @@ test('models are listed in the shape of whoever asks, policies first', async () 
   await refused(await worker.fetch('/v1/models/policy/none'), 404, 'model_not_found');
   await refused(await worker.fetch('/v1/models/Policy/listed'), 404, 'model_not_found');
   assert.equal((await worker.fetch('/v1/models', { method: 'HEAD' })).status, 200);
+});
+
+test('what chains name in the list of models is read once in POLICY_TTL_MS: every policy is read for it', async () => {
+  const fresh = await startWorker({ vars: { POLICY_TTL_MS: '3600000' } });
+  try {
+    const listed = async () => (await (await fresh.fetch('/v1/models')).json()).data.map(({ id }) => id).filter((id) => id.startsWith('acme/'));
+    await fresh.put('provider:acme', { base_url: 'http://127.0.0.1:9', auth: { header: 'authorization', secret: 'ACME_API_KEY' } });
+    await fresh.put('policy:a', { chain: ['acme/one'] });
+    assert.deepEqual(await listed(), ['acme/one']);
+    await fresh.put('policy:b', { chain: ['acme/two'] });
+    assert.deepEqual(await listed(), ['acme/one']);
+  } finally {
+    await fresh.close();
+  }
 });
