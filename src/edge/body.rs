@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStream, WritableStreamDefaultWriter};
 
-/// The lock of a stream that is read chunk by chunk ([`Line::read`](super::line::Line::read)). Dropping it leaves the stream locked; [`Reader::release`] gives it back.
+/// The lock of a stream that is read chunk by chunk (by a [`Line`](super::line::Line)). Dropping it leaves the stream locked; [`Reader::release`] gives it back.
 pub struct Reader {
     inner: ReadableStreamDefaultReader,
 }
@@ -46,6 +46,11 @@ impl Writer {
         Ok(Writer { inner: stream.get_writer()? })
     }
 
+    /// The platform's writer.
+    pub fn inner(&self) -> &WritableStreamDefaultWriter {
+        &self.inner
+    }
+
     /// Writes a chunk.
     ///
     /// # Errors
@@ -53,16 +58,8 @@ impl Writer {
     pub async fn write(&self, bytes: &[u8]) -> Result<(), JsValue> {
         match bytes.is_empty() {
             true => Ok(()),
-            false => self.pass(&Uint8Array::from(bytes)).await,
+            false => JsFuture::from(glue::write_chunk(&self.inner, &Uint8Array::from(bytes))).await.map(drop),
         }
-    }
-
-    /// Writes a chunk that never was in Wasm.
-    ///
-    /// # Errors
-    /// The client is gone.
-    pub async fn pass(&self, chunk: &Uint8Array) -> Result<(), JsValue> {
-        JsFuture::from(glue::write_chunk(&self.inner, chunk)).await.map(drop)
     }
 
     /// Ends the stream well.

@@ -50,6 +50,8 @@ export class Line {
   committed = false;
   ends = Infinity;
   due = Infinity;
+  since = 0;
+  wrote = 0;
 
   constructor(client) {
     const left = () => {
@@ -109,6 +111,25 @@ export class Line {
   async read(reader, ms) {
     this.limit(ms);
     const { done, value } = await this.heard(reader.read());
+    this.ends = Infinity;
+    return done ? undefined : value;
+  }
+
+  // One turn of a relay: hands `out` to the client and waits for the upstream's next chunk; undefined at the end, false where
+  // the client is gone. The idle clock starts anew where the last chunk brought content (`fresh`), and rests while the client
+  // takes its time.
+  async turn(writer, out, reader, idle, fresh) {
+    const began = clock();
+    if (fresh) this.since = began;
+    try {
+      if (out.length > 0) await writer.write(out);
+    } catch {
+      return false;
+    }
+    this.wrote = clock();
+    this.since += this.wrote - began;
+    this.limit(this.since + idle - this.wrote);
+    const { done, value } = await reader.read();
     this.ends = Infinity;
     return done ? undefined : value;
   }

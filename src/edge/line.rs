@@ -2,7 +2,7 @@
 //! waits for the upstream then fails, and [`Line::ended_by`] says why. Dropping it before [`Line::done`] aborts it too, so
 //! that a hop that is given up or a loser of a hedge never keeps an upstream at work.
 
-use super::body::{Reader, message_of};
+use super::body::{Reader, Writer, message_of};
 use super::glue;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::time::{Instant, Span};
@@ -13,7 +13,7 @@ use std::future::Future;
 use std::pin::pin;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, ReadableStreamDefaultReader, Response};
+use web_sys::{AbortSignal, ReadableStreamDefaultReader, Response, WritableStreamDefaultWriter};
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
@@ -33,6 +33,17 @@ extern "C" {
     fn limit(this: &Wire, ms: f64);
     #[wasm_bindgen(method)]
     fn read(this: &Wire, reader: &ReadableStreamDefaultReader, ms: f64) -> Promise;
+    #[wasm_bindgen(method)]
+    fn turn(
+        this: &Wire,
+        writer: &WritableStreamDefaultWriter,
+        out: Uint8Array,
+        reader: &ReadableStreamDefaultReader,
+        ms: f64,
+        fresh: bool,
+    ) -> Promise;
+    #[wasm_bindgen(method, getter)]
+    fn wrote(this: &Wire) -> f64;
     #[wasm_bindgen(method)]
     fn send(this: &Wire, url: &str, lines: &str, body: Uint8Array, reading: u8) -> Promise;
     #[wasm_bindgen(method)]
@@ -94,6 +105,15 @@ pub struct Line {
     live: Cell<bool>,
     /// The clock that runs, and its span as it is said when it fires.
     clock: Cell<(Phase, Span)>,
+}
+
+/// What came of one turn of a relay.
+pub enum Turn {
+    /// The upstream's next chunk.
+    Chunk(Uint8Array),
+    /// The upstream's stream is over.
+    Over,
+    ClientGone,
 }
 
 /// Why a line ended before its time.
@@ -159,6 +179,34 @@ impl Line {
         self.clock.set((phase, said));
         let chunk = JsFuture::from(self.wire.read(reader.inner(), ms_of(left))).await?;
         Ok((!chunk.is_undefined()).then(|| chunk.unchecked_into()))
+    }
+
+    /// Hands `out` to the client and waits for the upstream's next chunk. The idle clock, which ends the line, starts anew where
+    /// the last chunk brought content (`fresh`), and rests while the client takes its time.
+    ///
+    /// # Errors
+    /// What the upstream's stream failed with.
+    pub async fn turn(
+        &self,
+        writer: &Writer,
+        out: Uint8Array,
+        reader: &Reader,
+        idle: Span,
+        fresh: bool,
+    ) -> Result<Turn, JsValue> {
+        self.clock.set((Phase::Idle, idle));
+        let turn = self.wire.turn(writer.inner(), out, reader.inner(), ms_of(idle), fresh);
+        let next = JsFuture::from(turn).await?;
+        Ok(match next.as_bool() {
+            Some(_) => Turn::ClientGone,
+            None if next.is_undefined() => Turn::Over,
+            None => Turn::Chunk(next.unchecked_into()),
+        })
+    }
+
+    /// When the client last took something of a [`Line::turn`].
+    pub fn wrote_at(&self) -> Instant {
+        Instant(self.wire.wrote() as u64)
     }
 
     /// Why what waited for the upstream failed, if the upstream is not to blame.

@@ -13,8 +13,9 @@
 use super::attempt::Marks;
 use super::body::{Identity, Reader, Writer, message_of};
 use super::glue;
-use super::line::{EndedBy, Line, within};
-use super::silence::{Progress, Quiet};
+use super::glue::now;
+use super::line::{EndedBy, Line, Turn, within};
+use super::silence::Quiet;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::RelayMode;
 use crate::domain::relay::{Ending, Relay, Tail};
@@ -30,6 +31,8 @@ use web_sys::{ReadableStream, ReadableStreamByobReader};
 const LOOK: Span = Span(250);
 /// The longest between two looks, and no longer than a quarter of the idle clock.
 const SELDOM: Span = Span(1_000);
+/// As long as it takes to read what has come.
+const AT_ONCE: Span = Span(1);
 /// What is little for one look.
 const LITTLE: usize = 8 << 10;
 /// How much it reads at once.
@@ -134,27 +137,26 @@ impl Committed {
             Ok(reader) => reader,
             Err(error) => return self.broke(&error),
         };
-        let mut progress = Progress::new(self.relay.contents());
+        let (mut seen, mut fresh) = (self.relay.contents(), true);
         let mut quiet = Quiet::new(self.relay.translates());
         let mut out = Vec::new();
         // What was held may hold the error event already.
         while !self.relay.failed() {
-            let reading = self.line.read(&reader, Phase::Idle, progress.left(self.idle), self.idle);
-            let chunk = match quiet.broken_by(reading, &mut self.relay, writer).await {
-                Ok(Some(chunk)) => chunk.to_vec(),
-                Ok(None) => return Ending::Clean,
+            let turn = self.line.turn(writer, Uint8Array::from(out.as_slice()), &reader, self.idle, fresh);
+            let chunk = match quiet.broken_by(turn, &self.line, &mut self.relay, writer).await {
+                Ok(Turn::Chunk(chunk)) => chunk.to_vec(),
+                Ok(Turn::Over) => return Ending::Clean,
+                Ok(Turn::ClientGone) => return Ending::ClientGone,
                 Err(error) => return self.broke(&error),
             };
             out.clear();
             self.relay.push(&chunk, &mut out);
-            self.note(&mut progress);
-            if writer.write(&out).await.is_err() {
-                return Ending::ClientGone;
-            }
-            quiet.resume();
-            progress.resume();
+            fresh = self.saw_content(&mut seen);
         }
-        Ending::Clean
+        match writer.write(&out).await {
+            Ok(()) => Ending::Clean,
+            Err(_) => Ending::ClientGone,
+        }
     }
 
     /// The upstream's stream failed: by itself, or because one of ours ended it.
@@ -168,10 +170,14 @@ impl Committed {
         }
     }
 
-    fn note(&mut self, progress: &mut Progress) {
-        if progress.saw(self.relay.contents()) {
-            self.marks.ttft_ms.get_or_insert(self.line.elapsed().0);
+    /// Whether there are more content events than were `seen`.
+    fn saw_content(&mut self, seen: &mut u64) -> bool {
+        let contents = self.relay.contents();
+        let grew = contents > std::mem::replace(seen, contents);
+        if grew {
+            self.marks.ttft_ms.get_or_insert_with(|| self.line.elapsed().0);
         }
+        grew
     }
 
     /// Chunks go on as they come: any byte of them is content.
@@ -180,17 +186,16 @@ impl Committed {
             Ok(reader) => reader,
             Err(error) => return self.broke(&error),
         };
+        let mut out = Uint8Array::new_with_length(0);
         loop {
-            let chunk = match self.line.read(&reader, Phase::Idle, self.idle, self.idle).await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => return Ending::Clean,
+            out = match self.line.turn(writer, out, &reader, self.idle, true).await {
+                Ok(Turn::Chunk(chunk)) => chunk,
+                Ok(Turn::Over) => return Ending::Clean,
+                Ok(Turn::ClientGone) => return Ending::ClientGone,
                 Err(error) => return self.broke(&error),
             };
             if let Some(whole) = self.relay.gathers() {
-                whole.push(&chunk.to_vec());
-            }
-            if writer.pass(&chunk).await.is_err() {
-                return Ending::ClientGone;
+                whole.push(&out.to_vec());
             }
         }
     }
@@ -203,18 +208,28 @@ impl Committed {
             Err(error) => return self.broke(&error),
         };
         let mut piping = JsFuture::from(glue::pipe(&ours, &identity.writable)).boxed_local();
-        let mut progress = Progress::new(self.relay.contents());
+        let (mut seen, mut since, mut late) = (self.relay.contents(), now(), false);
         let ended = loop {
-            // Blind, nobody can tell any more whether content comes: the pipe alone ends this.
-            // Else the clock runs as much longer as content may lie there before it is looked at.
-            let left = if observer.blind() { FOREVER } else { progress.left(self.idle) + observer.rest_for };
+            let idle = Span(self.idle.0.saturating_sub(now().since(since).0));
+            let left = match idle {
+                // Blind, nobody can tell any more whether content comes: the pipe alone ends this.
+                _ if observer.blind() => FOREVER,
+                // No content for so long. One more look, at once: where the machine rested there may be more by now.
+                Span::ZERO if !late => observer.hurry(),
+                Span::ZERO => Span::ZERO,
+                // It runs as much longer as content may lie there before it is looked at.
+                idle => idle + observer.rest_for,
+            };
+            late = idle == Span::ZERO;
             self.line.limit(Phase::Idle, left, self.idle);
             let chunk = match select(&mut piping, observer.next().boxed_local()).await {
                 Either::Left((ended, _)) => break ended,
                 Either::Right((chunk, _)) => chunk,
             };
             self.observe(&chunk);
-            self.note(&mut progress);
+            if self.saw_content(&mut seen) {
+                since = now();
+            }
             if observer.blind() {
                 self.relay.lose_sight();
             }
@@ -300,6 +315,12 @@ impl Observer {
         self.state == Sight::Blind
     }
 
+    /// Looks again at once; answers how long that takes.
+    fn hurry(&mut self) -> Span {
+        self.rest_for = AT_ONCE;
+        AT_ONCE
+    }
+
     /// What has gathered since the last look. Never resolves once the branch has ended or fell behind: the pipe says how.
     async fn next(&mut self) -> Vec<u8> {
         if self.state == Sight::Rested {
@@ -339,7 +360,7 @@ impl Observer {
         let full = read >= READ_BYTES as usize;
         self.full = if full { self.full + 1 } else { 0 };
         self.state = if full { Sight::Eager } else { Sight::Rested };
-        let rest_for = if read < LITTLE { Span(self.rest_for.0 * 2).min(SELDOM) } else { LOOK };
+        let rest_for = if read < LITTLE { Span(self.rest_for.0 * 2).clamp(LOOK, SELDOM) } else { LOOK };
         self.rest_for = rest_for.min(self.most);
         if self.full >= BEHIND {
             self.cancel();

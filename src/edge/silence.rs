@@ -1,7 +1,8 @@
-//! What it means that nothing comes: to the upstream's idle clock, and to a client that waits.
+//! What a client hears that waits while nothing comes.
 
 use super::body::Writer;
 use super::glue::{self, now};
+use super::line::Line;
 use crate::domain::relay::Relay;
 use crate::domain::time::{Instant, Span};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
@@ -11,40 +12,9 @@ use std::pin::pin;
 /// How long a client of another family hears nothing before it gets a ping: those that hear nothing for long hang up.
 const QUIET: Span = Span(10_000);
 
-/// When content was last seen.
-pub struct Progress {
-    contents: u64,
-    at: Instant,
-}
-
-impl Progress {
-    /// Content events so far.
-    pub fn new(contents: u64) -> Progress {
-        Progress { contents, at: now() }
-    }
-
-    /// Notes the count of content events; true when it grew.
-    pub fn saw(&mut self, contents: u64) -> bool {
-        let grew = contents > self.contents;
-        if grew {
-            *self = Progress::new(contents);
-        }
-        grew
-    }
-
-    /// The client took its time: that is no silence of the upstream.
-    pub fn resume(&mut self) {
-        self.at = now();
-    }
-
-    /// What the idle clock has left.
-    pub fn left(&self, idle: Span) -> Span {
-        Span(idle.0.saturating_sub(now().since(self.at).0))
-    }
-}
-
 /// Since when the client has heard nothing.
 pub struct Quiet {
+    /// Of the last ping.
     since: Instant,
     /// One timer, set again when it fires: one for every chunk would cost more than the chunk.
     alarm: LocalBoxFuture<'static, ()>,
@@ -57,25 +27,27 @@ impl Quiet {
         Quiet { since: now(), alarm }
     }
 
-    /// Something was written.
-    pub fn resume(&mut self) {
-        self.since = now();
-    }
-
-    /// Waits for what is read; the client gets pings meanwhile.
-    pub async fn broken_by<T>(&mut self, reading: impl Future<Output = T>, relay: &mut Relay, writer: &Writer) -> T {
-        let mut reading = pin!(reading);
+    /// Waits for a turn of `line`; the client gets pings meanwhile.
+    pub async fn broken_by<T>(
+        &mut self,
+        turn: impl Future<Output = T>,
+        line: &Line,
+        relay: &mut Relay,
+        writer: &Writer,
+    ) -> T {
+        let mut turn = pin!(turn);
         loop {
-            if let Either::Left((read, _)) = select(&mut reading, &mut self.alarm).await {
+            if let Either::Left((read, _)) = select(&mut turn, &mut self.alarm).await {
                 return read;
             }
-            let mut left = Span(QUIET.0.saturating_sub(now().since(self.since).0));
+            let heard = self.since.max(line.wrote_at());
+            let mut left = Span(QUIET.0.saturating_sub(now().since(heard).0));
             if left == Span::ZERO {
                 let mut ping = Vec::new();
                 relay.ping(&mut ping);
                 // A client that has left is found out by what is written next.
                 let _ = writer.write(&ping).await;
-                self.resume();
+                self.since = now();
                 left = QUIET;
             }
             self.alarm = glue::sleep(left).boxed_local();

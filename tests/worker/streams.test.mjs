@@ -268,6 +268,14 @@ describe('details', { concurrency: 4 }, () => {
     }
   });
 
+  test('comments are no content: the idle clock goes on while they come', async () => {
+    const pings = Array.from({ length: 60 }, () => [': still here\n\n', 50]).flat();
+    for (const relay of ['pipe', 'inspect']) {
+      const p = await policyOn('chat', [sse(upTo('chat', 1), pings, frames('chat', WORDS).slice(2))], { stream: { relay }, timeouts: { idle_ms: 300 + slack } });
+      brokenWith('chat', await (await ask('chat', p.model)).text(), 'stream_timeout');
+    }
+  });
+
   test('a stream that outruns its observer by 1 MiB is relayed whole, its usage estimated', async () => {
     const big = frames('chat', ['y'.repeat(60_000)])[1];
     const list = frames('chat', ['a']);
