@@ -312,6 +312,29 @@ fn half_a_character_in_an_error_hides_nothing_of_it() {
     assert_eq!((failure.class, failure.reason.as_str()), (Class::ContextLength, "no place for 'a\u{fffd}'"));
 }
 
+/// Of an error no more than 64 KiB are read: what stands there counts, wherever the cut falls.
+#[test]
+fn an_error_longer_than_what_is_read_of_it_is_known_by_its_beginning() {
+    let long = "no \"room\" \u{1f600} \\".repeat(6_000);
+    let body =
+        json!({"error": {"code": "insufficient_quota", "type": "insufficient_quota", "param": null, "message": long}});
+    let body = body.to_string();
+    assert!(body.len() > 64 << 10);
+    let failure = answer("openai", 429, &[], body.as_bytes(), &[]);
+    assert_eq!((failure.class, failure.code.as_deref()), (Class::QuotaExhausted, Some("insufficient_quota")));
+    assert!(failure.reason.starts_with("no \"room\""), "{}", &failure.reason[..20]);
+    let list = json!([{"error": {"code": 429, "message": "slow", "status": "RESOURCE_EXHAUSTED", "details": [{"a": 1, "b": [2, "é\n"]}, {"c": 3}]}}]);
+    let list = list.to_string();
+    let end = list.find("\"details\"").expect("details");
+    for cut in end..list.len() {
+        let failure = answer("google", 429, &[], &list.as_bytes()[..cut], &[]);
+        assert_eq!((failure.class, failure.reason.as_str()), (Class::RateLimited, "slow"), "{}", &list[..end]);
+    }
+    for text in ["{", "[", "{}", "{oops", "[ERROR] no", "{\"a", "[[[[", &"[".repeat(100_000)] {
+        assert_eq!(answer("x", 500, &[], text.as_bytes(), &[]).class, Class::ServerError, "{}", text.len());
+    }
+}
+
 #[test]
 fn how_long_an_upstream_asks_to_wait() {
     let waits = |headers: &[(&str, &str)]| answer("openai", 429, headers, b"", &[]).retry_after.map(|span| span.0);

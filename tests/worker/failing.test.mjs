@@ -168,3 +168,16 @@ test('a second key is no fallback, the drawn hop is the first, a rule is named b
   const balanced = await worker.chat(drawn.model);
   assert.deepEqual([header(balanced, 'model'), header(balanced, 'fallback')], [drawn.targets[1], 'false']);
 });
+
+// No more than 64 KiB of an error are read.
+test('an error longer than what is read of it keeps its code, type and the start of its message', async () => {
+  const error = { code: 'insufficient_quota', type: 'insufficient_quota', param: null, message: 'You "spent" é '.repeat(8_000) };
+  const p = await policy([status(429, { error })], QUICK);
+  for (const route of ['chat', 'responses']) {
+    const response = await ask(route, p.model);
+    const said = JSON.parse(await response.text()).error;
+    assert.deepEqual([response.status, said.code, said.type], [429, 'insufficient_quota', 'insufficient_quota']);
+    assert.ok(said.message.startsWith('You "spent" é You'), said.message.slice(0, 40));
+    assert.match(header(response, 'trail'), /=quota_exhausted;429;/);
+  }
+});

@@ -51,6 +51,12 @@ impl ErrorBody {
         }
         let text = String::from_utf8_lossy(body);
         let text = text.trim();
+        // Of a body that is longer than what is read of one, the beginning says who it is.
+        let cut = text.starts_with(['{', '[']).then(|| json_text::closed(text)).flatten();
+        let cut = cut.map(|value| ErrorBody { json: true, ..ErrorBody::from_value(&value) });
+        if let Some(cut) = cut.filter(|cut| !cut.message.is_empty() || !cut.words.is_empty()) {
+            return cut;
+        }
         let message = if text.starts_with('<') { "" } else { text };
         ErrorBody { message: shortened(message), ..ErrorBody::default() }
     }

@@ -78,6 +78,38 @@ pub fn mended(json: &str) -> Option<String> {
     (kept > 0).then(|| out + json.get(kept..).unwrap_or_default())
 }
 
+/// How deep JSON may nest that is closed here.
+const CLOSED_DEPTH_MAX: usize = 64;
+
+/// What JSON says that was cut off somewhere: text that was cut is as long as it came, and of other fields those that came whole
+/// are there. `None` for what is no such thing.
+pub fn closed(cut: &str) -> Option<serde_json::Value> {
+    let (mut open, mut comma, mut in_string, mut escaped) = (String::new(), None, false, false);
+    for (at, byte) in cut.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' => open.insert(0, '}'),
+            b'[' => open.insert(0, ']'),
+            b'}' | b']' if !open.is_empty() => {
+                open.remove(0);
+            }
+            b',' => comma = Some((at, open.clone())),
+            _ => {}
+        }
+        if open.len() > CLOSED_DEPTH_MAX {
+            return None;
+        }
+    }
+    let quote = if in_string { "\"" } else { "" };
+    // An escape may have been cut, too.
+    let here = (0..=UNIT).filter_map(|back| Some(format!("{}{quote}{open}", cut.get(..cut.len().checked_sub(back)?)?)));
+    let before = comma.and_then(|(at, open)| Some(format!("{}{open}", cut.get(..at)?)));
+    here.chain(before).find_map(|text| serde_json::from_str(&text).ok())
+}
+
 /// The length of an escape as `\ud83d`.
 const UNIT: usize = 6;
 
