@@ -67,9 +67,14 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
     }
     let same = wire == Wire::Opaque || wire.family() == Some(route.family());
     if !same || (stream && wire != Wire::Opaque) {
-        checked.rewritten = Some(match (route, stream) {
-            (Route::Completions, true) => as_one_event(body),
-            (_, stream) => rewrite(route, events, &voice.cloned().unwrap_or_default(), stream)?,
+        let voice = voice.cloned().unwrap_or_default();
+        let replayed = (same && stream).then(|| match route {
+            Route::Completions => Some(as_one_event(body)),
+            _ => dialect::replayed(route.family(), body, &voice),
+        });
+        checked.rewritten = Some(match replayed.flatten() {
+            Some(stream) => stream,
+            None => rewrite(route, events, &voice, stream)?,
         });
     }
     Ok(checked)

@@ -32,6 +32,7 @@ mod provider;
 mod recorded;
 mod redact;
 mod relay;
+mod replay;
 mod request;
 mod responses;
 mod rules;

@@ -511,7 +511,7 @@ fn write(events: &[Event], voice: &Voice) -> Vec<Value> {
 
 /// The data of each event; its name must be its type.
 #[track_caller]
-fn records(bytes: &[u8]) -> Vec<Value> {
+pub fn records(bytes: &[u8]) -> Vec<Value> {
     let (mut parser, mut records) = (sse::Parser::default(), Vec::new());
     let mut read = |item: sse::Item<'_>| {
         if let sse::Item::Event(record) = item {
@@ -531,7 +531,7 @@ fn kinds(records: &[Value]) -> Vec<&str> {
 
 /// Puts a stream together as an accumulator does, and fails wherever one would: returns the final response.
 #[track_caller]
-fn accumulate(records: &[Value]) -> Value {
+pub fn accumulate(records: &[Value]) -> Value {
     let mut output: Vec<Value> = Vec::new();
     let mut open: Option<Value> = None;
     let mut pieces = String::new();
@@ -566,7 +566,9 @@ fn accumulate(records: &[Value]) -> Value {
             "output_text.delta"
             | "refusal.delta"
             | "function_call_arguments.delta"
-            | "reasoning_summary_text.delta" => {
+            | "custom_tool_call_input.delta"
+            | "reasoning_summary_text.delta"
+            | "reasoning_text.delta" => {
                 within();
                 pieces.push_str(record["delta"].as_str().expect("a delta"));
             }
@@ -578,7 +580,7 @@ fn accumulate(records: &[Value]) -> Value {
                 within();
                 assert_eq!(record["refusal"], *pieces)
             }
-            "reasoning_summary_text.done" => {
+            "reasoning_summary_text.done" | "reasoning_text.done" => {
                 within();
                 assert_eq!(record["text"], *pieces)
             }
@@ -587,6 +589,10 @@ fn accumulate(records: &[Value]) -> Value {
                 let given = record["arguments"].as_str().expect("arguments");
                 assert!(given == pieces || (given == "{}" && pieces.is_empty()), "{record}");
                 assert_eq!(record["name"], open.as_ref().expect("an open call")["name"]);
+            }
+            "custom_tool_call_input.done" => {
+                within();
+                assert_eq!(record["input"], *pieces)
             }
             "content_part.done" | "reasoning_summary_part.done" => within(),
             "completed" | "incomplete" => {

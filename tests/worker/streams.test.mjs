@@ -398,8 +398,22 @@ describe('answers that are no stream', { concurrency: 4 }, () => {
     const chunks = payloads(await (await worker.chat(chat.model, { stream: true, stream_options: { include_usage: true } })).text());
     assert.equal(chunks.at(-1), '[DONE]');
     const read = chunks.slice(0, -1).map((chunk) => JSON.parse(chunk));
-    assert.ok(read.every(({ object, created }) => object === 'chat.completion.chunk' && Math.abs(created - Date.now() / 1000) < 60), chunks[0]);
+    // Within the family it keeps what the upstream said of it.
+    assert.ok(read.every(({ id, object, created }) => id === 'chatcmpl-1' && object === 'chat.completion.chunk' && created === 1), chunks[0]);
     assert.deepEqual([read.at(-1).choices, read.at(-1).usage.total_tokens], [[], 12]);
+    const said = (route) => ({ ...body(route, 'one\ntwo'), novel: 7 });
+    const two = await policy([json({ ...said('chat'), choices: [0, 1].map((index) => ({ index, message: { role: 'assistant', content: `no ${index}`, reasoning_content: 'hm' }, finish_reason: 'stop' })) })]);
+    const both = payloads(await (await worker.chat(two.model, { stream: true, n: 2 })).text()).slice(0, -1).map((chunk) => JSON.parse(chunk));
+    assert.deepEqual(both[0].choices.map(({ delta }) => [delta.content, delta.reasoning_content]), [['no 0', 'hm'], ['no 1', 'hm']]);
+    assert.ok(both.every(({ novel, usage }) => novel === 7 && usage === undefined));
+    const responses = await policy([json(said('responses'))]);
+    const events = payloads(await (await worker.post('/v1/responses', { model: responses.model, input: 'x', stream: true })).text()).map((event) => JSON.parse(event));
+    assert.deepEqual(events.at(-1), { type: 'response.completed', sequence_number: events.length - 1, response: said('responses') });
+    const message = await policy([json(said('messages'))], {}, { provider: 'claude' });
+    const text = await (await worker.post('/v1/messages', { model: message.model, max_tokens: 9, messages: [{ role: 'user', content: 'x' }], stream: true })).text();
+    const [start, ...rest] = payloads(text).map((event) => JSON.parse(event));
+    assert.deepEqual([start.message.id, start.message.novel, rest.at(-2).usage.output_tokens, rest.at(-1).type], ['msg_1', 7, 3, 'message_stop']);
+    assert.equal(rest.find(({ delta }) => delta?.text)?.delta.text, 'one\ntwo');
     const legacy = await policy([whole('completions')]);
     const response = await worker.post('/v1/completions', { model: legacy.model, prompt: 'x', stream: true });
     assert.match(response.headers.get('content-type'), /^text\/event-stream/);

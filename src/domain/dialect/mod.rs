@@ -36,7 +36,7 @@ pub mod schema;
 pub mod sequence;
 pub mod translate;
 
-pub use translate::{decode_request, decoder, encoder, read_answer, translate_request, write_answer};
+pub use translate::{decode_request, decoder, encoder, read_answer, replayed, translate_request, write_answer};
 
 use crate::domain::outcome::Failure;
 use crate::domain::route::Family;

@@ -153,6 +153,15 @@ pub fn write_answer(family: Family, events: Vec<Event>, voice: &Voice, reply: Re
     })
 }
 
+/// A whole answer of a family as a stream of the same, whatever else it holds; `None` where it cannot be.
+pub fn replayed(family: Family, body: &[u8], voice: &Voice) -> Option<Vec<u8>> {
+    match family {
+        Family::Chat => chat::replay::stream(body, voice.include_usage),
+        Family::Responses => responses::replay::stream(body),
+        Family::Messages => messages::replay::stream(body),
+    }
+}
+
 const fn error_of(event: &Event) -> Option<&Failure> {
     match event {
         Event::Error(failure) => Some(failure),

@@ -203,7 +203,8 @@ pub const fn error_type(class: Class) -> &'static str {
     }
 }
 
-fn send(name: &str, value: &Value, out: &mut Vec<u8>) {
+/// Appends one event.
+pub(super) fn send(name: &str, value: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\ndata: ");

@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod claude;
 pub mod decode;
 pub mod encode;
+pub mod replay;
 pub mod request;
 pub mod target;
 pub mod think;

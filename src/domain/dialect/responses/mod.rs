@@ -13,6 +13,7 @@ pub mod decode;
 pub mod encode;
 pub mod items;
 pub mod output;
+pub mod replay;
 pub mod request;
 pub mod shell;
 pub mod target;
