@@ -238,16 +238,12 @@ pub fn voice(job: &Job, hop: &Hop, reply: Reply) -> Voice {
         }
         Body::Form(_) => (false, None),
     };
-    let legacy_functions = match &job.body {
-        Body::Json(envelope) => envelope.value(&job.bytes, "functions").is_some(),
-        Body::Form(_) => false,
-    };
     Voice {
         request_id: job.request_id.clone(),
         model: hop.target.to_string(),
         created: job.started.0 / 1000,
         include_usage,
-        legacy_functions,
+        legacy_functions: reply.legacy_functions,
         request,
         reply,
     }

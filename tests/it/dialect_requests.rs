@@ -121,6 +121,12 @@ fn max_tokens_is_made_up_or_clamped() {
     let deepseek = to(Wire::Chat, "deepseek", "deepseek-chat");
     assert_eq!(sent(Family::Messages, &ask(json!({})), &deepseek).0["max_tokens"], 100);
     assert_eq!(unfit(Family::Messages, ask(json!({"max_tokens": 0})), &gpt()), "max_tokens");
+    // As some languages write whole numbers.
+    assert_eq!(chat_to_claude(hello(json!({"max_tokens": 50.0, "n": 1.0})))["max_tokens"], 50);
+    assert_eq!(claude_to_chat(ask(json!({"max_tokens": 1e3})))["max_completion_tokens"], 1000);
+    for number in [json!(0.5), json!(-1), json!("50"), json!(1e300)] {
+        assert_eq!(unfit(Family::Chat, hello(json!({"max_tokens": number})), &sonnet()), "max_tokens");
+    }
 }
 
 #[test]
@@ -628,6 +634,14 @@ fn what_says_nothing_is_nobodys_loss() {
     }));
     let encoded = encode(Family::Chat, &quiet, &sonnet(), Translate::Strict).expect("the hop fits");
     assert!(encoded.dropped.is_empty(), "{:?}", encoded.dropped);
+    let quiet = ask(json!({
+        "speed": "standard", "fallbacks": [], "something_new": [], "mcp_servers": [], "cache_control": null,
+        "tools": [{"name": "f", "input_schema": {"type": "object"}, "defer_loading": false, "input_examples": []}],
+    }));
+    for destination in [gpt(), to(Wire::Invoke, "bedrock", "anthropic.claude-sonnet-4-5")] {
+        let encoded = encode(Family::Messages, &quiet, &destination, Translate::Strict).expect("the hop fits");
+        assert!(encoded.dropped.is_empty(), "{:?}", encoded.dropped);
+    }
     // What holds without being said, too, where the target would not let it be said.
     let defaults = json!({"temperature": 1, "top_p": 1.0, "verbosity": "medium", "metadata": {}});
     let opus = Destination { model: "claude-opus-4-8", ..sonnet() };
@@ -635,7 +649,12 @@ fn what_says_nothing_is_nobodys_loss() {
     for (family, body, to) in [
         (Family::Chat, hello(defaults.clone()), sonnet()),
         (Family::Chat, hello(defaults.clone()), opus),
-        (Family::Messages, ask(json!({"temperature": 1, "top_p": 1})), o3),
+        (Family::Messages, ask(json!({"temperature": 1, "top_p": 1})), o3.clone()),
+        (
+            Family::Responses,
+            json!({"input": "hi", "parallel_tool_calls": true, "tools": [{"type": "function", "name": "f"}]}),
+            o3,
+        ),
     ] {
         let encoded = encode(family, &body, &to, Translate::Strict).expect("the hop fits");
         assert!(encoded.dropped.is_empty(), "{}: {:?}", to.model, encoded.dropped);

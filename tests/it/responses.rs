@@ -115,6 +115,7 @@ fn what_biases_quality_is_quality_residue_and_defaults_are_none() {
     quality(json!({"reasoning": {"context": "auto"}}), "reasoning.context");
     quality(json!({"something_new": 1}), "something_new");
     let harmless = json!({
+        "stop": [], "frequency_penalty": 0, "context_management": [], "something_new": {},
         "model": "m", "store": false, "truncation": "disabled", "background": false, "top_logprobs": 0,
         "previous_response_id": null, "include": ["file_search_call.results"], "stream_options": {"include_obfuscation": true},
     });

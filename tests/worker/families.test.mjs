@@ -167,6 +167,76 @@ describe('what crosses, and what does not', () => {
     assert.equal(user.content[0].tool_use_id, assistant.content[0].id);
   });
 
+  test('`functions` that are null or none do not make an answer one of functions', async () => {
+    upstream.on('claude/functions', json({ id: 'msg_1', type: 'message', role: 'assistant', model: 'm', content: [{ type: 'tool_use', id: 'toolu_01', name: 'look', input: {} }], stop_reason: 'tool_use', stop_sequence: null, usage: { input_tokens: 1, output_tokens: 1 } }));
+    const tools = [{ type: 'function', function: { name: 'look', parameters: { type: 'object', properties: {} } } }];
+    for (const functions of [null, []]) {
+      const { choices } = await (await worker.chat('claude/functions', { tools, functions, function_call: null })).json();
+      assert.deepEqual([choices[0].finish_reason, choices[0].message.tool_calls?.[0].id, choices[0].message.function_call], ['tool_calls', 'toolu_01', undefined]);
+    }
+  });
+
+  const grammar = { syntax: 'regex', definition: 'SELECT .+' };
+  const INPUT = 'SELECT * FROM "users"';
+
+  test('a Responses client’s custom tools are those of a Chat target, whole and streamed', async () => {
+    const call = { id: 'call_1', type: 'custom', custom: { name: 'sql', input: INPUT } };
+    upstream.on('only/custom', (asked) => {
+      const head = { id: 'chatcmpl-1', created: 1, model: 'm' };
+      if (!asked.streaming) return json({ ...head, object: 'chat.completion', choices: [{ index: 0, message: { role: 'assistant', content: null, tool_calls: [call] }, finish_reason: 'tool_calls' }] });
+      const chunk = (delta, finish_reason = null) => data({ ...head, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }] });
+      const piece = (custom, more = {}) => chunk({ tool_calls: [{ index: 0, ...more, custom }] });
+      return sse(piece({ name: 'sql', input: '' }, { id: 'call_1', type: 'custom' }), piece({ input: INPUT.slice(0, 9) }), piece({ input: INPUT.slice(9) }), chunk({}, 'tool_calls'), data('[DONE]'));
+    });
+    const client = worker.openai();
+    const asked = { model: await chain(['claude/custom', 'only/custom']), input: 'Hi', tools: [{ type: 'custom', name: 'sql', format: { type: 'grammar', ...grammar } }] };
+    const { data: whole, response } = await client.responses.create(asked).withResponse();
+    assert.match(trail(response)[0], /^claude\/custom=skip:incompatible:custom_tools$/);
+    const told = ({ type, call_id, name, input, status }) => ({ type, call_id, name, input, status });
+    const expected = { type: 'custom_tool_call', call_id: 'call_1', name: 'sql', input: INPUT, status: 'completed' };
+    assert.deepEqual(told(whole.output[0]), expected);
+    const events = [];
+    for await (const event of await client.responses.create({ ...asked, stream: true })) events.push(event);
+    assert.equal(events.filter(({ type }) => type === 'response.custom_tool_call_input.delta').map(({ delta }) => delta).join(''), INPUT);
+    assert.equal(events.find(({ type }) => type === 'response.custom_tool_call_input.done').input, INPUT);
+    assert.deepEqual(told(events.at(-1).response.output[0]), expected);
+    // Its call and result go up again in Chat's words.
+    const { id: _, ...item } = whole.output[0];
+    await client.responses.create({ ...asked, input: [{ role: 'user', content: 'Hi' }, item, { type: 'custom_tool_call_output', call_id: 'call_1', output: '[]' }] });
+    const { messages: sent, tools } = upstream.calls('only/custom').at(-1).json;
+    assert.deepEqual(tools, [{ type: 'custom', custom: { name: 'sql', format: { type: 'grammar', grammar } } }]);
+    assert.deepEqual(sent.slice(1), [{ role: 'assistant', content: null, tool_calls: [call] }, { role: 'tool', tool_call_id: 'call_1', content: '[]' }]);
+  });
+
+  test('a Chat client’s custom tools are those of a Responses target, whole and streamed', async () => {
+    const item = { id: 'ctc_1', type: 'custom_tool_call', status: 'completed', call_id: 'call_1', name: 'sql', input: INPUT };
+    const whole = { id: 'resp_1', object: 'response', created_at: 1, status: 'completed', model: 'm', output: [item] };
+    upstream.on('resp/custom', (asked) => {
+      if (!asked.streaming) return json(whole);
+      const at = { item_id: 'ctc_1', output_index: 0 };
+      const said = [
+        ['response.created', { response: { ...whole, status: 'in_progress', output: [] } }],
+        ['response.output_item.added', { output_index: 0, item: { ...item, status: 'in_progress', input: '' } }],
+        ['response.custom_tool_call_input.delta', { ...at, delta: INPUT }],
+        ['response.custom_tool_call_input.done', { ...at, input: INPUT }],
+        ['response.output_item.done', { output_index: 0, item }],
+        ['response.completed', { response: whole }],
+      ];
+      return sse(said.map(([type, more], sequence_number) => `event: ${type}\n` + data({ type, sequence_number, ...more })));
+    });
+    const client = worker.openai();
+    const asked = { model: 'resp/custom', messages, tools: [{ type: 'custom', custom: { name: 'sql', format: { type: 'grammar', grammar } } }], tool_choice: { type: 'custom', custom: { name: 'sql' } } };
+    const call = { id: 'call_1', type: 'custom', custom: { name: 'sql', input: INPUT } };
+    const { choices } = await client.chat.completions.create(asked);
+    assert.deepEqual([choices[0].message.tool_calls, choices[0].finish_reason], [[call], 'tool_calls']);
+    const { tools, tool_choice } = upstream.calls('resp/custom')[0].json;
+    assert.deepEqual([tools, tool_choice], [[{ type: 'custom', name: 'sql', format: { type: 'grammar', ...grammar } }], { type: 'custom', name: 'sql' }]);
+    const deltas = [];
+    for await (const { choices } of await client.chat.completions.create({ ...asked, stream: true })) deltas.push(...choices.flatMap(({ delta }) => delta.tool_calls ?? []));
+    assert.deepEqual(deltas[0], { index: 0, id: 'call_1', type: 'custom', custom: { name: 'sql', input: '' } });
+    assert.equal(deltas.map(({ custom }) => custom.input).join(''), INPUT);
+  });
+
   test('tokens are counted by the first hop that can', async () => {
     const { input_tokens } = await worker.anthropic().messages.countTokens({ model: await chain(['only/count', 'claude/count']), messages });
     assert.equal(input_tokens, 14);

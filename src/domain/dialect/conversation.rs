@@ -255,6 +255,7 @@ impl Conversation {
             Field::Temperature => self.temperature == Some(1.0),
             Field::TopP => self.top_p == Some(1.0),
             Field::Verbosity => self.verbosity.as_deref() == Some("medium"),
+            Field::ParallelTools => self.parallel_tools == Some(true),
             Field::Metadata => self.metadata.as_ref().and_then(Value::as_object).is_some_and(Map::is_empty),
             _ => false,
         }

@@ -1,8 +1,21 @@
 //! What an encoder cannot carry: the two weights of a field, settled by the policy's `translate`.
 
+use serde_json::Value;
+
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Field, Residue};
 use crate::domain::policy::Translate;
+
+/// Whether a value asks for nothing (0, false, an empty list): leaving it out is nobody's loss.
+pub fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::String(_) => false,
+    }
+}
 
 /// What an encoder leaves out: listed under `lenient`, refused under `strict`.
 #[derive(Clone, Debug)]

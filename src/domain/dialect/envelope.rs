@@ -53,10 +53,10 @@ pub fn wrap(body: &[u8], to: &Destination<'_>, translate: Translate) -> Result<E
         fields.remove(name);
     }
     for name in QUALITY {
-        // `auto` and `standard_only` are what these hosts do anyway.
+        // `auto`, `standard_only` and the standard speed are what these hosts do anyway.
         let said = fields.remove(name).map(RawValue::get);
         match said {
-            None | Some("null" | "\"auto\"" | "\"standard_only\"") => {}
+            None | Some("null" | "[]" | "{}" | "\"auto\"" | "\"standard_only\"" | "\"standard\"") => {}
             Some(_) if name == "service_tier" => return Err(Incompatible(name.to_owned())),
             Some(_) => drops.quality(name)?,
         }

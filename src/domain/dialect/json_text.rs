@@ -36,6 +36,13 @@ impl Balance {
     }
 }
 
+/// A count, also where a client's language writes whole numbers as `5.0`. The cast is exact: larger ones are no counts.
+pub fn count(value: &serde_json::Value) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=EXACT).contains(number));
+    value.as_u64().or(whole.map(|number| number as u64))
+}
+
 /// JSON text without the blanks between its tokens; order and digits stay.
 pub fn compact(json: &str) -> String {
     let mut out = String::with_capacity(json.len());

@@ -5,6 +5,8 @@ use serde_json::Value;
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::chat::turns;
 use crate::domain::dialect::conversation::{Cache, Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
+use crate::domain::dialect::drops::says_nothing;
+use crate::domain::dialect::json_text::count;
 use crate::domain::route::Family;
 
 /// Decodes a client's body. What a conversation cannot hold is kept as residue.
@@ -27,7 +29,7 @@ pub fn decode(body: &Value) -> Result<Conversation, Incompatible> {
         conversation.spell(Field::User, "safety_identifier");
     }
     conversation.max_output_tokens = match present("max_completion_tokens").or(present("max_tokens")) {
-        Some(value) => Some(value.as_u64().ok_or_else(|| bad("max_tokens"))?),
+        Some(value) => Some(count(value).ok_or_else(|| bad("max_tokens"))?),
         None => None,
     };
     conversation.user = present("safety_identifier").or(present("user")).and_then(text);
@@ -55,7 +57,7 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
         "tool_choice" | "function_call" => {}
         "temperature" => conversation.temperature = Some(value.as_f64().ok_or_else(|| bad(name))?),
         "top_p" => conversation.top_p = Some(value.as_f64().ok_or_else(|| bad(name))?),
-        "top_k" => conversation.top_k = Some(value.as_u64().ok_or_else(|| bad(name))?),
+        "top_k" => conversation.top_k = Some(count(value).ok_or_else(|| bad(name))?),
         "stop" => conversation.stop = stop(value)?,
         "stream" => conversation.stream = value.as_bool().ok_or_else(|| bad(name))?,
         "stream_options" => {
@@ -79,17 +81,10 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
     Ok(())
 }
 
-/// Fields that no other family has. A value that says nothing (0, false, an empty list) is nobody's loss.
+/// Fields that no other family has.
 fn residue(conversation: &mut Conversation, name: &str, value: &Value) {
-    let says_nothing = match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        Value::Bool(true) | Value::String(_) => false,
-    };
     match name {
-        "n" if value.as_u64() == Some(1) => {}
+        "n" if count(value) == Some(1) => {}
         "n" => conversation.semantic("n"),
         "modalities" => {
             let texts = value.as_array().is_some_and(|items| items.iter().all(|item| item == "text"));
@@ -98,7 +93,7 @@ fn residue(conversation: &mut Conversation, name: &str, value: &Value) {
             }
         }
         "seed" => conversation.quality(name),
-        _ if says_nothing && name != "web_search_options" => {}
+        _ if says_nothing(value) && name != "web_search_options" => {}
         "logprobs" | "top_logprobs" => conversation.semantic("logprobs"),
         "audio" => conversation.semantic("audio"),
         "web_search_options" => conversation.semantic("web_search"),
@@ -130,10 +125,14 @@ fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompati
 }
 
 fn functions(conversation: &mut Conversation, value: &Value) -> Result<(), Incompatible> {
+    let functions = value.as_array().ok_or_else(|| bad("functions"))?;
+    if functions.is_empty() {
+        return Ok(());
+    }
     conversation.legacy_functions = true;
     // `functions` never had parallel calls, and its answers have room for one.
     conversation.parallel_tools = Some(false);
-    for (n, function) in value.as_array().ok_or_else(|| bad("functions"))?.iter().enumerate() {
+    for (n, function) in functions.iter().enumerate() {
         conversation.tools.push(function_tool(function, &format!("functions[{n}].name"))?);
     }
     Ok(())

@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Thinking, Tool, ToolChoice};
+use crate::domain::dialect::drops::says_nothing;
+use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::messages::turns;
 use crate::domain::route::Family;
 
@@ -28,11 +30,11 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
     match name {
         "model" | "messages" | "system" => {}
         // Zero fills the cache and answers nothing: no other family can.
-        "max_tokens" if value.as_u64() == Some(0) => conversation.semantic("max_tokens"),
-        "max_tokens" => conversation.max_output_tokens = Some(value.as_u64().ok_or_else(|| bad(name))?),
+        "max_tokens" if count(value) == Some(0) => conversation.semantic("max_tokens"),
+        "max_tokens" => conversation.max_output_tokens = Some(count(value).ok_or_else(|| bad(name))?),
         "temperature" => conversation.temperature = Some(value.as_f64().ok_or_else(|| bad(name))?),
         "top_p" => conversation.top_p = Some(value.as_f64().ok_or_else(|| bad(name))?),
-        "top_k" => conversation.top_k = Some(value.as_u64().ok_or_else(|| bad(name))?),
+        "top_k" => conversation.top_k = Some(count(value).ok_or_else(|| bad(name))?),
         "stop_sequences" => {
             let stops = value.as_array().ok_or_else(|| bad(name))?;
             conversation.stop = stops.iter().filter_map(text).collect();
@@ -58,6 +60,9 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
                 conversation.semantic(name);
             }
         }
+        // Neither is more than what holds without it.
+        "speed" if value == "standard" => {}
+        _ if says_nothing(value) => {}
         _ => conversation.quality(name),
     }
     Ok(())
@@ -69,7 +74,7 @@ fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompati
             None | Some("custom") => {
                 let name = tool.get("name").and_then(text).ok_or_else(|| bad(&format!("tools[{n}].name")))?;
                 for hint in ["defer_loading", "eager_input_streaming", "input_examples", "allowed_callers"] {
-                    if tool.get(hint).is_some() {
+                    if tool.get(hint).is_some_and(|value| !says_nothing(value)) {
                         conversation.quality(format!("tools.{hint}"));
                     }
                 }
@@ -113,7 +118,7 @@ fn tool_choice(conversation: &mut Conversation, value: &Value) -> Result<(), Inc
 fn thinking(conversation: &mut Conversation, value: &Value) {
     conversation.reasoning.thinking = match value.get("type").and_then(Value::as_str) {
         Some("enabled") => {
-            let budget = value.get("budget_tokens").and_then(Value::as_u64);
+            let budget = value.get("budget_tokens").and_then(count);
             budget.map_or(Thinking::Adaptive, Thinking::Budget)
         }
         Some("adaptive") => Thinking::Adaptive,

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
+use crate::domain::dialect::drops::says_nothing;
+use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::responses::items;
 use crate::domain::route::Family;
 
@@ -33,7 +35,7 @@ pub fn decode(body: &Value) -> Result<Conversation, Incompatible> {
 fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(), Incompatible> {
     match name {
         "model" | "input" | "instructions" | "tool_choice" | "stream_options" => {}
-        "max_output_tokens" => conversation.max_output_tokens = Some(value.as_u64().ok_or_else(|| bad(name))?),
+        "max_output_tokens" => conversation.max_output_tokens = Some(count(value).ok_or_else(|| bad(name))?),
         "temperature" => conversation.temperature = Some(value.as_f64().ok_or_else(|| bad(name))?),
         "top_p" => conversation.top_p = Some(value.as_f64().ok_or_else(|| bad(name))?),
         "tools" => tools(conversation, value)?,
@@ -52,13 +54,13 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
         "user" => {}
         "service_tier" => conversation.service_tier = value.as_str().map(str::to_owned),
         "prompt_cache_key" => conversation.prompt_cache_key = value.as_str().map(str::to_owned),
-        "store" if value == &Value::Bool(false) => {}
         "truncation" if value == "disabled" => {}
-        "background" if value == &Value::Bool(false) => {}
-        "top_logprobs" => match value.as_u64().ok_or_else(|| bad(name))? {
+        "top_logprobs" => match count(value).ok_or_else(|| bad(name))? {
             0 => {}
             most => conversation.logprobs = Some(most),
         },
+        // What asks for nothing is nobody's loss, whatever it is called.
+        _ if says_nothing(value) => {}
         "previous_response_id" | "conversation" | "prompt" | "background" | "context_management" | "moderation" => {
             conversation.semantic(name);
         }
