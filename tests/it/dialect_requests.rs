@@ -477,6 +477,19 @@ fn thinking_does_not_cross() {
     }
 }
 
+/// Some hosts refuse a message without text.
+#[test]
+fn an_empty_system_prompt_is_none() {
+    for system in [json!(""), json!([]), json!([{"type": "text", "text": ""}])] {
+        assert_eq!(claude_to_chat(ask(json!({"system": system})))["messages"][0]["role"], "user");
+        let (sent, _) =
+            sent(Family::Messages, &ask(json!({"system": system})), &to(Wire::Responses, "openai", "gpt-4o"));
+        assert_eq!(sent.get("instructions"), None);
+    }
+    let chat = json!({"messages": [{"role": "system", "content": " "}, {"role": "user", "content": "Hi"}]});
+    assert_eq!(chat_to_claude(chat).get("system"), None);
+}
+
 #[test]
 fn the_billing_header_of_claude_code_is_stripped() {
     let body = ask(

@@ -133,6 +133,19 @@ fn a_refusal_without_content_explains_itself() {
 }
 
 #[test]
+fn a_refusal_to_a_messages_client_says_so_in_its_details() {
+    let refused = chat_events(&[delta(json!({"refusal": "No."})), finish("stop")]);
+    let filtered = chat_events(&[delta(json!({"content": "a"})), finish("content_filter")]);
+    for events in [refused, filtered] {
+        for message in [messages(&events), answer_of(Family::Messages, &events)] {
+            assert_eq!(message["stop_reason"], "refusal");
+            assert_eq!(message["stop_details"], json!({"type": "refusal", "category": null, "explanation": null}));
+        }
+    }
+    assert!(messages(&chat_events(&[delta(json!({"content": "a"})), finish("stop")])).get("stop_details").is_none());
+}
+
+#[test]
 fn a_second_message_start_begins_nothing() {
     let Some(events) = recorded_stream("anthropic/duplicate-message-start-stream") else { return };
     assert_eq!(events.iter().filter(|event| matches!(event, Event::Start { .. })).count(), 1);

@@ -51,8 +51,8 @@ impl Writer<'_> {
         if turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
             self.drops.quality("messages.prefill")?;
         }
-        if !self.from.system.is_empty() {
-            let content = self.system(&self.from.system)?;
+        let content = self.system(&self.from.system)?;
+        if !content.is_empty() {
             messages.push(json!({"role": self.manner.system, "content": content}));
         }
         for turn in &turns {
@@ -81,6 +81,7 @@ impl Writer<'_> {
         let mut texts: Vec<&str> = Vec::with_capacity(parts.len());
         for part in parts {
             match part {
+                Part::Text(text) if text.is_empty() => {}
                 Part::Text(text) => texts.push(text),
                 Part::CacheBreak(_) => self.drops.quality(self.from.name_of(Field::CacheControl))?,
                 _ => return Err(Incompatible("system".to_owned())),

@@ -128,7 +128,7 @@ impl<'a> Blocks<'a> {
         let mut blocks: Vec<Value> = Vec::with_capacity(parts.len());
         for part in parts {
             match part {
-                Part::Text(text) if text.is_empty() => {}
+                Part::Text(text) if text.trim().is_empty() => {}
                 Part::Text(text) => blocks.push(json!({"type": "text", "text": text})),
                 Part::Image { source, detail } => blocks.push(self.image(source, detail.as_deref())?),
                 Part::Document { source, title } => blocks.push(self.document(source, title.as_deref())?),

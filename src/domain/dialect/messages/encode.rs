@@ -274,8 +274,12 @@ fn stop(finish: &Finish, refused: bool) -> Value {
         Finish::ContentFilter(_) => ("refusal", None),
     };
     let mut stop = json!({"stop_reason": reason, "stop_sequence": sequence});
-    if let (Finish::ContentFilter(Some(explanation)), Some(fields)) = (finish, stop.as_object_mut()) {
-        fields.insert("stop_details".to_owned(), json!({"type": "refusal", "explanation": explanation}));
+    if reason == "refusal" {
+        let explanation = match finish {
+            Finish::ContentFilter(explanation) => explanation.as_deref(),
+            Finish::Stop | Finish::StopSequence(_) | Finish::Length | Finish::ToolCalls => None,
+        };
+        stop["stop_details"] = json!({"type": "refusal", "category": null, "explanation": explanation});
     }
     stop
 }

@@ -76,7 +76,8 @@ impl Writer<'_> {
 
     fn input(&mut self) -> Result<(), Incompatible> {
         let from = self.from;
-        let system: Vec<&str> = from.system.iter().filter_map(turns_out::text_of).collect();
+        let system = from.system.iter().filter_map(turns_out::text_of).filter(|text| !text.is_empty());
+        let system: Vec<&str> = system.collect();
         if !system.is_empty() {
             self.put("instructions", system.join("\n\n"));
         }
