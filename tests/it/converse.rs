@@ -7,7 +7,7 @@ use understudy::domain::catalogue::{Facts, Feature};
 use understudy::domain::dialect::converse::decode::Decoder;
 use understudy::domain::dialect::decoder::Decode;
 use understudy::domain::dialect::reply::Reply;
-use understudy::domain::dialect::{Destination, Encoded, Event, Finish, Incompatible, Wire, translate};
+use understudy::domain::dialect::{CallKind, Destination, Encoded, Event, Finish, Incompatible, Wire, translate};
 use understudy::domain::eventstream::Frames;
 use understudy::domain::outcome::Class;
 use understudy::domain::policy::Translate;
@@ -249,7 +249,12 @@ fn a_recorded_answer_with_a_call_is_read() {
         read(&body),
         [
             Event::Start { id: None, model: None },
-            Event::ToolStart { index: 0, id: "tooluse_Mj06ft-ITJik1Otgpkc1uA".into(), name: "temperature".into() },
+            Event::ToolStart {
+                index: 0,
+                id: "tooluse_Mj06ft-ITJik1Otgpkc1uA".into(),
+                name: "temperature".into(),
+                kind: CallKind::Function,
+            },
             Event::ToolArguments { index: 0, json: r#"{"city":"London","date":"2022-01-01"}"#.into() },
             Event::ToolEnd { index: 0 },
             Event::Usage(Usage { input: 571, output: 22, ..Usage::default() }),

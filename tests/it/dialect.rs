@@ -125,11 +125,16 @@ fn chat_call(message: &mut Value, call: &Value) {
     let index = usize::try_from(call["index"].as_u64().expect("an index")).expect("small");
     assert!(index <= calls.len(), "indices are dense");
     if index == calls.len() {
-        assert!(call["id"].is_string() && call["type"] == "function" && call["function"]["name"].is_string());
-        calls.push(json!({"id": call["id"], "type": "function", "function": call["function"]}));
+        let kind = call["type"].as_str().filter(|kind| matches!(*kind, "function" | "custom")).expect("a kind of call");
+        assert!(call["id"].is_string() && call[kind]["name"].is_string());
+        calls.push(json!({"id": call["id"], "type": kind, kind: call[kind]}));
     } else {
-        let piece = call["function"]["arguments"].as_str().expect("a piece of arguments");
-        append(&mut calls[index]["function"]["arguments"], piece);
+        let (kind, given) = match calls[index]["type"].as_str() {
+            Some("custom") => ("custom", "input"),
+            _ => ("function", "arguments"),
+        };
+        let piece = call[kind][given].as_str().expect("a piece of what it is called with");
+        append(&mut calls[index][kind][given], piece);
     }
 }
 

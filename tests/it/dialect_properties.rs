@@ -6,7 +6,7 @@ use understudy::domain::catalogue::Facts;
 use understudy::domain::dialect::capability;
 use understudy::domain::dialect::ids::{IdRule, made, rewritten};
 use understudy::domain::dialect::reply::Reply;
-use understudy::domain::dialect::{self, Destination, Event, Finish, Incompatible, Wire};
+use understudy::domain::dialect::{self, CallKind, Destination, Event, Finish, Incompatible, Wire};
 use understudy::domain::policy::Translate;
 use understudy::domain::route::Family;
 
@@ -271,7 +271,8 @@ fn answer_events() -> impl Strategy<Value = Vec<Event>> {
             if which == 0 || calls == 0 {
                 events.push(Event::Text(text));
             } else if begun < calls {
-                events.push(Event::ToolStart { index: begun, id: format!("c{begun}"), name: "f".to_owned() });
+                let (id, name) = (format!("c{begun}"), "f".to_owned());
+                events.push(Event::ToolStart { index: begun, id, name, kind: CallKind::Function });
                 begun += 1;
             } else {
                 let json = format!("\"{text}\"");

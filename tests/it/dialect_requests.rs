@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use understudy::domain::catalogue::{Facts, Feature};
 use understudy::domain::dialect::decoder::Voice;
-use understudy::domain::dialect::{self, Destination, Encoded, Event, Finish, Incompatible, Wire};
+use understudy::domain::dialect::{self, CallKind, Destination, Encoded, Event, Finish, Incompatible, Wire};
 use understudy::domain::policy::Translate;
 use understudy::domain::route::Family;
 
@@ -567,7 +567,8 @@ fn a_stand_in_for_a_list_wraps_it() {
         assert_eq!((&tool["properties"]["value"]["type"], &tool["required"]), (&json!("array"), &json!(["value"])));
         assert_eq!(tool["$defs"]["n"]["type"], "integer", "references are from the root");
         let pieces = ["{\"value\": [1", ", 2]}"];
-        let mut events = vec![Event::ToolStart { index: 0, id: "t".to_owned(), name: "json".to_owned() }];
+        let (id, name, kind) = ("t".to_owned(), "json".to_owned(), CallKind::Function);
+        let mut events = vec![Event::ToolStart { index: 0, id, name, kind }];
         events.extend(pieces.map(|json| Event::ToolArguments { index: 0, json: json.to_owned() }));
         events.extend([Event::ToolEnd { index: 0 }, Event::Finish(Finish::ToolCalls), Event::End]);
         let answer = dialect::write_answer(Family::Chat, events, &Voice::default(), encoded.reply).expect("no error");

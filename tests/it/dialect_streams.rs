@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use understudy::domain::answer;
 use understudy::domain::dialect::reply::Reply;
-use understudy::domain::dialect::{self, Event, Finish, Wire, json_text};
+use understudy::domain::dialect::{self, CallKind, Event, Finish, Wire, json_text};
 use understudy::domain::outcome::Class;
 use understudy::domain::route::{Family, Route};
 use understudy::domain::usage::Usage;
@@ -74,6 +74,11 @@ fn a_translated_stream_reads_like_its_origin() {
         for (family, back) in [(Family::Chat, Wire::Chat), (Family::Messages, Wire::Messages)] {
             let stream = stream_of(family, &events, voice(), Reply::default());
             let again = events_of(back, [stream.as_bytes()]);
+            let custom = |event: &Event| matches!(event, Event::ToolStart { kind: CallKind::Custom, .. });
+            if family == Family::Messages && events.iter().any(custom) {
+                // The family has no word for them.
+                continue;
+            }
             assert_eq!(gist(&again), gist(&events), "{case} by {}", family.name());
         }
     }

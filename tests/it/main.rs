@@ -11,6 +11,7 @@ mod checklist;
 mod classify;
 mod converse;
 mod cookbook;
+mod custom_tools;
 mod dialect;
 mod dialect_needs;
 mod dialect_properties;

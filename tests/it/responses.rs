@@ -7,7 +7,7 @@ use understudy::domain::catalogue::Facts;
 use understudy::domain::dialect::conversation::{Conversation, Part, Residue, Role, Source, ToolChoice};
 use understudy::domain::dialect::decoder::{Decode, Encode, Voice};
 use understudy::domain::dialect::responses::{decode, encode, request, target};
-use understudy::domain::dialect::{Destination, Event, Finish, Incompatible, Wire, translate_request};
+use understudy::domain::dialect::{CallKind, Destination, Event, Finish, Incompatible, Wire, translate_request};
 use understudy::domain::outcome::{Class, Failure};
 use understudy::domain::policy::Translate;
 use understudy::domain::route::Family;
@@ -49,6 +49,7 @@ fn input_becomes_turns_with_calls_and_results_beside_what_they_belong_to() {
         id: id.to_owned(),
         name: "weather".to_owned(),
         arguments: format!("{{\"at\":\"{at}\"}}"),
+        kind: CallKind::Function,
     };
     let result =
         |id: &str, said: &str| Part::ToolResult { id: id.to_owned(), parts: vec![text(said)], is_error: false };
@@ -94,11 +95,10 @@ fn what_only_the_wires_owner_can_hold_is_semantic_residue() {
     semantic(json!({"moderation": {"model": "omni"}}), "moderation");
     semantic(json!({"tools": [{"type": "web_search"}]}), "web_search");
     semantic(json!({"tools": [{"type": "mcp", "server_label": "a"}]}), "mcp");
-    semantic(json!({"tools": [{"type": "custom", "name": "a"}]}), "custom_tool");
     semantic(json!({"tool_choice": {"type": "file_search"}}), "file_search");
+    semantic(json!({"tool_choice": {"type": "custom", "name": "a"}}), "custom_tools");
     semantic(json!({"input": [{"type": "item_reference", "id": "msg_1"}]}), "item_reference");
     semantic(json!({"input": [{"type": "local_shell_call", "id": "a"}]}), "local_shell_call");
-    semantic(json!({"input": [{"type": "custom_tool_call", "call_id": "a"}]}), "custom_tool");
     semantic(json!({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]}), "file_id");
     semantic(json!({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}), "file_id");
     semantic(json!({"input": [{"role": "user", "content": [{"type": "input_audio"}]}]}), "input_audio");
@@ -324,7 +324,7 @@ fn sum(events: &[Event]) -> Sum {
             Event::Text(text) => sum.text.push_str(text),
             Event::Refusal(text) => sum.refusal.push_str(text),
             Event::Reasoning(text) => sum.reasoning.push_str(text),
-            Event::ToolStart { index, id, name } => {
+            Event::ToolStart { index, id, name, .. } => {
                 assert_eq!(*index, sum.calls.len(), "calls count densely");
                 sum.calls.push((id.clone(), name.clone(), String::new()));
             }
@@ -363,6 +363,7 @@ fn recorded_streams_say_what_their_final_response_says() {
         "openai-responses/stream-1",
         "openai-responses/stream-2",
         "openai-responses/streaming-usage",
+        "openai-responses/custom-tool-stream",
         "openai-responses/phase-stream-live-1",
         "openai-responses/phase-stream-live-2",
         "azure/text-stream",
@@ -381,11 +382,7 @@ fn recorded_streams_say_what_their_final_response_says() {
 
 #[test]
 fn hosted_items_count_as_content_and_are_not_translated() {
-    for case in [
-        "openai-responses/local-shell-stream",
-        "openai-responses/custom-tool-stream",
-        "openai-responses/mcp-approval-stream",
-    ] {
+    for case in ["openai-responses/local-shell-stream", "openai-responses/mcp-approval-stream"] {
         let Some(bytes) = recorded::bytes(case, "response.sse") else { return };
         let sum = sum(&events_of_stream(&bytes, 64));
         assert!(sum.foreign && sum.ended, "{case}: {sum:?}");
@@ -614,7 +611,8 @@ fn start() -> Event {
 }
 
 fn call(index: usize, id: &str, pieces: &[&str]) -> Vec<Event> {
-    let begin = Event::ToolStart { index, id: id.to_owned(), name: format!("tool_{index}") };
+    let (name, kind) = (format!("tool_{index}"), CallKind::Function);
+    let begin = Event::ToolStart { index, id: id.to_owned(), name, kind };
     let pieces = pieces.iter().map(|json| Event::ToolArguments { index, json: (*json).to_owned() });
     [begin].into_iter().chain(pieces).chain([Event::ToolEnd { index }]).collect()
 }
@@ -676,7 +674,12 @@ fn text_then_tool_then_text_is_three_items_in_sequence() {
 #[test]
 fn parallel_calls_without_text_leave_no_ghost_message_and_interleaved_pieces_wait() {
     let piece = |index: usize, json: &str| Event::ToolArguments { index, json: json.to_owned() };
-    let begin = |index: usize| Event::ToolStart { index, id: format!("call_{index}"), name: format!("tool_{index}") };
+    let begin = |index: usize| Event::ToolStart {
+        index,
+        id: format!("call_{index}"),
+        name: format!("tool_{index}"),
+        kind: CallKind::Function,
+    };
     let events = [
         start(),
         begin(0),
@@ -844,10 +847,11 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Ping),
         Just(Event::Foreign),
         Just(start()),
-        (0usize..3).prop_map(|index| Event::ToolStart {
+        (0usize..3, any::<bool>()).prop_map(|(index, custom)| Event::ToolStart {
             index,
             id: format!("call_{index}"),
-            name: format!("tool_{index}")
+            name: format!("tool_{index}"),
+            kind: if custom { CallKind::Custom } else { CallKind::Function },
         }),
         (0usize..3, text()).prop_map(|(index, json)| Event::ToolArguments { index, json }),
         (0usize..3).prop_map(|index| Event::ToolEnd { index }),

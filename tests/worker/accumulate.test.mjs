@@ -80,7 +80,7 @@ const CLIENTS = {
   chat: {
     stream: (model, named) => worker.openai(named).chat.completions.stream({ model, messages, ...include }).finalChatCompletion(),
     whole: (model, named) => worker.openai(named).chat.completions.create({ model, messages }),
-    gist: ({ id, object, choices: [{ message, finish_reason }], usage }) => ({ id, object, finish_reason, usage, ...only(['role', 'content', 'refusal'])(message), calls: (message.tool_calls ?? []).map(({ id, type, function: { name, arguments: text } }) => ({ id, type, name, input: JSON.parse(text) })) }),
+    gist: ({ id, object, choices: [{ message, finish_reason }], usage }) => ({ id, object, finish_reason, usage, ...only(['role', 'content', 'refusal'])(message), calls: (message.tool_calls ?? []).map(({ id, type, function: called, custom }) => ({ id, type, ...(custom ? { name: custom.name, input: custom.input } : { name: called.name, input: JSON.parse(called.arguments) }) })) }),
   },
   responses: {
     stream: (model, named) => worker.openai(named).responses.stream({ model, input: 'Hi', reasoning: { summary: 'auto' } }).finalResponse(),

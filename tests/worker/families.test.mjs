@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { QUICK, outcomes, refused, rig } from './rig.mjs';
-import { answer, frame, frames, json, sse, status } from './upstream.mjs';
+import { answer, data, frame, frames, json, sse, status } from './upstream.mjs';
 import { ADMIN_TOKEN, saidIn, trail, unique } from './worker.mjs';
 
 const { worker, upstream } = await rig();

@@ -1,7 +1,7 @@
 //! A whole answer, gathered from its events: what JSON answers are written from, in every family.
 
 use crate::domain::dialect::sequence::Sequencer;
-use crate::domain::dialect::{Event, Finish};
+use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::Failure;
 use crate::domain::usage::Usage;
 
@@ -26,7 +26,7 @@ pub enum Block {
     Text(String),
     Refusal(String),
     Reasoning(String),
-    Tool { id: String, name: String, arguments: String },
+    Tool { id: String, name: String, arguments: String, kind: CallKind },
 }
 
 impl Answer {
@@ -60,8 +60,8 @@ impl Answer {
                 Some(Block::Reasoning(last)) => last.push_str(&text),
                 _ => self.blocks.push(Block::Reasoning(text)),
             },
-            Event::ToolStart { id, name, .. } => {
-                self.blocks.push(Block::Tool { id, name, arguments: String::new() });
+            Event::ToolStart { id, name, kind, .. } => {
+                self.blocks.push(Block::Tool { id, name, arguments: String::new(), kind });
             }
             Event::ToolArguments { json, .. } => {
                 if let Some(Block::Tool { arguments, .. }) = self.blocks.last_mut() {

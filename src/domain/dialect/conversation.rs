@@ -11,6 +11,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::dialect::CallKind;
 use crate::domain::route::Family;
 
 /// A request in no family's words.
@@ -87,11 +88,13 @@ pub enum Part {
         /// File name or title.
         title: Option<String>,
     },
-    /// The model called a tool. `arguments` is JSON text as the wire gave it, perhaps empty, perhaps invalid.
+    /// The model called a tool. `arguments` is JSON text as the wire gave it, perhaps empty, perhaps invalid; of a custom tool
+    /// its input.
     ToolCall {
         id: String,
         name: String,
         arguments: String,
+        kind: CallKind,
     },
     /// What the tool gave back: text, images and documents.
     ToolResult {
@@ -125,7 +128,7 @@ pub enum Cache {
     Long,
 }
 
-/// A function that the model may call.
+/// A function or custom tool that the model may call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tool {
     pub name: String,
@@ -134,6 +137,21 @@ pub struct Tool {
     pub schema: Option<Value>,
     pub strict: Option<bool>,
     pub cache: Option<Cache>,
+    /// What it takes in place of an object: only OpenAI's own wires have tools of text.
+    pub custom: Option<Format>,
+}
+
+/// What text a custom tool takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The client did not say: any.
+    Unsaid,
+    Text,
+    /// `syntax` is `lark` or `regex`.
+    Grammar {
+        syntax: String,
+        definition: String,
+    },
 }
 
 /// Whether and what the model must call.
@@ -241,6 +259,18 @@ impl Conversation {
     /// Keeps a field that only biases quality.
     pub fn quality(&mut self, path: impl Into<String>) {
         self.residue.push(Residue::Quality(path.into()));
+    }
+
+    /// Whether it has a tool of that name that takes text.
+    pub fn is_custom(&self, name: &str) -> bool {
+        self.tools.iter().any(|tool| tool.name == name && tool.custom.is_some())
+    }
+
+    /// Whether it offers a tool that takes text, or tells of a call of one.
+    pub fn has_custom_tools(&self) -> bool {
+        let called = |part: &Part| matches!(part, Part::ToolCall { kind: CallKind::Custom, .. });
+        self.tools.iter().any(|tool| tool.custom.is_some())
+            || self.turns.iter().any(|turn| turn.parts.iter().any(called))
     }
 
     /// What the client calls a field of ours, for `dropped`.

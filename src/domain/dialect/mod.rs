@@ -96,8 +96,8 @@ pub enum Event {
     /// Reasoning text; `signature` and `encrypted` never cross a boundary and are not carried.
     Reasoning(String),
     /// A tool call begins. `index` counts tool calls of the answer from 0, dense.
-    ToolStart { index: usize, id: String, name: String },
-    /// A piece of its arguments (JSON text).
+    ToolStart { index: usize, id: String, name: String, kind: CallKind },
+    /// A piece of its arguments: JSON text, or the text that a custom tool takes.
     ToolArguments { index: usize, json: String },
     /// It is complete.
     ToolEnd { index: usize },
@@ -113,6 +113,16 @@ pub enum Event {
     End,
     /// The upstream reports a failure inside a 200.
     Error(Failure),
+}
+
+/// What a tool is called with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallKind {
+    /// An object, as JSON text.
+    #[default]
+    Function,
+    /// Text of any kind: OpenAI's custom tools, which Anthropic's and Bedrock's wires do not have.
+    Custom,
 }
 
 /// Why a model stopped.

@@ -47,10 +47,10 @@ impl Restorer {
                 self.held.clear();
                 self.json = Some(index);
             }
-            Event::ToolStart { index, id, name } => {
+            Event::ToolStart { index, id, name, kind } => {
                 self.release(out);
                 self.calls = self.calls.saturating_add(1);
-                out.push(Event::ToolStart { index: self.shifted(index), id, name: self.original(name) });
+                out.push(Event::ToolStart { index: self.shifted(index), id, name: self.original(name), kind });
             }
             Event::ToolArguments { index, json } if self.json == Some(index) && self.reply.json_wrapped => {
                 self.wrapped.push_str(&json);

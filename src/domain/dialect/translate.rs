@@ -38,6 +38,14 @@ pub fn translate_request(
     if conversation.logprobs.is_some() && to.wire != Wire::Chat {
         return Err(Incompatible("logprobs".to_owned()));
     }
+    let takes_text = match to.wire {
+        Wire::Chat => chat::hosts::of(to.provider).custom_tools,
+        Wire::Responses => true,
+        _ => false,
+    };
+    if conversation.has_custom_tools() && !takes_text {
+        return Err(Incompatible("custom_tools".to_owned()));
+    }
     match to.wire {
         Wire::Chat => chat::target::encode(&conversation, to, facts, translate),
         Wire::Responses => responses::target::encode(&conversation, to, facts, translate),

@@ -1,10 +1,10 @@
 //! Which tool call a piece belongs to. Hosts leave out ids, repeat index 0, rotate ids between pieces, or give a whole call
 //! at once: calls are told apart by id first, then by index, then by a new name after whole arguments.
 
-use crate::domain::dialect::Event;
 use crate::domain::dialect::decoder::Malformed;
 use crate::domain::dialect::ids;
 use crate::domain::dialect::json_text::Balance;
+use crate::domain::dialect::{CallKind, Event};
 
 /// Tool calls of one answer: every piece is looked for among them. Models make a few at a time.
 const MAX_CALLS: usize = 1_000;
@@ -16,6 +16,7 @@ pub struct Piece<'a> {
     pub id: &'a str,
     pub name: &'a str,
     pub arguments: &'a str,
+    pub kind: CallKind,
 }
 
 /// The tool calls of one answer.
@@ -31,6 +32,7 @@ struct Call {
     wire: Option<u64>,
     id: String,
     name: String,
+    kind: CallKind,
     /// Arguments that came before the name.
     held: String,
     balance: Balance,
@@ -63,7 +65,7 @@ impl Calls {
             }
             None => {
                 self.end_whole(out);
-                self.calls.push(Call { wire: piece.index, ..Call::default() });
+                self.calls.push(Call { wire: piece.index, kind: piece.kind, ..Call::default() });
                 self.calls.len() - 1
             }
         };
@@ -76,7 +78,10 @@ impl Calls {
         if call.name.is_empty() {
             call.name.push_str(piece.name);
         }
-        call.balance.feed(piece.arguments);
+        // Only of JSON can it be told where it ends.
+        if call.kind == CallKind::Function {
+            call.balance.feed(piece.arguments);
+        }
         let ready = !call.name.is_empty() && (!call.id.is_empty() || !piece.arguments.is_empty());
         if call.told.is_none() && ready {
             call.start(told, seed, out);
@@ -143,7 +148,8 @@ impl Call {
             self.id = ids::made(seed, index);
         }
         self.told = Some(index);
-        out.push(Event::ToolStart { index, id: self.id.clone(), name: self.name.clone() });
+        let (id, name) = (self.id.clone(), self.name.clone());
+        out.push(Event::ToolStart { index, id, name, kind: self.kind });
         let held = std::mem::take(&mut self.held);
         self.arguments(&held, out);
     }
@@ -163,7 +169,7 @@ impl Call {
 
     fn end(&mut self, out: &mut Vec<Event>) {
         let Some(index) = self.told.filter(|_| !self.ended) else { return };
-        if !self.any {
+        if !self.any && self.kind == CallKind::Function {
             self.arguments("{}", out);
         }
         self.ended = true;

@@ -6,11 +6,11 @@ use serde_json::value::RawValue;
 
 use crate::domain::dialect::chat::calls::{Calls, Piece};
 use crate::domain::dialect::chat::wire::{
-    Call, Choice, Chunk, ContentPart, Delta, Function, Logprobs, UsageIn, text_of,
+    Call, Choice, Chunk, ContentPart, Custom, Delta, Function, Logprobs, Str, UsageIn, text_of,
 };
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::inband::{self, unreadable};
-use crate::domain::dialect::{Event, Finish};
+use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
 
@@ -148,12 +148,17 @@ impl Decoder {
     }
 
     fn call(&mut self, call: &Call<'_>, index: Option<u64>, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        if call.custom.is_some() {
-            out.push(Event::Foreign);
-        }
-        match &call.function {
-            Some(function) => self.function(function, index, call.id.as_ref().map_or("", |id| id.as_str()), out),
-            None => Ok(()),
+        let id = call.id.as_ref().map_or("", Str::as_str);
+        match (&call.function, &call.custom) {
+            (Some(function), _) => self.function(function, index, id, out),
+            (None, Some(custom)) => match serde_json::from_slice::<Custom<'_>>(custom.get().as_bytes()) {
+                Ok(custom) => self.custom(&custom, index, id, out),
+                Err(_) => {
+                    out.push(Event::Foreign);
+                    Ok(())
+                }
+            },
+            (None, None) => Ok(()),
         }
     }
 
@@ -171,7 +176,19 @@ impl Decoder {
             (None, Some(raw)) => raw.get(),
             (None, None) => "",
         };
-        self.calls.feed(Piece { index, id, name, arguments }, out)
+        self.calls.feed(Piece { index, id, name, arguments, kind: CallKind::Function }, out)
+    }
+
+    fn custom(
+        &mut self,
+        custom: &Custom<'_>,
+        index: Option<u64>,
+        id: &str,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Malformed> {
+        let name = custom.name.as_ref().map_or("", Str::as_str);
+        let input = custom.input.and_then(text_of).unwrap_or_default();
+        self.calls.feed(Piece { index, id, name, arguments: &input, kind: CallKind::Custom }, out)
     }
 
     /// A host that stops for tools may still say `stop`, or nothing.

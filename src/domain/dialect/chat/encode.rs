@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::domain::dialect::answer::{Answer, Block, id_for};
 use crate::domain::dialect::decoder::{Encode, Voice};
-use crate::domain::dialect::{Event, Finish};
+use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::Failure;
 use crate::domain::usage::Usage;
 
@@ -26,6 +26,8 @@ pub struct Encoder {
     model: String,
     begun: bool,
     spoke: bool,
+    /// Of each call so far, by its index.
+    kinds: Vec<CallKind>,
     finish: Option<Finish>,
     usage: Option<Usage>,
     tier: Option<String>,
@@ -74,7 +76,22 @@ struct Call<'a> {
     id: Option<&'a str>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
-    function: Function<'a>,
+    #[serde(flatten)]
+    called: Called<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Called<'a> {
+    Function(Function<'a>),
+    Custom(Custom<'a>),
+}
+
+#[derive(Serialize)]
+struct Custom<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    input: &'a str,
 }
 
 #[derive(Serialize)]
@@ -93,6 +110,7 @@ impl Encoder {
             voice,
             begun: false,
             spoke: false,
+            kinds: Vec::new(),
             finish: None,
             usage: None,
             tier: None,
@@ -123,13 +141,17 @@ impl Encoder {
     }
 
     fn call(&mut self, index: usize, head: Option<(&str, &str)>, arguments: &str, out: &mut Vec<u8>) {
-        let function = Function { name: head.map(|(_, name)| name), arguments };
-        let delta = match self.voice.legacy_functions {
-            true if index > 0 => return,
-            true => Delta { function_call: Some(function), ..Delta::default() },
-            false => {
-                let (id, kind) = (head.map(|(id, _)| id), head.map(|_| "function"));
-                Delta { tool_calls: Some([Call { index, id, kind, function }]), ..Delta::default() }
+        let name = head.map(|(_, name)| name);
+        let (word, called) = match self.kinds.get(index) {
+            Some(CallKind::Custom) => ("custom", Called::Custom(Custom { name, input: arguments })),
+            Some(CallKind::Function) | None => ("function", Called::Function(Function { name, arguments })),
+        };
+        let delta = match (self.voice.legacy_functions, called) {
+            (true, _) if index > 0 => return,
+            (true, Called::Function(function)) => Delta { function_call: Some(function), ..Delta::default() },
+            (_, called) => {
+                let (id, kind) = (head.map(|(id, _)| id), head.map(|_| word));
+                Delta { tool_calls: Some([Call { index, id, kind, called }]), ..Delta::default() }
             }
         };
         self.delta(delta, out);
@@ -188,7 +210,11 @@ impl Encode for Encoder {
                 self.delta(Delta { refusal: Some(Some(text)), ..Delta::default() }, out);
             }
             Event::Reasoning(_) | Event::Foreign => self.begin(None, out),
-            Event::ToolStart { index, id, name } => self.call(*index, Some((id, name)), "", out),
+            Event::ToolStart { index, id, name, kind } => {
+                self.kinds.resize(*index, CallKind::Function);
+                self.kinds.push(*kind);
+                self.call(*index, Some((id, name)), "", out);
+            }
             Event::ToolArguments { index, json } => self.call(*index, None, json, out),
             Event::ToolEnd { .. } | Event::Logprobs(_) => {}
             Event::Finish(finish) => self.finish = Some(finish.clone()),
@@ -269,7 +295,10 @@ pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
 
 fn call(block: &Block) -> Option<Value> {
     match block {
-        Block::Tool { id, name, arguments } => {
+        Block::Tool { id, name, arguments, kind: CallKind::Custom } => {
+            Some(json!({"id": id, "type": "custom", "custom": {"name": name, "input": arguments}}))
+        }
+        Block::Tool { id, name, arguments, kind: CallKind::Function } => {
             let arguments = if arguments.is_empty() { "{}" } else { arguments };
             Some(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}))
         }

@@ -1,6 +1,7 @@
 //! What each chat host takes beyond the common ground: data, by provider and model.
 
 use crate::domain::dialect::conversation::Effort;
+use crate::domain::provider::table;
 
 /// What a host takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Host {
     pub user: bool,
     /// `reasoning_effort`, where the catalogue knows nothing of the model.
     pub effort: bool,
+    /// Tools of type `custom`, which take text.
+    pub custom_tools: bool,
 }
 
 const OPENAI: Host = Host {
@@ -31,6 +34,7 @@ const OPENAI: Host = Host {
     stops: 4,
     user: true,
     effort: false,
+    custom_tools: true,
 };
 const COMPATIBLE: Host = Host {
     max_tokens: "max_tokens",
@@ -41,10 +45,13 @@ const COMPATIBLE: Host = Host {
     stops: 4,
     user: true,
     effort: false,
+    custom_tools: false,
 };
 const VLLM: Host = Host { top_k: true, ..COMPATIBLE };
+/// What nobody knows of a host is tried.
+const UNKNOWN: Host = Host { files: true, custom_tools: true, ..COMPATIBLE };
 
-/// By provider name; every other host is [`COMPATIBLE`].
+/// By provider name; every other one of our own table is [`COMPATIBLE`], and one of the owner's [`UNKNOWN`].
 const TABLE: &[(&str, Host)] = &[
     ("openai", OPENAI),
     ("azure", OPENAI),
@@ -61,7 +68,8 @@ const TABLE: &[(&str, Host)] = &[
 
 /// What a provider's host takes.
 pub fn of(provider: &str) -> Host {
-    TABLE.iter().find(|(name, _)| *name == provider).map_or(COMPATIBLE, |(_, host)| *host)
+    let other = if table::ROWS.iter().any(|row| row.name == provider) { COMPATIBLE } else { UNKNOWN };
+    TABLE.iter().find(|(name, _)| *name == provider).map_or(other, |(_, host)| *host)
 }
 
 /// OpenAI's reasoning models, which refuse sampling parameters and stops and call the system `developer`.

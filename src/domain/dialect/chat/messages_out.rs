@@ -9,7 +9,6 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
@@ -17,6 +16,7 @@ use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::media;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
+use crate::domain::dialect::{CallKind, Incompatible};
 
 /// How this target wants its messages.
 #[derive(Clone, Copy, Debug)]
@@ -177,9 +177,14 @@ impl Writer<'_> {
         for part in parts {
             match part {
                 Part::Text(piece) => text.get_or_insert_default().push_str(piece),
-                Part::ToolCall { id, name, arguments } => {
+                Part::ToolCall { id, name, arguments, kind: CallKind::Function } => {
                     let call = self.call(id, name, arguments, calls.is_empty());
                     calls.push(call);
+                }
+                Part::ToolCall { id, name, arguments, kind: CallKind::Custom } => {
+                    let custom = json!({"name": names::on_wire(name, CHAT_MAX, self.reply), "input": arguments});
+                    let id = ids::rewritten(id, self.manner.ids);
+                    calls.push(json!({"id": id, "type": "custom", "custom": custom}));
                 }
                 Part::CacheBreak(_) => self.drops.quality(self.from.name_of(Field::CacheControl))?,
                 Part::Image { .. } | Part::Document { .. } | Part::ToolResult { .. } => {

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::chat::turns;
-use crate::domain::dialect::conversation::{Cache, Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{
+    Cache, Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice,
+};
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
 use crate::domain::route::Family;
@@ -117,7 +119,10 @@ fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompati
                 let function = tool.get("function").ok_or_else(|| bad(&format!("tools[{n}].function")))?;
                 conversation.tools.push(function_tool(function, &format!("tools[{n}].function.name"))?);
             }
-            Some("custom") => conversation.semantic("custom_tools"),
+            Some("custom") => {
+                let custom = tool.get("custom").ok_or_else(|| bad(&format!("tools[{n}].custom")))?;
+                conversation.tools.push(custom_tool(custom, &format!("tools[{n}].custom.name"))?);
+            }
             Some(other) => conversation.semantic(other),
         }
     }
@@ -145,6 +150,26 @@ fn function_tool(function: &Value, path: &str) -> Result<Tool, Incompatible> {
         schema: function.get("parameters").filter(|schema| !schema.is_null()).cloned(),
         strict: function.get("strict").and_then(Value::as_bool),
         cache: None,
+        custom: None,
+    })
+}
+
+fn custom_tool(custom: &Value, path: &str) -> Result<Tool, Incompatible> {
+    let format = custom.get("format").filter(|format| !format.is_null());
+    let grammar = |name: &str| format.and_then(|format| format.pointer(&format!("/grammar/{name}"))).and_then(text);
+    let kind = format.and_then(|format| format.get("type")).and_then(Value::as_str);
+    Ok(Tool {
+        name: custom.get("name").and_then(text).ok_or_else(|| bad(path))?,
+        description: custom.get("description").and_then(text),
+        schema: None,
+        strict: None,
+        cache: None,
+        custom: Some(match (format, kind, grammar("syntax").zip(grammar("definition"))) {
+            (None, ..) => Format::Unsaid,
+            (_, Some("text"), _) => Format::Text,
+            (_, Some("grammar"), Some((syntax, definition))) => Format::Grammar { syntax, definition },
+            _ => return Err(bad("tools.custom.format")),
+        }),
     })
 }
 
@@ -167,8 +192,15 @@ fn tool_choice(conversation: &mut Conversation, value: &Value) -> Result<(), Inc
             Some(ToolChoice::Named(name))
         }
         (None, Some("allowed_tools")) => Some(allowed_tools(conversation, value)?),
-        (None, Some(_)) => {
-            conversation.semantic("custom_tools");
+        (None, Some("custom")) => {
+            let name = value.pointer("/custom/name").and_then(text).ok_or_else(|| bad("tool_choice.custom.name"))?;
+            if !conversation.is_custom(&name) {
+                conversation.semantic("custom_tools");
+            }
+            Some(ToolChoice::Named(name))
+        }
+        (None, Some(other)) => {
+            conversation.semantic(other);
             None
         }
         (None, None) => return Err(bad("tool_choice")),
@@ -190,7 +222,10 @@ fn allowed_tools(conversation: &mut Conversation, value: &Value) -> Result<ToolC
     let allowed = value.get("allowed_tools").unwrap_or(value);
     let tools = allowed.get("tools").and_then(Value::as_array).ok_or_else(|| bad("tool_choice.allowed_tools.tools"))?;
     let named = |name: &str| {
-        let of = |tool: &Value| tool.pointer("/function/name").or(tool.get("name")).and_then(text);
+        let of = |tool: &Value| {
+            let nested = tool.pointer("/function/name").or(tool.pointer("/custom/name"));
+            nested.or(tool.get("name")).and_then(text)
+        };
         tools.iter().any(|tool| of(tool).as_deref() == Some(name))
     };
     conversation.tools.retain(|tool| named(&tool.name));

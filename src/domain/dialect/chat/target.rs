@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
-use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
@@ -102,6 +102,10 @@ impl Writer<'_> {
     fn tools(&mut self) -> Result<(), Incompatible> {
         let mut tools = Vec::with_capacity(self.from.tools.len());
         for tool in &self.from.tools {
+            if let Some(format) = &tool.custom {
+                tools.push(custom(tool, format, &mut self.reply));
+                continue;
+            }
             if tool.cache.is_some() {
                 self.drop(Field::CacheControl)?;
             }
@@ -267,4 +271,20 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// A tool that takes text.
+fn custom(tool: &Tool, format: &Format, reply: &mut Reply) -> Value {
+    let mut custom = json!({"name": names::on_wire(&tool.name, CHAT_MAX, reply)});
+    if let Some(description) = &tool.description {
+        custom["description"] = json!(description);
+    }
+    match format {
+        Format::Unsaid => {}
+        Format::Text => custom["format"] = json!({"type": "text"}),
+        Format::Grammar { syntax, definition } => {
+            custom["format"] = json!({"type": "grammar", "grammar": {"syntax": syntax, "definition": definition}});
+        }
+    }
+    json!({"type": "custom", "custom": custom})
 }

@@ -9,9 +9,8 @@
 
 use serde_json::Value;
 
-use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
-use crate::domain::dialect::media;
+use crate::domain::dialect::{CallKind, Incompatible, media};
 
 /// Reads the messages. `cache`: how long the prefixes that they mark should live.
 ///
@@ -85,7 +84,7 @@ impl Place {
         for call in present(message, "tool_calls").and_then(Value::as_array).into_iter().flatten() {
             match self.call(call)? {
                 Some(part) => parts.push(part),
-                None => conversation.semantic("custom_tools"),
+                None => conversation.semantic("tool_calls"),
             }
         }
         if let Some(function) = present(message, "function_call") {
@@ -97,9 +96,12 @@ impl Place {
     }
 
     fn call(self, call: &Value) -> Result<Option<Part>, Incompatible> {
-        let Some(function) = call.get("function") else { return Ok(None) };
-        let id = call.get("id").and_then(Value::as_str).ok_or_else(|| self.bad("tool_calls.id"))?;
-        self.function(function, id.to_owned()).map(Some)
+        let id = || call.get("id").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| self.bad("tool_calls.id"));
+        match (present(call, "function"), present(call, "custom")) {
+            (Some(function), _) => self.function(function, id()?).map(Some),
+            (None, Some(custom)) => self.custom(custom, id()?).map(Some),
+            (None, None) => Ok(None),
+        }
     }
 
     fn function(self, function: &Value, id: String) -> Result<Part, Incompatible> {
@@ -109,7 +111,15 @@ impl Place {
             Some(Value::Null) | None => String::new(),
             Some(other) => other.to_string(),
         };
-        Ok(Part::ToolCall { id, name: name.to_owned(), arguments })
+        Ok(Part::ToolCall { id, name: name.to_owned(), arguments, kind: CallKind::Function })
+    }
+
+    fn custom(self, custom: &Value, id: String) -> Result<Part, Incompatible> {
+        let field = |name: &str| {
+            let text = custom.get(name).and_then(Value::as_str).map(str::to_owned);
+            text.ok_or_else(|| self.bad(&format!("tool_calls.custom.{name}")))
+        };
+        Ok(Part::ToolCall { id, name: field("name")?, arguments: field("input")?, kind: CallKind::Custom })
     }
 
     fn result(self, conversation: &mut Conversation, message: &Value, id: String) -> Result<(), Incompatible> {

@@ -4,7 +4,7 @@
 //! ```text
 //! {"id", "model", "choices": [{"index", "delta" | "message" | "text", "finish_reason"}], "usage", "error"}
 //! delta: {"role", "content", "refusal", "reasoning_content" | "reasoning", "tool_calls": [{"index", "id", "function":
-//!        {"name", "arguments"}}], "function_call", "audio", "images"}
+//!        {"name", "arguments"} | "custom": {"name", "input"}}], "function_call", "audio", "images"}
 //! ```
 
 use std::borrow::Cow;
@@ -94,7 +94,6 @@ pub struct Call<'a> {
     pub id: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub function: Option<Function<'a>>,
-    /// A custom tool's call: only the chat family has those.
     #[serde(borrow, default)]
     pub custom: Option<&'a RawValue>,
 }
@@ -106,6 +105,15 @@ pub struct Function<'a> {
     pub name: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub arguments: Option<&'a RawValue>,
+}
+
+/// Name and text of a custom tool's call.
+#[derive(Debug, Deserialize)]
+pub struct Custom<'a> {
+    #[serde(borrow, default)]
+    pub name: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub input: Option<&'a RawValue>,
 }
 
 /// A part of a content array.

@@ -118,7 +118,7 @@ impl<'a> Blocks<'a> {
                     image(source)?
                 }
                 Part::Document { source, .. } => self.document(source)?,
-                Part::ToolCall { id, name, arguments } => self.call(id, name, arguments)?,
+                Part::ToolCall { id, name, arguments, .. } => self.call(id, name, arguments)?,
                 Part::ToolResult { id, parts, is_error } => self.result(id, parts, *is_error)?,
                 Part::CacheBreak(_) if self.caches => json!({"cachePoint": {"type": "default"}}),
                 Part::CacheBreak(_) => {

@@ -10,7 +10,7 @@ use crate::domain::dialect::converse::wire::{Answer, Block, Reasoning, Record, T
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::inband::unreadable;
 use crate::domain::dialect::json_text::compact;
-use crate::domain::dialect::{Event, Finish};
+use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
 
@@ -116,7 +116,8 @@ impl Decoder {
         let index = self.calls.len();
         let text = |text: Option<&Str<'_>>| text.map_or("", Str::as_str).to_owned();
         if self.calls.insert(place, Call { index, any: false, ended: false }).is_none() {
-            out.push(Event::ToolStart { index, id: text(tool.tool_use_id.as_ref()), name: text(tool.name.as_ref()) });
+            let (id, name) = (text(tool.tool_use_id.as_ref()), text(tool.name.as_ref()));
+            out.push(Event::ToolStart { index, id, name, kind: CallKind::Function });
         }
     }
 

@@ -132,7 +132,7 @@ impl<'a> Blocks<'a> {
                 Part::Text(text) => blocks.push(json!({"type": "text", "text": text})),
                 Part::Image { source, detail } => blocks.push(self.image(source, detail.as_deref())?),
                 Part::Document { source, title } => blocks.push(self.document(source, title.as_deref())?),
-                Part::ToolCall { id, name, arguments } => blocks.push(self.call(id, name, arguments)?),
+                Part::ToolCall { id, name, arguments, .. } => blocks.push(self.call(id, name, arguments)?),
                 Part::ToolResult { id, parts, is_error } => blocks.push(self.result(id, parts, *is_error)?),
                 Part::CacheBreak(cache) => self.cache(blocks.last_mut(), *cache),
             }

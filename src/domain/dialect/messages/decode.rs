@@ -8,7 +8,7 @@ use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::inband::{self, unreadable};
 use crate::domain::dialect::json_text::compact;
 use crate::domain::dialect::messages::wire::{Block, Delta, Frame, Message, StopDetails, Tier, UsageIn};
-use crate::domain::dialect::{Event, Finish};
+use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::Failure;
 use crate::domain::sse;
 
@@ -123,7 +123,8 @@ impl Decoder {
         let index = self.tools;
         self.tools = self.tools.saturating_add(1);
         let text = |text: Option<&Str<'_>>| text.map_or_else(String::new, |text| text.as_str().to_owned());
-        out.push(Event::ToolStart { index, id: text(block.id.as_ref()), name: text(block.name.as_ref()) });
+        let (id, name) = (text(block.id.as_ref()), text(block.name.as_ref()));
+        out.push(Event::ToolStart { index, id, name, kind: CallKind::Function });
         let input = block.input.map_or_else(|| "{}".to_owned(), |input| compact(input.get()));
         let input = if input.starts_with('{') { input } else { "{}".to_owned() };
         self.tool = Some(OpenTool { block: place, index, any: false, input });

@@ -17,7 +17,7 @@ use crate::domain::dialect::decoder::{Encode, Voice};
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::json_text;
 use crate::domain::dialect::sequence::Sequencer;
-use crate::domain::dialect::{Event, Finish};
+use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::usage::Usage;
 
@@ -82,11 +82,17 @@ impl Encoder {
                 self.text(&text, out);
             }
             Event::Reasoning(_) | Event::Foreign => self.begin(out),
+            // Nobody who speaks this family has offered such a tool.
+            Event::ToolStart { kind: CallKind::Custom, .. } => {
+                self.begin(out);
+                self.close(out);
+            }
             Event::ToolStart { id, name, .. } => {
                 let id = ids::rewritten(&id, IdRule::Plain);
                 let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
                 self.open(Open::Tool, block, out);
             }
+            Event::ToolArguments { .. } if self.open != Some(Open::Tool) => {}
             Event::ToolArguments { json, .. } => {
                 self.delta(&json!({"type": "input_json_delta", "partial_json": json}), out);
             }
@@ -257,7 +263,8 @@ pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
 fn block_out(block: &Block) -> Option<BlockOut<'_>> {
     match block {
         Block::Text(text) | Block::Refusal(text) if !text.is_empty() => Some(BlockOut::Text { text }),
-        Block::Tool { id, name, arguments } => {
+        Block::Tool { kind: CallKind::Custom, .. } => None,
+        Block::Tool { id, name, arguments, kind: CallKind::Function } => {
             Some(BlockOut::ToolUse { id: ids::rewritten(id, IdRule::Plain), name, input: json_text::object(arguments) })
         }
         Block::Text(_) | Block::Refusal(_) | Block::Reasoning(_) => None,

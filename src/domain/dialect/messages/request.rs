@@ -84,6 +84,7 @@ fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompati
                     schema: tool.get("input_schema").filter(|schema| !schema.is_null()).cloned(),
                     strict: tool.get("strict").and_then(Value::as_bool),
                     cache: turns::cache(tool),
+                    custom: None,
                 });
             }
             // Anthropic runs it, or its model alone knows its schema.

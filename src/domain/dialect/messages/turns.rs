@@ -5,9 +5,8 @@
 
 use serde_json::Value;
 
-use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
-use crate::domain::dialect::media;
+use crate::domain::dialect::{CallKind, Incompatible, media};
 
 /// Claude Code puts a block that begins so first; it changes with every request, and Bedrock refuses it.
 pub const BILLING_HEADER: &str = "x-anthropic-billing-header:";
@@ -100,6 +99,7 @@ impl Place {
                 id: text("id").ok_or_else(|| self.bad(n, "id"))?,
                 name: text("name").ok_or_else(|| self.bad(n, "name"))?,
                 arguments: block.get("input").map_or_else(|| "{}".to_owned(), Value::to_string),
+                kind: CallKind::Function,
             }),
             "tool_result" => {
                 let inner = Place(format!("{}[{n}].content", self.0));

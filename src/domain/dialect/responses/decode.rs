@@ -8,7 +8,7 @@
 //! output_text.delta, refusal.delta    Text, Refusal           (or their .done, when no delta came)
 //! reasoning_summary_text.delta, reasoning_text.delta          Reasoning
 //! output_item.added{function_call}    ToolStart               function_call_arguments.delta / .done -> ToolArguments
-//! output_item.done{function_call}     ToolEnd
+//! output_item.done{function_call}     ToolEnd                 (custom_tool_call and custom_tool_call_input.* likewise)
 //! completed, incomplete               Usage, Finish, End      (or all of the output, when nothing was streamed)
 //! failed, error (flat or nested)      Error, once
 //! any other item or delta             Foreign
@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use crate::domain::dialect::chat::wire::{Str, text_of};
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::responses::wire::{Frame, Head, Item, Part, Response};
-use crate::domain::dialect::{Event, Finish, inband};
+use crate::domain::dialect::{CallKind, Event, Finish, inband};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
 
@@ -29,7 +29,7 @@ use crate::domain::sse;
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
     started: bool,
-    /// Function calls by their place in the output.
+    /// Calls by their place in the output.
     calls: BTreeMap<u64, Call>,
     /// Places in the output of which text was shown.
     shown: BTreeSet<u64>,
@@ -43,6 +43,7 @@ pub struct Decoder {
 struct Call {
     /// Among the calls of the answer, from 0.
     index: usize,
+    kind: CallKind,
     /// Some of its arguments were told.
     any: bool,
     ended: bool,
@@ -100,12 +101,15 @@ impl Decoder {
             }
             "response.output_item.added" => self.item(place, frame.item, false, out)?,
             "response.output_item.done" => self.item(place, frame.item, true, out)?,
-            "response.function_call_arguments.delta" => self.arguments(place, frame.delta, out),
+            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
+                self.arguments(place, frame.delta, out);
+            }
             "response.function_call_arguments.done" => self.late_arguments(place, frame.arguments, out),
+            "response.custom_tool_call_input.done" => self.late_arguments(place, frame.input, out),
             "response.completed" | "response.incomplete" | "response.failed" => self.last(frame.response, kind, out)?,
             "error" => self.error(inband::told(record.data), out),
             _ if frame.error.is_some() => self.error(inband::failure(record.data), out),
-            // Hosted tools, audio, custom tools: progress that only this family can express.
+            // Hosted tools, audio: progress that only this family can express.
             _ if frame.delta.is_some() => self.foreign(out),
             _ => {}
         }
@@ -157,9 +161,15 @@ impl Decoder {
             .map_err(|error| inband::unreadable("an item of the output", &error))?;
         match item.kind.as_str() {
             "function_call" => {
-                self.call(place, &item, out);
+                self.call(place, &item, CallKind::Function, out);
                 if done {
                     self.end_call(place, item.arguments.as_ref().map_or("", Str::as_str), out);
+                }
+            }
+            "custom_tool_call" => {
+                self.call(place, &item, CallKind::Custom, out);
+                if done {
+                    self.end_call(place, &item.input.and_then(text_of).unwrap_or_default(), out);
                 }
             }
             "message" | "reasoning" => {}
@@ -168,15 +178,16 @@ impl Decoder {
         Ok(())
     }
 
-    fn call(&mut self, place: u64, item: &Item<'_>, out: &mut Vec<Event>) {
+    fn call(&mut self, place: u64, item: &Item<'_>, kind: CallKind, out: &mut Vec<Event>) {
         if self.calls.contains_key(&place) {
             return;
         }
         let index = self.calls.len();
         let text = |text: Option<&Str<'_>>| text.map_or("", Str::as_str).to_owned();
         self.any = true;
-        self.calls.insert(place, Call { index, any: false, ended: false });
-        out.push(Event::ToolStart { index, id: text(item.call_id.as_ref()), name: text(item.name.as_ref()) });
+        self.calls.insert(place, Call { index, kind, any: false, ended: false });
+        let (id, name) = (text(item.call_id.as_ref()), text(item.name.as_ref()));
+        out.push(Event::ToolStart { index, id, name, kind });
     }
 
     fn arguments(&mut self, place: u64, raw: Option<&RawValue>, out: &mut Vec<Event>) {
@@ -196,9 +207,10 @@ impl Decoder {
 
     fn end_call(&mut self, place: u64, arguments: &str, out: &mut Vec<Event>) {
         let Some(call) = self.calls.get_mut(&place).filter(|call| !call.ended) else { return };
-        if !call.any {
-            let json = if arguments.is_empty() { "{}" } else { arguments };
-            out.push(Event::ToolArguments { index: call.index, json: json.to_owned() });
+        let none = if call.kind == CallKind::Function { "{}" } else { "" };
+        let given = if arguments.is_empty() { none } else { arguments };
+        if !call.any && !given.is_empty() {
+            out.push(Event::ToolArguments { index: call.index, json: given.to_owned() });
         }
         call.ended = true;
         out.push(Event::ToolEnd { index: call.index });

@@ -4,7 +4,7 @@
 //! created in_progress ( item )* completed | incomplete
 //! message     output_item.added  ( content_part.added  output_text.delta* .done  content_part.done )*  output_item.done
 //! refusal     the same with refusal.delta* .done
-//! call        output_item.added  function_call_arguments.delta* .done  output_item.done
+//! call        output_item.added  function_call_arguments.delta* .done  output_item.done   (custom: custom_tool_call_input.*)
 //! reasoning   output_item.added  reasoning_summary_part.added  reasoning_summary_text.delta* .done  ... output_item.done
 //! ```
 //!
@@ -161,7 +161,7 @@ impl Encoder {
             Event::Logprobs(list) => self.output.logprobs(list),
             Event::Refusal(text) => self.output.text(PartKind::Refusal, text, out),
             Event::Reasoning(text) if self.shell.shows_reasoning() => self.output.reasoning(text, out),
-            Event::ToolStart { index, id, name } => self.output.start_call(*index, id, name, out),
+            Event::ToolStart { index, id, name, kind } => self.output.start_call(*index, id, name, *kind, out),
             Event::ToolArguments { index, json } if self.output.open_call() == Some(*index) => {
                 self.output.arguments(json, out);
             }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! message               turn of its role; leading system and developer ones join the instructions
-//! function_call         part of the assistant's turn, with the message before it
-//! function_call_output  part of a user's turn, with the outputs beside it
+//! function_call, custom_tool_call                 part of the assistant's turn, with the message before it
+//! function_call_output, custom_tool_call_output   part of a user's turn, with the outputs beside it
 //! reasoning             dropped: bound to the account that made it
 //! item_reference, hosted tools' items, compaction   the hop is skipped
 //! ```
@@ -11,7 +11,7 @@
 use serde_json::Value;
 
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
-use crate::domain::dialect::{Incompatible, media};
+use crate::domain::dialect::{CallKind, Incompatible, media};
 
 /// Reads `instructions`.
 ///
@@ -65,14 +65,14 @@ impl Reader<'_> {
         match item["type"].as_str() {
             None if item["role"].is_string() => self.message(n, item),
             Some("message") => self.message(n, item),
-            Some("function_call") => self.call(n, item),
-            Some("function_call_output") => self.result(n, item),
+            Some("function_call") => self.call(n, item, "arguments", CallKind::Function),
+            Some("custom_tool_call") => self.call(n, item, "input", CallKind::Custom),
+            Some("function_call_output" | "custom_tool_call_output") => self.result(n, item),
             // Bound to the organisation that got it: replayed elsewhere it is refused.
             Some("reasoning") => {
                 self.conversation.quality("input.reasoning");
                 Ok(())
             }
-            Some("custom_tool_call" | "custom_tool_call_output") => self.residue("custom_tool"),
             Some(other) => self.residue(other),
             None => Err(Incompatible(format!("input[{n}].type"))),
         }
@@ -98,11 +98,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn call(&mut self, n: usize, item: &Value) -> Result<(), Incompatible> {
+    /// `given` is the field of what the tool was called with.
+    fn call(&mut self, n: usize, item: &Value, given: &str, kind: CallKind) -> Result<(), Incompatible> {
         let field = |name: &str| {
             item[name].as_str().map(str::to_owned).ok_or_else(|| Incompatible(format!("input[{n}].{name}")))
         };
-        let call = Part::ToolCall { id: field("call_id")?, name: field("name")?, arguments: field("arguments")? };
+        let call = Part::ToolCall { id: field("call_id")?, name: field("name")?, arguments: field(given)?, kind };
         match self.open {
             Open::Assistant => self.extend(vec![call]),
             Open::Nothing | Open::Results => self.turn(Role::Assistant, vec![call], Open::Assistant),

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::dialect::CallKind;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::sse;
 
@@ -24,7 +25,18 @@ pub struct Output {
 enum Item {
     Message { parts: Vec<Value>, part: Option<Part> },
     Reasoning { text: String },
-    Call { index: usize, id: String, name: String, arguments: String },
+    Call(Call),
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug)]
+struct Call {
+    /// Among the calls of the answer.
+    index: usize,
+    kind: CallKind,
+    id: String,
+    name: String,
+    arguments: String,
 }
 
 /// The content part that is open in a message.
@@ -58,7 +70,7 @@ impl Output {
     /// The call that is open, by its index among the calls of the answer.
     pub const fn open_call(&self) -> Option<usize> {
         match &self.open {
-            Some(Item::Call { index, .. }) => Some(*index),
+            Some(Item::Call(call)) => Some(call.index),
             _ => None,
         }
     }
@@ -172,34 +184,54 @@ impl Output {
     }
 
     /// Begins a call.
-    pub fn start_call(&mut self, index: usize, id: &str, name: &str, out: &mut Vec<u8>) {
+    pub fn start_call(&mut self, index: usize, id: &str, name: &str, kind: CallKind, out: &mut Vec<u8>) {
         self.close("completed", out);
-        let (id, name) = (ids::rewritten(id, IdRule::Plain), name.to_owned());
-        let item = self.call_item(&id, &name, "", "in_progress");
-        self.open = Some(Item::Call { index, id, name, arguments: String::new() });
+        let id = ids::rewritten(id, IdRule::Plain);
+        let call = Call { index, kind, id, name: name.to_owned(), arguments: String::new() };
+        let item = self.call_item(&call, "in_progress");
+        self.open = Some(Item::Call(call));
         self.emit("response.output_item.added", json!({"output_index": self.items.len(), "item": item}), out);
     }
 
     /// A piece of the open call's arguments.
     pub fn arguments(&mut self, json: &str, out: &mut Vec<u8>) {
-        let Some(Item::Call { arguments, .. }) = &mut self.open else { return };
+        let Some(Item::Call(call)) = &mut self.open else { return };
         if json.is_empty() {
             return;
         }
-        arguments.push_str(json);
-        let fields = json!({"item_id": self.item_id("fc"), "output_index": self.items.len(), "delta": json});
-        self.emit("response.function_call_arguments.delta", fields, out);
+        call.arguments.push_str(json);
+        let words = CallWords::of(call.kind);
+        let fields = json!({"item_id": self.item_id(words.id), "output_index": self.items.len(), "delta": json});
+        self.emit(words.delta, fields, out);
     }
 
-    fn call_item(&self, id: &str, name: &str, arguments: &str, status: &str) -> Value {
+    fn call_item(&self, call: &Call, status: &str) -> Value {
+        let words = CallWords::of(call.kind);
         json!({
-            "id": self.item_id("fc"),
-            "type": "function_call",
+            "id": self.item_id(words.id),
+            "type": words.item,
             "status": status,
-            "arguments": arguments,
-            "call_id": id,
-            "name": name,
+            words.given: call.arguments,
+            "call_id": call.id,
+            "name": call.name,
         })
+    }
+
+    fn close_call(&mut self, mut call: Call, status: &str, out: &mut Vec<u8>) -> Value {
+        let words = CallWords::of(call.kind);
+        if call.arguments.is_empty() {
+            call.arguments.push_str(words.none);
+        }
+        let mut fields = json!({
+            "item_id": self.item_id(words.id),
+            "output_index": self.items.len(),
+            words.given: call.arguments,
+        });
+        if call.kind == CallKind::Function {
+            fields["name"] = json!(call.name);
+        }
+        self.emit(words.done, fields, out);
+        self.call_item(&call, status)
     }
 
     /// Closes the open item, if any; `status` is `completed` or `incomplete`.
@@ -215,17 +247,7 @@ impl Output {
                 "content": parts,
             }),
             Some(Item::Reasoning { text }) => self.close_summary(text, out),
-            Some(Item::Call { id, name, arguments, .. }) => {
-                let arguments = if arguments.is_empty() { "{}".to_owned() } else { arguments };
-                let fields = json!({
-                    "item_id": self.item_id("fc"),
-                    "output_index": self.items.len(),
-                    "arguments": arguments,
-                    "name": name,
-                });
-                self.emit("response.function_call_arguments.done", fields, out);
-                self.call_item(&id, &name, &arguments, status)
-            }
+            Some(Item::Call(call)) => self.close_call(call, status, out),
         };
         self.emit("response.output_item.done", json!({"output_index": self.items.len(), "item": item}), out);
         self.items.push(item);
@@ -243,6 +265,44 @@ impl Output {
     /// The id of the item that is open, or of the next one.
     fn item_id(&self, kind: &str) -> String {
         format!("{kind}_us_{}_{}", self.tail, self.items.len())
+    }
+}
+
+/// What the wire calls a call and its parts.
+struct CallWords {
+    /// Before the item's id.
+    id: &'static str,
+    item: &'static str,
+    /// The field of what the tool is called with.
+    given: &'static str,
+    /// What it is called with where it is called with nothing.
+    none: &'static str,
+    delta: &'static str,
+    done: &'static str,
+}
+
+impl CallWords {
+    const fn of(kind: CallKind) -> &'static CallWords {
+        const FUNCTION: CallWords = CallWords {
+            id: "fc",
+            item: "function_call",
+            given: "arguments",
+            none: "{}",
+            delta: "response.function_call_arguments.delta",
+            done: "response.function_call_arguments.done",
+        };
+        const CUSTOM: CallWords = CallWords {
+            id: "ctc",
+            item: "custom_tool_call",
+            given: "input",
+            none: "",
+            delta: "response.custom_tool_call_input.delta",
+            done: "response.custom_tool_call_input.done",
+        };
+        match kind {
+            CallKind::Function => &FUNCTION,
+            CallKind::Custom => &CUSTOM,
+        }
     }
 }
 

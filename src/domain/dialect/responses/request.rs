@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::domain::dialect::Incompatible;
-use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::responses::items;
@@ -78,7 +78,7 @@ fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompati
     for tool in value.as_array().ok_or_else(|| bad("tools"))? {
         match tool["type"].as_str() {
             Some("function") => conversation.tools.push(function(tool)?),
-            Some("custom") => conversation.semantic("custom_tool"),
+            Some("custom") => conversation.tools.push(custom(tool)?),
             Some(hosted) => conversation.semantic(hosted),
             None => return Err(bad("tools.type")),
         }
@@ -95,6 +95,26 @@ fn function(tool: &Value) -> Result<Tool, Incompatible> {
         schema: Some(&tool["parameters"]).filter(|schema| !schema.is_null()).cloned(),
         strict: tool["strict"].as_bool(),
         cache: None,
+        custom: None,
+    })
+}
+
+/// A tool that takes text: `{type, name, description, format}`, its grammar flat as well.
+fn custom(tool: &Value) -> Result<Tool, Incompatible> {
+    let format = &tool["format"];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Ok(Tool {
+        name: text(&tool["name"]).ok_or_else(|| bad("tools.name"))?,
+        description: text(&tool["description"]),
+        schema: None,
+        strict: None,
+        cache: None,
+        custom: Some(match (format["type"].as_str(), text(&format["syntax"]).zip(text(&format["definition"]))) {
+            _ if format.is_null() => Format::Unsaid,
+            (Some("text"), _) => Format::Text,
+            (Some("grammar"), Some((syntax, definition))) => Format::Grammar { syntax, definition },
+            _ => return Err(bad("tools.format")),
+        }),
     })
 }
 
@@ -108,7 +128,7 @@ fn tool_choice(conversation: &mut Conversation, value: Option<&Value>) -> Result
             }
             Some("allowed_tools") => allowed_tools(conversation, object)?,
             Some("custom") => {
-                conversation.semantic("custom_tool");
+                conversation.semantic("custom_tools");
                 return Ok(());
             }
             Some(hosted) => {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{Thinker, strongest, thinker};
-use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Part, Tool, ToolChoice};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids;
 use crate::domain::dialect::names::{self, CHAT_MAX};
@@ -107,8 +107,9 @@ impl Writer<'_> {
             Some(ToolChoice::Required) => self.put("tool_choice", "required"),
             Some(ToolChoice::None) => self.put("tool_choice", "none"),
             Some(ToolChoice::Named(name)) => {
+                let kind = if from.is_custom(name) { "custom" } else { "function" };
                 let name = names::on_wire(name, CHAT_MAX, &mut self.reply);
-                self.put("tool_choice", json!({"type": "function", "name": name}));
+                self.put("tool_choice", json!({"type": kind, "name": name}));
             }
         }
         if let Some(parallel) = from.parallel_tools {
@@ -225,6 +226,9 @@ impl Writer<'_> {
 
 /// `None` for arguments that are no object.
 fn tool(tool: &Tool, reply: &mut Reply) -> Option<Value> {
+    if let Some(format) = &tool.custom {
+        return Some(custom(tool, format, reply));
+    }
     let parameters = schema::of_arguments(tool.schema.as_ref())?;
     let mut object = json!({
         "type": "function",
@@ -237,4 +241,20 @@ fn tool(tool: &Tool, reply: &mut Reply) -> Option<Value> {
         object["description"] = json!(description);
     }
     Some(object)
+}
+
+/// A tool that takes text.
+fn custom(tool: &Tool, format: &Format, reply: &mut Reply) -> Value {
+    let mut object = json!({"type": "custom", "name": names::on_wire(&tool.name, CHAT_MAX, reply)});
+    if let Some(description) = &tool.description {
+        object["description"] = json!(description);
+    }
+    match format {
+        Format::Unsaid => {}
+        Format::Text => object["format"] = json!({"type": "text"}),
+        Format::Grammar { syntax, definition } => {
+            object["format"] = json!({"type": "grammar", "syntax": syntax, "definition": definition});
+        }
+    }
+    object
 }

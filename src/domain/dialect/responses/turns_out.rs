@@ -1,10 +1,12 @@
 //! Turns as the items of a Responses request.
 //!
 //! ```text
-//! user turn        function_call_output items, then a message of what is left
-//! assistant turn   a message of its text, then function_call items
+//! user turn        function_call_output and custom_tool_call_output items, then a message of what is left
+//! assistant turn   a message of its text, then function_call and custom_tool_call items
 //! system turn      a developer's message, where it stands
 //! ```
+
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
@@ -14,7 +16,7 @@ use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Incompatible, media};
+use crate::domain::dialect::{CallKind, Incompatible, media};
 
 /// Writes all turns.
 ///
@@ -26,11 +28,20 @@ pub fn write(from: &Conversation, drops: &mut Drops, reply: &mut Reply) -> Resul
     if turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
         drops.quality("messages.prefill")?;
     }
+    let calls = turns.iter().flat_map(|turn| &turn.parts).filter_map(custom_call);
+    let customs: HashSet<String> = calls.map(|id| ids::rewritten(id, IdRule::Plain)).collect();
     let mut items = Vec::with_capacity(turns.len());
     for turn in &turns {
-        items.extend(items_of(turn, reply)?);
+        items.extend(items_of(turn, &customs, reply)?);
     }
     Ok(items)
+}
+
+fn custom_call(part: &Part) -> Option<&str> {
+    match part {
+        Part::ToolCall { id, kind: CallKind::Custom, .. } => Some(id),
+        _ => None,
+    }
 }
 
 /// The text of a text part.
@@ -41,17 +52,24 @@ pub const fn text_of(part: &Part) -> Option<&str> {
     }
 }
 
-/// One turn as items: results of tools first, since they answer the turn before, then the message, then calls.
-fn items_of(turn: &Turn, reply: &mut Reply) -> Result<Vec<Value>, Incompatible> {
+/// One turn as items: results of tools first, since they answer the turn before, then the message, then calls. `customs` are
+/// the calls of tools that take text.
+fn items_of(turn: &Turn, customs: &HashSet<String>, reply: &mut Reply) -> Result<Vec<Value>, Incompatible> {
     let (mut before, mut content, mut after) = (Vec::new(), Vec::new(), Vec::new());
     for part in &turn.parts {
         match part {
-            Part::ToolResult { id, parts, is_error } => before.push(json!({
-                "type": "function_call_output",
+            Part::ToolResult { id, parts, is_error } => {
+                let id = ids::rewritten(id, IdRule::Plain);
+                let kind = if customs.contains(&id) { "custom_tool_call_output" } else { "function_call_output" };
+                before.push(json!({"type": kind, "call_id": id, "output": output_of(parts, *is_error)?}));
+            }
+            Part::ToolCall { id, name, arguments, kind: CallKind::Custom } => after.push(json!({
+                "type": "custom_tool_call",
                 "call_id": ids::rewritten(id, IdRule::Plain),
-                "output": output_of(parts, *is_error)?,
+                "name": names::on_wire(name, CHAT_MAX, reply),
+                "input": arguments,
             })),
-            Part::ToolCall { id, name, arguments } => after.push(json!({
+            Part::ToolCall { id, name, arguments, kind: CallKind::Function } => after.push(json!({
                 "type": "function_call",
                 "call_id": ids::rewritten(id, IdRule::Plain),
                 "name": names::on_wire(name, CHAT_MAX, reply),

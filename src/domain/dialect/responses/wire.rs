@@ -3,9 +3,9 @@
 //! ```text
 //! response   {"id", "model", "status", "error": {"code", "message"}, "incomplete_details": {"reason"}, "output": [item], "usage"}
 //! item       {"type": "message", "content": [{"type": "output_text" | "refusal", "text" | "refusal"}]}
-//!            {"type": "function_call", "call_id", "name", "arguments"}
+//!            {"type": "function_call", "call_id", "name", "arguments"}, {"type": "custom_tool_call", "call_id", "name", "input"}
 //!            {"type": "reasoning", "summary": [{"text"}], "content": [{"text"}]}
-//! event      {"type", "output_index", "delta", "text", "arguments", "item", "response", "error", "code", "message"}
+//! event      {"type", "output_index", "delta", "text", "arguments", "input", "item", "response", "error", "code", "message"}
 //! ```
 
 use serde::Deserialize;
@@ -32,6 +32,9 @@ pub struct Frame<'a> {
     pub refusal: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub arguments: Option<&'a RawValue>,
+    /// Of a custom tool.
+    #[serde(borrow, default)]
+    pub input: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub item: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -87,6 +90,9 @@ pub struct Item<'a> {
     pub name: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub arguments: Option<Str<'a>>,
+    /// Of a custom tool's call.
+    #[serde(borrow, default)]
+    pub input: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub content: Option<Vec<Part<'a>>>,
     #[serde(borrow, default)]
