@@ -8,7 +8,7 @@ use understudy::domain::dialect::Wire;
 use understudy::domain::key::{self, KeyFile};
 use understudy::domain::outcome::{Class, Skip};
 use understudy::domain::plan::boundaries::{Ground, judge};
-use understudy::domain::plan::{Course, Request, Start, Stored, policy_not_found};
+use understudy::domain::plan::{Composed, Course, Request, Start, Stored, policy_not_found};
 use understudy::domain::policy::file;
 use understudy::domain::policy::resolve::{Lookup, World, resolve};
 use understudy::domain::policy::{Boundary, Commit, Consent, Hop, KeyChoice, Plan, PlanName, Verdict};
@@ -33,6 +33,8 @@ struct Met {
     plan: Plan,
     denied: Vec<Option<Skip>>,
     start: Start,
+    /// Under what name it may be kept for others.
+    shared: Option<String>,
 }
 
 impl Store {
@@ -81,7 +83,8 @@ impl Store {
             tree.map(|(name, document)| resolve(name, &file::from_value(name, document).unwrap(), world).unwrap());
         let stored = tree.as_ref().map(|tree| Stored { tree, version: "12345678", stale: false });
         let composed = course.compose(stored, world, seed)?;
-        Ok(Met { plan: composed.plan, denied: composed.denied, start: course.start.clone() })
+        let Composed { plan, denied } = composed;
+        Ok(Met { plan, denied, start: course.start.clone(), shared: course.shared_name() })
     }
 
     #[track_caller]
@@ -104,6 +107,42 @@ impl Store {
 
 fn targets(plan: &Plan) -> Vec<String> {
     plan.hops.iter().map(|hop| hop.target.to_string()).collect()
+}
+
+/// A plan that others get as well must be the one that they would have got by themselves.
+#[test]
+fn a_plan_is_shared_only_by_requests_that_say_nothing_of_it() {
+    let store = sonnet();
+    let shared = |body: Value, pairs: &[(&str, &str)]| {
+        let met = store.met(body, pairs);
+        (met.shared, met.plan.hops.iter().map(|hop| hop.retries).collect::<Vec<_>>())
+    };
+    let (name, retries) = shared(json!({"model": "policy/sonnet"}), &[]);
+    assert!(name.is_some());
+    for pairs in [
+        &[("x-understudy-no-fallback", "true")][..],
+        &[("x-understudy-consent", "fallback")],
+        &[("x-stainless-timeout", "9")],
+        &[("x-stainless-retry-count", "0")],
+        &[("x-stainless-retry-count", "often")],
+    ] {
+        assert_eq!(
+            shared(json!({"model": "policy/sonnet", "user": "ann"}), pairs),
+            (name.clone(), retries.clone()),
+            "{pairs:?}"
+        );
+    }
+    assert_eq!(shared(json!({"model": "policy/sonnet"}), &[("x-stainless-retry-count", "1")]), (None, vec![0, 0, 0]));
+    for (body, pairs) in [
+        (json!({"model": "policy/sonnet", "models": ["gpt-4o"]}), &[][..]),
+        (json!({"model": "policy/sonnet", "understudy": {"deadline_ms": 5}}), &[]),
+        (json!({"model": "policy/sonnet", "openpipe": {"timeout": 5}}), &[]),
+        (json!({"model": "policy/sonnet"}), &[("x-understudy-key-anthropic", "sk-own-0123456789")]),
+    ] {
+        assert_eq!(shared(body.clone(), pairs).0, None, "{body}");
+    }
+    assert_ne!(shared(json!({"model": "policy/cheap"}), &[]).0, name);
+    assert_ne!(shared(json!({"model": "openai/gpt-4o"}), &[]).0, name);
 }
 
 fn sonnet() -> Store {

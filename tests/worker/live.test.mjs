@@ -100,6 +100,40 @@ test('an edit is seen within POLICY_TTL_MS, and not read for before', async () =
   }
 });
 
+test('a plan that is kept for all holds nothing of one request: what that one says is its own', async () => {
+  const kept = await startWorker({ vars: { POLICY_TTL_MS: '600000' } });
+  after(() => kept.close());
+  await kept.put('provider:acme', upstream.provider('acme'));
+  const name = unique('kept');
+  upstream.on(`acme/${name}-1`, status(503));
+  upstream.on(`acme/${name}-2`, answer('second'));
+  upstream.on(`acme/${name}-3`, answer('third'));
+  await kept.put(`policy:${name}`, { chain: [{ model: `acme/${name}-1`, retries: 1 }, `acme/${name}-2`], breaker: null, ...QUICK });
+  const REQUESTS = {
+    'nothing of its own': [{}, {}, `503 503 2`],
+    'it is sent again by its SDK': [{}, { 'x-stainless-retry-count': '1' }, '503 2'],
+    'the first hop only': [{}, { 'x-understudy-no-fallback': 'true' }, '503 503 consent'],
+    'verdicts of its own': [{ understudy: { on: { overloaded: 'next' } } }, {}, '503 2'],
+    'hops of its own': [{ models: [`acme/${name}-3`] }, {}, '503 503 3'],
+    'a key of its own': [{}, { 'x-understudy-key-acme': 'sk-own-0123456789' }, '503 503 2'],
+    'a user of its own': [{ user: 'ann' }, {}, '503 503 2'],
+    'needs of its own': [{ messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }] }] }, {}, '503 503 2'],
+  };
+  const went = async ([more, headers]) => {
+    const response = await kept.chat(`policy/${name}`, more, headers);
+    await response.text();
+    return (response.headers.get('x-understudy-trail') ?? '').split(', ').map((entry) => (entry.includes('=ok;') ? entry.match(/-(\d)=/)[1] : entry.match(/;(\d+);/)?.[1] ?? entry.match(/skip:(\w+)/)?.[1])).join(' ');
+  };
+  // Whoever comes first: the plan may be made of that request, and the next one is another's.
+  for (const [first, one] of Object.entries(REQUESTS)) {
+    await kept.admin(`/policies/${unique('other')}`, { method: 'PUT', body: { chain: ['acme/other'] } });
+    for (const [then, other] of Object.entries(REQUESTS)) {
+      assert.equal(await went(one), one[2], first);
+      assert.equal(await went(other), other[2], `${first}, then ${then}`);
+    }
+  }
+});
+
 test('load balance: weights as shares, a canary between two policies, each with its own fallbacks', async () => {
   const draws = async (model, count, more = () => ({})) => {
     const seen = {};

@@ -78,11 +78,13 @@ impl<'a> Course<'a> {
     }
 
     /// Under what name its plan may be kept for other requests; `None` where the plan depends on this request alone: on what
-    /// it overrides, its own provider keys, or facts that a denying rule asks for. A plan that is drawn by weight differs
-    /// all the same: see [`Tree::draws`](crate::domain::policy::tree::Tree::draws).
+    /// it overrides, that it is sent again, its own provider keys, or facts that a denying rule asks for. A plan that is drawn
+    /// by weight differs all the same: see [`Tree::draws`](crate::domain::policy::tree::Tree::draws).
     pub fn shared_name(&self) -> Option<String> {
         let Request { asked, route, rules, .. } = &self.request;
-        if asked.overrides_anything() || !asked.own_keys.map().is_empty() || rules.denies() {
+        // Of a request that an SDK sends again the plan has no retries: nobody else's may be so.
+        let differs = asked.overrides_anything() || asked.again || !asked.own_keys.map().is_empty();
+        if differs || rules.denies() {
             return None;
         }
         let rule = self.rule.map(|rule| rule.label()).unwrap_or_default();
