@@ -85,6 +85,8 @@ struct Entry {
     /// Why the bytes last seen do not parse.
     error: Option<String>,
     adopted: Option<Adopted>,
+    /// When the read began whose answer this is, or when it was adopted: a read that began before brings nothing newer.
+    asked_at: Instant,
 }
 
 #[derive(Default)]
@@ -93,6 +95,8 @@ struct Copies {
     tick: u64,
     /// How often what is served has changed.
     changes: u64,
+    /// How often that was by a write through `/admin`.
+    adopted: u64,
 }
 
 /// How long what was made of some documents stands.
@@ -103,19 +107,25 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// Of what was just made of the documents under these keys: until one of them is due to be read again, or any changes.
-    pub fn of<'a>(env: &Env, keys: impl Iterator<Item = &'a str>) -> Stand {
+    /// Of what was made of the documents under these keys: until one of them is due to be read again, or any changes.
+    /// `changes` is [`changes`] as it was before the first of them was loaded: what changed meanwhile may not be in it.
+    pub fn of<'a>(env: &Env, changes: u64, keys: impl Iterator<Item = &'a str>) -> Stand {
         let ttl = settings(env).policy_ttl;
         COPIES.with_borrow(|copies| {
             let due = |key| copies.entries.get(key).map_or(Instant(0), |entry| entry.read_at + ttl);
-            Stand { changes: copies.changes, until: keys.map(due).min().unwrap_or_default() }
+            Stand { changes, until: keys.map(due).min().unwrap_or_default() }
         })
     }
 
     /// Whether it still does.
     pub fn holds(self) -> bool {
-        recent() < self.until && COPIES.with_borrow(|copies| copies.changes) == self.changes
+        recent() < self.until && changes() == self.changes
     }
+}
+
+/// How often what is served here has changed.
+pub fn changes() -> u64 {
+    COPIES.with_borrow(|copies| copies.changes)
 }
 
 thread_local! {
@@ -135,10 +145,10 @@ pub async fn load<T: 'static>(
     if let Some(fresh) = COPIES.with_borrow_mut(|copies| copies.fresh(key, recent(), ttl, &parse)) {
         return Ok(fresh);
     }
-    let has_copy = COPIES.with_borrow(|copies| copies.has(key));
+    let (has_copy, asked) = (COPIES.with_borrow(|copies| copies.has(key)), now());
     let read = within(if has_copy { PATIENCE } else { LONG_PATIENCE }, read(env, key)).await;
     COPIES.with_borrow_mut(|copies| match read.unwrap_or_else(|| Err("no answer in time".to_owned())) {
-        Ok(bytes) => Ok(copies.read(key, bytes.as_deref(), now(), &parse)),
+        Ok(bytes) => Ok(copies.read(key, bytes.as_deref(), (asked, now()), &parse)),
         Err(error) => copies.survive(key, now()).ok_or_else(|| {
             let document = if key.starts_with("key:") { "the key" } else { key };
             StoreDown(format!("{document}: {error}"))
@@ -161,8 +171,15 @@ pub fn adopt(key: &str, bytes: Option<&[u8]>, written: Instant) {
         let version = bytes.map(version_of);
         let entry = copies.touch(key);
         entry.adopted = Some(Adopted { until: written + ADOPTED, version, bytes: Some(bytes.map(<[u8]>::to_vec)) });
+        entry.asked_at = now();
         copies.changes += 1;
+        copies.adopted += 1;
     });
+}
+
+/// How many writes through `/admin` were adopted here: what was read of the store before the last may not have it.
+pub fn adopted() -> u64 {
+    COPIES.with_borrow(|copies| copies.adopted)
 }
 
 /// The first 8 hex digits of the SHA-256 of the stored bytes.
@@ -204,23 +221,28 @@ impl Copies {
         None
     }
 
-    /// What KV said just now.
+    /// What KV says now, asked a while ago.
     fn read<T: 'static>(
         &mut self,
         key: &str,
         bytes: Option<&[u8]>,
-        now: Instant,
+        (asked, now): (Instant, Instant),
         parse: &impl Fn(&[u8]) -> Result<T, String>,
     ) -> Loaded<T> {
         let entry = self.touch(key);
-        entry.read_at = now;
-        let behind = entry
-            .adopted
-            .as_ref()
-            .is_some_and(|adopted| now < adopted.until && adopted.version != bytes.map(version_of));
-        let changed = !behind && {
-            entry.adopted = None;
-            entry.take(key, bytes, parse)
+        let overtaken = asked < entry.asked_at;
+        let unsettled = |adopted: &Adopted| now < adopted.until && adopted.version != bytes.map(version_of);
+        let behind = overtaken || entry.adopted.as_ref().is_some_and(unsettled);
+        match overtaken {
+            true => entry.read_at = entry.read_at.max(entry.asked_at),
+            false => (entry.read_at, entry.asked_at) = (now, asked),
+        }
+        let changed = match behind {
+            true => entry.take_adopted(key, parse),
+            false => {
+                entry.adopted = None;
+                entry.take(key, bytes, parse)
+            }
         };
         let answer = entry.answer();
         self.changes += u64::from(changed);
@@ -251,6 +273,12 @@ impl Copies {
 }
 
 impl Entry {
+    /// Takes in what was written through `/admin`, where no reader has yet; true when that is not what was seen before.
+    fn take_adopted<T: 'static>(&mut self, key: &str, parse: &impl Fn(&[u8]) -> Result<T, String>) -> bool {
+        let bytes = self.adopted.as_mut().and_then(|adopted| adopted.bytes.take());
+        bytes.is_some_and(|bytes| self.take(key, bytes.as_deref(), parse))
+    }
+
     /// Takes in what the store holds; true when that is not what was seen before.
     fn take<T: 'static>(
         &mut self,

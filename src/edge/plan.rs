@@ -60,6 +60,8 @@ pub struct Inquiry<'a> {
     pub body: &'a Body,
     pub bytes: &'a [u8],
     pub caller: Option<&'a Caller>,
+    /// [`changes`](super::documents::changes) before the first document was loaded, the caller's key among them.
+    pub changes: u64,
     pub default_provider: &'a str,
     /// This Worker's own host, with its port.
     pub own_host: &'a str,
@@ -142,7 +144,7 @@ fn keep(inquiry: &Inquiry<'_>, name: String, library: &Library, shared: &Shared)
     let mut keys = library.keys();
     keys.extend(["rules".to_owned(), "models".to_owned()]);
     keys.extend(inquiry.caller.map(|caller| format!("key:{}", caller.id)));
-    let stand = Stand::of(inquiry.env, keys.iter().map(String::as_str));
+    let stand = Stand::of(inquiry.env, inquiry.changes, keys.iter().map(String::as_str));
     KEPT.with_borrow_mut(|all| {
         if all.len() >= MOST {
             all.clear();

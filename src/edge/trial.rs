@@ -2,6 +2,7 @@
 
 use super::attempt::{self, Attempted, Body as Answered, Content};
 use super::bindings::settings;
+use super::documents;
 use super::glue::now;
 use super::job::{Job, Ready};
 use super::plan::{self, Inquiry};
@@ -73,6 +74,7 @@ impl Trial {
             body: &body,
             bytes: &bytes,
             caller: None,
+            changes: documents::changes(),
             default_provider: &settings.default_provider,
             own_host,
             sim,

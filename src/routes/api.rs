@@ -19,7 +19,7 @@ use crate::edge::job::{Job, KeyName};
 use crate::edge::keys::{self, Caller};
 use crate::edge::plan::{self, Inquiry};
 use crate::edge::serve::{self, Answer};
-use crate::edge::{admins, body, ready, recorder};
+use crate::edge::{admins, body, documents, ready, recorder};
 use std::rc::Rc;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
@@ -116,7 +116,7 @@ impl Inbound<'_> {
     }
 
     async fn complete(&self, route: Route) -> Result<Reply, Refusal> {
-        let started = glue::now();
+        let (started, changes) = (glue::now(), documents::changes());
         let caller = self.caller().await?;
         self.within_budget(caller.as_ref()).await?;
         let bytes = self.body().await?;
@@ -133,6 +133,7 @@ impl Inbound<'_> {
             body: &body,
             bytes: &bytes,
             caller: caller.as_ref(),
+            changes,
             default_provider: &self.settings.default_provider,
             own_host: &self.address.authority,
             sim: self.settings.sim_on && self.address.is_loopback(),

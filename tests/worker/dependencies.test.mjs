@@ -221,6 +221,28 @@ test('isolate and objects are gone: policies, rows and keys are there again', as
   assert.equal((await ask()).status, 200);
 });
 
+test('an edit through the API while a request reads what stood before: the next request has the edit', async (t) => {
+  const worker = await start(t, { vars: { POLICY_TTL_MS: '600000' } });
+  const put = async (name, document) => assert.equal((await worker.admin(`/policies/${name}`, { method: 'PUT', body: document })).status, 200);
+  const answers = async (name) => {
+    const response = await worker.chat(`policy/${name}`);
+    assert.equal(response.status, 200, await response.text());
+    return response.headers.get('x-understudy-model');
+  };
+  // The policy itself comes late, or a provider after it: its plan is made of what was read first.
+  for (const [name, key] of [['late', 'policy:late'], ['later', 'provider:later']]) {
+    await worker.put(`provider:${name}`, upstream.provider(name));
+    await worker.put(`policy:${name}`, { chain: [`${name}/before`] });
+    const { kvReads } = await worker.faults({ slow: { [key]: [1500] } });
+    const first = answers(name);
+    while ((await worker.faults()).kvReads < kvReads + 2) await sleep(10);
+    await sleep(100);
+    await put(name, { chain: ['acme/after'] });
+    await first;
+    for (let n = 0; n < 3; n++) assert.equal(await answers(name), 'acme/after', `${key} came late, then request ${n}`);
+  }
+});
+
 test('two isolates with different copies of a policy: each says which one it serves, and both come to the newest', async (t) => {
   const worker = await startWorker({ twin: true, vars: { POLICY_TTL_MS: '3000' } });
   t.after(() => worker.close());

@@ -1,6 +1,7 @@
 // A Worker whose dependencies fail as told: the very module that is deployed, its KV, its Durable Objects and its clock
 // behind a switch. `POST /__faults` with {"kv", "ledger": "fail" | "hang" | null, "skewMs"} sets the switch; "kv": "cursors"
-// refuses every cursor, as the deployed store does one that it did not make, and the local one does not.
+// refuses every cursor, as the deployed store does one that it did not make, and the local one does not. "slow": {key: [ms...]}
+// holds back what the next reads of that key found.
 import { startWorker } from './worker.mjs';
 
 const ENTRY = `
@@ -8,7 +9,7 @@ import Understudy, { Ledger } from './index.js';
 import { WorkerEntrypoint } from 'cloudflare:workers';
 export { Ledger };
 
-const faults = { kv: null, ledger: null, skewMs: 0, kvReads: 0, asks: 0 };
+const faults = { kv: null, ledger: null, skewMs: 0, slow: {}, kvReads: 0, asks: 0 };
 const clock = Date.now.bind(Date);
 Date.now = () => clock() + faults.skewMs;
 
@@ -17,7 +18,13 @@ const failing = (how, what, work) =>
 
 const faultyKv = (kv) => {
   const method = (name) => (...args) => (faults.kvReads++, failing(faults.kv, 'KV', () => kv[name](...args)));
-  return { get: method('get'), getWithMetadata: method('getWithMetadata'), put: method('put'), list: (options) => (faults.kv === 'cursors' && options?.cursor ? Promise.reject(new Error('KV GET failed: 400 invalid cursor')) : method('list')(options)), delete: method('delete') };
+  const late = async (key, ...more) => {
+    const ms = faults.slow[key]?.shift();
+    const value = await method('get')(key, ...more);
+    if (ms) await new Promise((resolve) => setTimeout(resolve, ms));
+    return value;
+  };
+  return { get: late, getWithMetadata: method('getWithMetadata'), put: method('put'), list: (options) => (faults.kv === 'cursors' && options?.cursor ? Promise.reject(new Error('KV GET failed: 400 invalid cursor')) : method('list')(options)), delete: method('delete') };
 };
 
 class DurableObjectNamespace {
