@@ -3,13 +3,15 @@
 //!
 //! Resolved policies are kept with the versions of everything that went into them, and resolved again when one changes.
 
-use super::bindings::{POLICIES, settings};
+use super::bindings::settings;
 use super::documents::{self, Loaded, StoreDown, load};
 use super::glue::recent;
+use super::store;
 use crate::domain::policy::file::{self, HopFile, PolicyFile};
 use crate::domain::policy::resolve::{self, Lookup, MAX_NESTING, World, references};
 use crate::domain::policy::tree::Tree;
 use crate::domain::provider::{Provider, document};
+use crate::domain::refusal::Refusal;
 use crate::domain::target::{is_policy_name, is_provider_name};
 use crate::domain::time::Instant;
 use litemap::LiteMap;
@@ -17,12 +19,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use worker::Env;
-use worker::kv::KvStore;
 
 /// How many resolved policies an isolate keeps.
 const MOST: usize = 1_000;
-/// Documents that the platform reads in one call.
-const BULK: usize = 100;
 
 /// A stored policy, resolved.
 #[derive(Clone)]
@@ -311,8 +310,8 @@ pub fn built_in(name: &str) -> Option<Rc<Provider>> {
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn policy_names(env: &Env) -> Result<Vec<String>, StoreDown> {
-    let mut names = names(env, "policy:").await?;
+pub async fn policy_names(env: &Env) -> Result<Vec<String>, Refusal> {
+    let mut names = store::every_name(env, "policy:").await?;
     names.retain(|name| is_policy_name(name));
     Ok(names)
 }
@@ -321,58 +320,34 @@ pub async fn policy_names(env: &Env) -> Result<Vec<String>, StoreDown> {
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn provider_names(env: &Env) -> Result<Vec<String>, StoreDown> {
-    names(env, "provider:").await
+pub async fn provider_names(env: &Env) -> Result<Vec<String>, Refusal> {
+    store::every_name(env, "provider:").await
 }
 
 thread_local! {
-    /// What [`chain_models`] found, and when.
-    static NAMED: RefCell<Option<(Instant, BTreeSet<String>)>> = const { RefCell::new(None) };
+    /// What [`chain_models`] found, when, and after how many writes through `/admin`.
+    static NAMED: RefCell<Option<(Instant, u64, BTreeSet<String>)>> = const { RefCell::new(None) };
 }
 
 /// The models that the chains of these policies name themselves, as written there. What does not parse names none. Every policy is
-/// read for it, so what was found is good for `POLICY_TTL_MS`.
+/// read for it, so what was found is good for `POLICY_TTL_MS`, unless one is changed through `/admin`.
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn chain_models(env: &Env, policies: &[String]) -> Result<BTreeSet<String>, StoreDown> {
-    let ttl = settings(env).policy_ttl;
-    let found = |(at, models): &(Instant, BTreeSet<String>)| (recent().since(*at) < ttl).then(|| models.clone());
+pub async fn chain_models(env: &Env, policies: &[String]) -> Result<BTreeSet<String>, Refusal> {
+    let (ttl, writes) = (settings(env).policy_ttl, documents::adopted());
+    let stands = |at: Instant, before: u64| recent().since(at) < ttl && before == writes;
+    let found = |(at, before, models): &(Instant, u64, BTreeSet<String>)| stands(*at, *before).then(|| models.clone());
     if let Some(models) = NAMED.with_borrow(|named| named.as_ref().and_then(found)) {
         return Ok(models);
     }
-    let kv = kv(env)?;
+    let keys: Vec<String> = policies.iter().map(|name| format!("policy:{name}")).collect();
     let mut models = BTreeSet::new();
-    for chunk in policies.chunks(BULK) {
-        let keys: Vec<String> = chunk.iter().map(|name| format!("policy:{name}")).collect();
-        let values = kv.get_bulk(&keys).text().await.map_err(|error| StoreDown(error.to_string()))?;
-        for (key, value) in values {
-            let file = value.and_then(|value| file::parse(&key, value.as_bytes()).ok());
-            models.extend(file.into_iter().flat_map(|file| file.chain).map(|hop| hop.model));
-        }
-    }
-    NAMED.set(Some((recent(), models.clone())));
+    let take = |key: String, value: String| {
+        let file = file::parse(&key, value.as_bytes());
+        models.extend(file.into_iter().flat_map(|file| file.chain).map(|hop| hop.model));
+    };
+    store::each_value(env, &keys, take).await?;
+    NAMED.set(Some((recent(), writes, models.clone())));
     Ok(models)
-}
-
-fn kv(env: &Env) -> Result<KvStore, StoreDown> {
-    env.kv(POLICIES).map_err(|error| StoreDown(error.to_string()))
-}
-
-async fn names(env: &Env, prefix: &str) -> Result<Vec<String>, StoreDown> {
-    let kv = kv(env)?;
-    let mut names = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut list = kv.list().prefix(prefix.to_owned());
-        if let Some(cursor) = cursor.take() {
-            list = list.cursor(cursor);
-        }
-        let page = list.execute().await.map_err(|error| StoreDown(error.to_string()))?;
-        names.extend(page.keys.iter().filter_map(|key| key.name.strip_prefix(prefix).map(str::to_owned)));
-        match page.cursor.filter(|_| !page.list_complete) {
-            Some(next) => cursor = Some(next),
-            None => return Ok(names),
-        }
-    }
 }

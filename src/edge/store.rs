@@ -228,16 +228,36 @@ async fn stored(env: &Env, prefix: &str, limit: usize, after: Option<&Mark>) -> 
     let (names, cursor) = names(&kv, prefix, limit, after.map(|mark| mark.cursor.clone())).await?;
     let last = names.last().and_then(|name| name.strip_prefix(prefix)).unwrap_or_default().to_owned();
     let mut all = LiteMap::new();
-    for chunk in names.chunks(BULK) {
-        let values = kv.get_bulk(chunk).text().await.map_err(|error| store_down(&error.to_string()))?;
-        for (name, value) in values {
-            if let (Some(name), Some(value)) = (name.strip_prefix(prefix), value) {
-                let version = version_of(value.as_bytes()).to_string();
-                all.insert(name.to_owned(), Standing { version, value, published: None });
-            }
+    let take = |name: String, value: String| {
+        if let Some(name) = name.strip_prefix(prefix) {
+            let version = version_of(value.as_bytes()).to_string();
+            all.insert(name.to_owned(), Standing { version, value, published: None });
         }
-    }
+    };
+    each_value(env, &names, take).await?;
     Ok(Page { documents: all, next: cursor.map(|cursor| Mark { name: last, cursor }) })
+}
+
+/// Hands over each of these keys that has a value, with it.
+///
+/// # Errors
+/// 503 when the store does not answer.
+pub async fn each_value(env: &Env, keys: &[String], mut take: impl FnMut(String, String)) -> Result<(), Refusal> {
+    let kv = kv(env)?;
+    for chunk in keys.chunks(BULK) {
+        let values = kv.get_bulk(chunk).text().await.map_err(|error| store_down(&error.to_string()))?;
+        values.into_iter().filter_map(|(key, value)| Some((key, value?))).for_each(|(key, value)| take(key, value));
+    }
+    Ok(())
+}
+
+/// What follows `prefix` in every key that begins with it.
+///
+/// # Errors
+/// 503 when the store does not answer.
+pub async fn every_name(env: &Env, prefix: &str) -> Result<Vec<String>, Refusal> {
+    let (keys, _) = names(&kv(env)?, prefix, usize::MAX, None).await?;
+    Ok(keys.iter().filter_map(|key| key.strip_prefix(prefix).map(str::to_owned)).collect())
 }
 
 /// Names, and how to go on behind them.

@@ -13,8 +13,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 use crate::domain::target::{ModelRef, RESERVED};
 use crate::edge::bindings::{settings, text};
-use crate::edge::documents::StoreDown;
-use crate::edge::keys::{self, Caller};
+use crate::edge::keys::Caller;
 use crate::edge::library::{self, built_in};
 use crate::edge::ready;
 use futures::future::join;
@@ -48,11 +47,11 @@ pub async fn one(env: &Env, family: Family, caller: Option<&Caller>, id: &str) -
 
 async fn ids(env: &Env) -> Result<Vec<String>, Refusal> {
     let catalogue = ready::catalogue(env).await?.value;
-    let names = library::policy_names(env).await.map_err(|error| keys::store_down(&error.0))?;
+    let names = library::policy_names(env).await?;
     let mut ids: Vec<String> = names.iter().map(|name| format!("policy/{name}")).collect();
     let changed = catalogue.changed().map(str::to_owned).collect::<Vec<_>>();
     let mut targets: Vec<String> = Catalogue::built_in_targets().into_iter().chain(changed).collect();
-    targets.extend(in_chains(env, &names).await.map_err(|error| keys::store_down(&error.0))?);
+    targets.extend(in_chains(env, &names).await?);
     targets.retain(|target| configured(env, target));
     targets.sort_unstable();
     targets.dedup();
@@ -61,7 +60,7 @@ async fn ids(env: &Env) -> Result<Vec<String>, Refusal> {
 }
 
 /// The targets of all chains: a provider of KV has no models in the catalogue, and is in use all the same.
-async fn in_chains(env: &Env, policies: &[String]) -> Result<Vec<String>, StoreDown> {
+async fn in_chains(env: &Env, policies: &[String]) -> Result<Vec<String>, Refusal> {
     let (models, providers) = join(library::chain_models(env, policies), library::provider_names(env)).await;
     let providers = providers?;
     let known = |name: &str| built_in(name).is_some() || providers.iter().any(|known| known == name);

@@ -182,6 +182,8 @@ test('what chains name in the list of models is read once in POLICY_TTL_MS: ever
     assert.deepEqual(await listed(), ['acme/one']);
     await fresh.put('policy:b', { chain: ['acme/two'] });
     assert.deepEqual(await listed(), ['acme/one']);
+    assert.equal((await fresh.admin('/policies/c', { method: 'PUT', body: { chain: ['acme/three'] } })).status, 200);
+    assert.deepEqual(await listed(), ['acme/one', 'acme/three', 'acme/two'], 'what was written through /admin is served from then on');
   } finally {
     await fresh.close();
   }
