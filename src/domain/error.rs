@@ -18,7 +18,7 @@ pub use shape::{anthropic_type, openai_type, stream_error};
 pub use text::{fallback_log, trail_header};
 
 use crate::domain::chain::{End, TrailEntry, What, reason};
-use crate::domain::outcome::{Class, Failure, KeySlot, Skip};
+use crate::domain::outcome::{Class, Failure, KeySlot, SKIPPED, Skip};
 use crate::domain::policy::Exhausted;
 use crate::domain::provider::setting;
 use crate::domain::redact::redact;
@@ -215,7 +215,7 @@ fn only_skips(ending: &Ending<'_>) -> Words {
         }
         (None, false) => (504, "deadline_exceeded", "the deadline passed before any target could be called".to_owned()),
     };
-    Words(status, said(ending, status, openai_type(status), code, &message), "skipped")
+    Words(status, said(ending, status, openai_type(status), code, &message), SKIPPED)
 }
 
 fn said(ending: &Ending<'_>, status: u16, kind: &'static str, code: &'static str, message: &str) -> Vec<u8> {

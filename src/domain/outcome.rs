@@ -164,7 +164,13 @@ pub enum Skip {
     Deadline,
 }
 
+/// How a request ended for which no call was made.
+pub const SKIPPED: &str = "skipped";
+
 impl Skip {
+    /// Every reason's name, in the order in which the reasons are judged.
+    pub const NAMES: [&str; 6] = ["boundary", "incompatible", "no_key", "consent", "breaker_open", "deadline"];
+
     /// The reason's name in trail, ledger and errors.
     pub const fn name(&self) -> &'static str {
         match self {

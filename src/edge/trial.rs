@@ -8,10 +8,10 @@ use super::job::{Job, Ready};
 use super::plan::{self, Inquiry};
 use super::recorder;
 use super::upstream::{self, Preview, Stop};
-use crate::domain::chain::{Call, Clocks, Prospect};
+use crate::domain::chain::{Call, Clocks, Leave, Prospect};
 use crate::domain::ledger::account::ended;
 use crate::domain::ledger::row::{AttemptRow, RequestRow};
-use crate::domain::outcome::{KeySlot, Skip};
+use crate::domain::outcome::{KeySlot, SKIPPED, Skip};
 use crate::domain::policy::Hop;
 use crate::domain::redact::redact;
 use crate::domain::refusal::Refusal;
@@ -211,7 +211,7 @@ impl Trial {
                 workload: job.plan.workload.clone(),
                 route: job.route.name().to_owned(),
                 asked: format!("policy/{}", job.plan.name.label()),
-                outcome: outcome.map_or_else(|| "skipped".to_owned(), |attempt| attempt.outcome.clone()),
+                outcome: outcome.map_or_else(|| SKIPPED.to_owned(), |attempt| attempt.outcome.clone()),
                 status: 200,
                 ms: now().since(Instant(job.started.0)).0,
                 mark: job.mark.clone(),

@@ -111,6 +111,27 @@ test('a request in the ledger: every attempt and skip, exactly once', async () =
   assert.equal((await (await worker.admin(`/requests?policy=${p.name}&fallback=true`)).json()).data.length, 1);
 });
 
+test('a word that no filter knows is refused with those that it does: an empty list would say that nothing is there', async () => {
+  for (const path of ['/requests', '/live']) {
+    for (const [param, value, known] of [['class', 'rate_limitted', 'rate_limited'], ['class', 'Timeout', 'timeout'], ['class', 'skip:boundary', 'boundary'], ['mark', 'drills', 'drill'], ['fallback', 'perhaps', 'true']]) {
+      const error = await refused(await worker.admin(`${path}?${param}=${encodeURIComponent(value)}`), 400, 'invalid_parameter', `${param}: "${value}" is`, known);
+      assert.equal(error.param, param);
+    }
+  }
+  const p = await policy([status(500), answer()], QUICK);
+  await worker.put(`policy:${p.name}`, { chain: [p.targets[0], 'other/x', p.targets[1]], keep: ['provider'], ...QUICK });
+  await worker.recorded((await worker.chat(p.model)).headers.get('x-understudy-request-id'));
+  for (const [query, found] of [['class=ok', 1], ['class=server_error', 1], ['class=boundary', 1], ['class=timeout', 0], ['class=skipped', 0], ['class=', 1], ['mark=drill', 0], ['mark=', 1]]) {
+    const { data } = await (await worker.admin(`/requests?policy=${p.name}&${query}`)).json();
+    assert.equal(data.length, found, query);
+  }
+  for (const [path, param, value] of [['/analytics', 'bucket', 'week'], ['/analytics', 'bucket', 'Day'], ['/analytics', 'limit', '0'], ['/audit', 'limit', 'all'], ['/audit', 'before', '-1'], ['/policies', 'limit', '10001'], ['/policies', 'after', 'x'], ['/keys', 'limit', '0'], ['/requests', 'limit', '1e2']]) {
+    assert.equal((await refused(await worker.admin(`${path}?${param}=${value}`), 400, 'invalid_parameter', param, `"${value}"`)).param, param, `${path} ${param}`);
+  }
+  const error = await refused(await worker.admin('/lint?prompt_tokens=many', { method: 'POST', body: { chain: ['acme/a'] } }), 400, 'invalid_parameter', '"many"', '0..=');
+  assert.equal(error.param, 'prompt_tokens');
+});
+
 test('skips are recorded, marked as no call', async () => {
   const p = await policy([status(500), answer()], QUICK);
   await worker.put(`policy:${p.name}`, { chain: [p.targets[0], p.targets[1].replace('acme/', 'other/'), p.targets[1]], keep: ['provider'], ...QUICK });
@@ -154,6 +175,13 @@ test('analytics add up', async () => {
   assert.deepEqual(targets.find((target) => target.model === p.targets[0]).outcomes, { server_error: 1, ok: 2 });
   assert.ok(series.length >= 1);
   assert.equal((await worker.admin('/analytics?from=never')).status, 400);
+  for (const range of ['from=0', 'from=0&bucket=minute', `from=0&to=${Date.UTC(2100, 0, 1)}`]) {
+    const response = await worker.admin(`/analytics?policy=${p.name}&${range}`);
+    const all = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(all));
+    assert.deepEqual([all.totals.requests, all.bucket, all.series.reduce((sum, point) => sum + point.requests, 0)], [3, 'day', 3], range);
+    assert.ok(all.series.length < 740, `${range}: ${all.series.length} points`);
+  }
 });
 
 test('one log line for every move to another hop, with no secret in it', async () => {

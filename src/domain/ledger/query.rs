@@ -2,9 +2,11 @@
 //!
 //! A cursor is the ledger id of the last row given; the next page holds older ones. Times are RFC 3339 or Unix ms.
 
+use crate::domain::document::path::quoted;
 use crate::domain::ledger::rollup::{Dimension, Period};
-use crate::domain::ledger::row::{RequestRow, ledger_id_floor};
+use crate::domain::ledger::row::{OK, RequestRow, ledger_id_floor};
 use crate::domain::ledger::when::parse_time;
+use crate::domain::outcome::{Class, SKIPPED, Skip};
 use crate::domain::time::{Instant, Span};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,8 @@ pub const PAGE: u32 = 50;
 pub const PAGE_MAX: u32 = 500;
 /// Rows that one shard looks at for one page: a filter that matches nothing answers early, with a cursor to go on.
 pub const SCAN_MAX: u32 = 50_000;
+/// The marks of rows that no counter counts.
+const MARKS: [&str; 2] = ["drill", "compare"];
 /// What analytics cover when no range is given.
 pub const DEFAULT_RANGE: Span = Span(86_400_000);
 
@@ -63,8 +67,8 @@ impl ListQuery {
                 "group" => query.group = text(),
                 "key" => query.key = text(),
                 "target" => query.target = text(),
-                "class" => query.class = text(),
-                "mark" => query.mark = text(),
+                "class" => query.class = Some(one_of("class", value, &endings())?),
+                "mark" => query.mark = Some(one_of("mark", value, &MARKS)?),
                 "fallback" => query.fallback = Some(parse_bool("fallback", value)?),
                 "before" => query.before = Some(parse_cursor("before", value)?),
                 "from" => query.since = Some(ledger_id_floor(time("from", value)?)),
@@ -187,15 +191,24 @@ impl AnalyticsQuery {
         if from > to {
             return Err(BadQuery { param: "from", message: "from is later than to".into() });
         }
+        let (from, to) = (held(from, now, keeps), held(to, now, keeps));
         let (bucket, source) = plan(&filter, bucket, from, to, now, keeps);
         let points = to.since(from).0 / bucket.span().0;
         if points > POINTS_MAX {
-            let message =
-                format!("{points} points of a {} are more than {POINTS_MAX}: take a larger bucket", bucket.name());
+            let of = bucket.name();
+            let message = format!(
+                "{points} points of a {of} are more than {POINTS_MAX}: take a larger bucket or a shorter range"
+            );
             return Err(BadQuery { param: "bucket", message });
         }
         Ok(AnalyticsQuery { filter, from, to, bucket, source, lines })
     }
+}
+
+/// A moment of a range, brought to where counters can be: none is older than the days that are kept, and none further ahead
+/// than a clock may be wrong. So a range of all time has an answer, without the points that could only be empty.
+fn held(at: Instant, now: Instant, keeps: &Retention) -> Instant {
+    at.max(now - keeps.days).min(now + Period::Day.span())
 }
 
 /// The points' distance, and where to count.
@@ -250,6 +263,19 @@ fn plan(
 /// `policy/sonnet` and `sonnet` are the same policy; `rule/...` and `request` stand for themselves.
 fn policy_name(value: &str) -> String {
     value.strip_prefix("policy/").unwrap_or(value).to_owned()
+}
+
+/// How a request, an attempt or a hop passed over can have ended.
+fn endings() -> Vec<&'static str> {
+    [&[OK][..], &Class::ALL.map(Class::name), &[SKIPPED], &Skip::NAMES].concat()
+}
+
+/// A word of a list. Any other would find nothing, and say nothing of why.
+fn one_of(param: &'static str, value: &str, words: &[&str]) -> Result<String, BadQuery> {
+    match words.contains(&value) {
+        true => Ok(value.to_owned()),
+        false => Err(BadQuery { param, message: format!("{} is not one of {}", quoted(value), words.join(", ")) }),
+    }
 }
 
 fn parse_bool(param: &'static str, value: &str) -> Result<bool, BadQuery> {

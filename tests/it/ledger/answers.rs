@@ -16,6 +16,7 @@ use understudy::domain::ledger::query::{AnalyticsQuery, ListQuery, Retention, So
 use understudy::domain::ledger::rollup::{Dimension, Period, Rollup};
 use understudy::domain::ledger::row::{RequestRow, ledger_id_floor};
 use understudy::domain::ledger::stored::{trail, trail_needle};
+use understudy::domain::outcome::{Class, KeySlot, Skip};
 use understudy::domain::time::Instant;
 
 fn params(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -40,7 +41,7 @@ fn list_queries_are_read() {
     assert_eq!(listed(&[("policy", "rule/a/b")]).policy.as_deref(), Some("rule/a/b"));
     assert_eq!(listed(&[("fallback", "true")]).fallback, Some(true));
     assert_eq!(listed(&[("fallback", "0")]).fallback, Some(false));
-    assert_eq!(listed(&[("policy", ""), ("unknown", "x")]), listed(&[]));
+    assert_eq!(listed(&[("policy", ""), ("unknown", "x"), ("class", "")]), listed(&[]));
     let cursor = "0123456789abcdef0123456789abcdef";
     assert_eq!(listed(&[("before", cursor)]).before.as_deref(), Some(cursor));
     assert_eq!(listed(&[("before", "2026-11-21T08:00:00Z")]).before, Some(ledger_id_floor(Instant(EPOCH))));
@@ -49,6 +50,43 @@ fn list_queries_are_read() {
     refused(&[("fallback", "maybe")], "fallback");
     refused(&[("before", "yesterday")], "before");
     refused(&[("from", "yesterday")], "from");
+}
+
+/// An empty list would say that nothing is there.
+#[test]
+fn a_word_that_no_row_can_hold_is_refused_with_those_that_it_may_be() {
+    for class in Class::ALL.map(Class::name).into_iter().chain(Skip::NAMES).chain(["ok", "skipped"]) {
+        assert_eq!(listed(&[("class", class)]).class.as_deref(), Some(class));
+    }
+    for mark in ["drill", "compare"] {
+        assert_eq!(listed(&[("mark", mark)]).mark.as_deref(), Some(mark));
+    }
+    for (param, value) in [
+        ("class", "rate_limitted"),
+        ("class", "Timeout"),
+        ("class", "skip:boundary"),
+        ("class", "time"),
+        ("mark", "drills"),
+        ("mark", "*"),
+    ] {
+        let bad = ListQuery::parse(&params(&[(param, value)])).expect_err("a bad query");
+        assert_eq!(bad.param, param);
+        assert!(bad.message.starts_with(&format!("{value:?} is not one of ")), "{}", bad.message);
+    }
+    refused(&[("class", "timeout"), ("class", "late")], "class");
+}
+
+#[test]
+fn every_reason_of_a_skip_has_its_place_among_their_names() {
+    let skips = [
+        Skip::Boundary("family".into()),
+        Skip::Incompatible("vision".into()),
+        Skip::NoKey { slot: KeySlot::Managed, missing: "OPENAI_API_KEY".into() },
+        Skip::Consent,
+        Skip::BreakerOpen,
+        Skip::Deadline,
+    ];
+    assert_eq!(skips.each_ref().map(Skip::name), Skip::NAMES);
 }
 
 #[test]
@@ -67,7 +105,7 @@ fn target_and_class_look_at_one_attempt() {
     assert!(!admits(&[("target", "openai/a"), ("class", "ok")]));
     assert!(!admits(&[("target", "openai/")]));
     assert!(!admits(&[("target", "a")]));
-    assert!(!admits(&[("class", "time")]));
+    assert!(!admits(&[("class", "interrupted")]));
 }
 
 /// A shard's table: its rows newest first, of which it looks at `scan` for one page.
@@ -220,7 +258,35 @@ fn analytics_queries_choose_the_cheapest_source() {
     assert_eq!(refused(&[("to", "never")]), "to");
     assert_eq!(refused(&[("bucket", "week")]), "bucket");
     assert_eq!(refused(&[("from", "1795248000001")]), "from");
-    assert_eq!(refused(&[("from", "0"), ("bucket", "minute")]), "bucket");
+    assert_eq!(refused(&[("group", "g"), ("from", "1794643200000"), ("bucket", "minute")]), "bucket");
+}
+
+/// What is older than the days that are kept, or ahead of every clock, holds nothing: a range of all time has an answer.
+#[test]
+fn a_range_of_all_time_is_cut_to_what_can_be_there() {
+    let now = Instant(EPOCH);
+    let keeps = Retention::default();
+    let parse = |pairs: &[(&str, &str)]| AnalyticsQuery::parse(&params(pairs), now, &keeps).expect("a good query");
+    let oldest = now - keeps.days;
+    let tomorrow = now + Period::Day.span();
+    for (pairs, from, to) in [
+        (&[("from", "0")][..], oldest, now),
+        (&[("from", "0"), ("bucket", "minute")], oldest, now),
+        (&[("from", "0"), ("to", "253402300799999")], oldest, tomorrow),
+        (&[("from", "0"), ("to", "1")], oldest, oldest),
+        (&[("from", "2100-01-01T00:00:00Z"), ("to", "2101-01-01T00:00:00Z")], tomorrow, tomorrow),
+        (
+            &[("from", "2026-11-21T07:00:00Z"), ("to", "2026-11-21T09:00:00Z")],
+            Instant(EPOCH - 3_600_000),
+            Instant(EPOCH + 3_600_000),
+        ),
+    ] {
+        let query = parse(pairs);
+        assert_eq!((query.from, query.to), (from, to), "{pairs:?}");
+        let series = Part::default().answer(&query)["series"].as_array().map_or(0, Vec::len);
+        assert!((1..=733).contains(&series), "{pairs:?}: {series} points");
+    }
+    assert_eq!(parse(&[("from", "0"), ("bucket", "minute")]).bucket, Period::Day);
 }
 
 #[test]
