@@ -23,6 +23,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub use judge::Leave;
 pub use trail::{Attempt, Standing, TrailEntry, What, reason};
 
 use crate::domain::backoff::Dice;
@@ -47,15 +48,6 @@ pub struct Prospect {
     pub context_tokens: Option<u64>,
     /// The breaker of target and slot, in the order of `slots`, as this isolate knows it.
     pub breakers: Vec<Handle>,
-}
-
-/// What the caller said of leaving the first hop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Leave {
-    /// `x-understudy-consent: fallback`
-    pub consented: bool,
-    /// `x-understudy-no-fallback: true`
-    pub forbidden: bool,
 }
 
 /// One call to make.

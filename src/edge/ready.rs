@@ -151,9 +151,12 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry
             prospect.skip = lacks.map(|feature| Skip::Incompatible(feature.to_owned()));
         }
     }
-    for ((prospect, hop), ready) in prospects.iter_mut().zip(&plan.hops).zip(ready) {
-        // A hop that is called says so when it is; one without a key, or with an open breaker, is passed over for that.
-        let barred = prospect.skip.is_none() && (ready.missing.is_some() || is_open(prospect, hop));
+    let stays = !inquiry.asked.leave.is_given(plan.consent);
+    for (index, ((prospect, hop), ready)) in prospects.iter_mut().zip(&plan.hops).zip(ready).enumerate() {
+        // A hop that is called says so when it is. One without a key, without consent, or with an open breaker would be passed
+        // over for that, which is judged later.
+        let kept_out = ready.missing.is_some() || (stays && index > 0) || is_open(prospect, hop);
+        let barred = prospect.skip.is_none() && kept_out;
         if let Some(wire) = ready.wire.filter(|wire| barred && upstream::changes(route, *wire)) {
             let unfit = upstream::translated(route, envelope, bytes, hop, ready, wire).err();
             prospect.skip = unfit.map(|feature| Skip::Incompatible(feature.0));

@@ -45,6 +45,7 @@ pub struct Question<'a> {
 pub struct Trial {
     job: Rc<Job>,
     prospects: Vec<Prospect>,
+    leave: Leave,
 }
 
 /// What a hop answered.
@@ -99,7 +100,7 @@ impl Trial {
             drill: None,
             mark: MARK.to_owned(),
         };
-        Ok(Trial { job: Rc::new(job), prospects: made.prospects })
+        Ok(Trial { job: Rc::new(job), prospects: made.prospects, leave: asked.leave })
     }
 
     /// `<ruleset>/<rule>` of the rule that applies.
@@ -110,6 +111,11 @@ impl Trial {
     /// The hops, in the order in which they would be tried.
     pub fn hops(&self) -> impl Iterator<Item = (usize, &Hop)> {
         self.job.plan.hops.iter().enumerate()
+    }
+
+    /// Whether a client with these headers would be let go on to this hop.
+    pub fn is_open(&self, index: usize) -> bool {
+        index == 0 || self.leave.is_given(self.job.plan.consent)
     }
 
     /// The key slot that a hop's first call would use, or why it would be passed over.
@@ -138,7 +144,8 @@ impl Trial {
     /// Why it cannot be carried there.
     pub fn preview(&self, index: usize) -> Result<Preview, Skip> {
         let Some((hop, ready)) = self.at(index) else { return Err(Skip::Deadline) };
-        upstream::preview(&self.job, hop, ready).map_err(|stop| match stop {
+        let slot = self.slot(index).unwrap_or(KeySlot::Managed);
+        upstream::preview(&self.job, hop, ready, slot).map_err(|stop| match stop {
             Stop::Incompatible(feature) => Skip::Incompatible(feature),
             Stop::Failed(failure) => Skip::Incompatible(failure.reason),
         })

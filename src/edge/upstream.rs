@@ -111,6 +111,9 @@ pub async fn prepare(job: &Job, call: &Call, hop: &Hop, ready: &Ready) -> Result
     Ok(Prepared { send, dropped: encoded.dropped, reply: encoded.reply })
 }
 
+/// What stands where a key would.
+const REDACTED: &str = "[redacted]";
+
 /// A call as it would go out, but for its key: to be looked at, never sent.
 pub struct Preview {
     pub url: String,
@@ -123,7 +126,7 @@ pub struct Preview {
 ///
 /// # Errors
 /// As [`prepare`].
-pub fn preview(job: &Job, hop: &Hop, ready: &Ready) -> Result<Preview, Stop> {
+pub fn preview(job: &Job, hop: &Hop, ready: &Ready, slot: KeySlot) -> Result<Preview, Stop> {
     let Some(wire) = ready.wire else { return Err(Stop::Incompatible(job.route.name().to_owned())) };
     let encoded = encode(job, hop, ready, wire)?;
     let vars = |name: &str| text(&job.env, name);
@@ -131,8 +134,22 @@ pub fn preview(job: &Job, hop: &Hop, ready: &Ready) -> Result<Preview, Stop> {
         .provider
         .url(&job.route, wire, &ready.model_id, hop.target.region.as_deref(), job.stream, vars)
         .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
-    let headers = dressed(job, ready, wire, KeySlot::Managed);
+    let mut headers = dressed(job, ready, wire, slot);
+    match auth_of(ready, wire, slot) {
+        Auth::None => {}
+        Auth::Header { name, scheme: Some(scheme) } => headers.set(&name, format!("{scheme} {REDACTED}")),
+        Auth::Header { name, scheme: None } => headers.set(&name, REDACTED),
+        Auth::Aws | Auth::Google => headers.set("authorization", REDACTED),
+    }
     Ok(Preview { url, headers: headers.0, body: encoded.body, dropped: encoded.dropped })
+}
+
+/// How the key of a slot travels.
+fn auth_of(ready: &Ready, wire: Wire, slot: KeySlot) -> Auth {
+    match slot {
+        KeySlot::Own => ready.provider.own_auth(wire),
+        KeySlot::Managed => ready.provider.auth(wire),
+    }
 }
 
 /// The body for this hop, always from the client's original one.
@@ -319,11 +336,7 @@ impl Draft<'_> {
         slot: KeySlot,
         credential: Option<&Credential>,
     ) -> Result<(), Failure> {
-        let auth = match slot {
-            KeySlot::Own => self.ready.provider.own_auth(self.wire),
-            KeySlot::Managed => self.ready.provider.auth(self.wire),
-        };
-        match (auth, credential.map(|credential| &credential.kind)) {
+        match (auth_of(self.ready, self.wire, slot), credential.map(|credential| &credential.kind)) {
             (Auth::None, _) | (_, None | Some(Kind::None)) => Ok(()),
             (Auth::Header { name, scheme }, Some(Kind::Key(key))) => {
                 let value = match scheme {

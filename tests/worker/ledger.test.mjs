@@ -216,6 +216,29 @@ test('explain makes no call and shows no key; compare asks every hop and counts 
   assert.equal((await read(`/requests?policy=${p.name}`)).body.data[0].mark, 'compare');
 });
 
+test('explain says of each hop what keeps it from being called, consent among it, and where its key would stand', async () => {
+  const p = await policy([answer(), answer()], { consent: 'ask', ...QUICK });
+  await worker.put(`policy:${p.name}`, { chain: [p.targets[0], p.targets[1], { model: p.targets[1], key: 'own' }, 'claude/c'], consent: 'ask' });
+  const explained = async (headers, route = 'chat', body = { messages: [{ role: 'user', content: 'Hi' }] }) => {
+    const answered = await read(`/policies/${p.name}/explain`, { method: 'POST', body: { route, headers, body } });
+    assert.equal(answered.status, 200, JSON.stringify(answered.body));
+    return answered.body.hops;
+  };
+  const reasons = async (headers) => (await explained(headers)).map(({ call, reason }) => (call ? 'call' : reason));
+  assert.deepEqual(await reasons({}), ['call', 'consent', 'no_key:x-understudy-key-acme', 'consent']);
+  assert.deepEqual(await reasons({ 'x-understudy-consent': 'fallback' }), ['call', 'call', 'no_key:x-understudy-key-acme', 'call']);
+  assert.deepEqual(await reasons({ 'x-understudy-consent': 'fallback', 'x-understudy-no-fallback': 'true' }), ['call', 'consent', 'no_key:x-understudy-key-acme', 'consent']);
+  const [first, , , last] = await explained({});
+  assert.equal(first.request.headers.authorization, 'Bearer [redacted]');
+  assert.deepEqual([last.request.headers['x-api-key'], last.request.headers.authorization], ['[redacted]', undefined]);
+  for (const [route, body] of [['moderations', { input: 'Hi' }], ['images', { prompt: 'Hi' }], ['/v1/audio/speech', { input: 'Hi', voice: 'alloy' }], ['embeddings', { input: 'Hi' }]]) {
+    const [hop] = await explained({}, route, body);
+    assert.deepEqual([hop.call, Object.keys(hop.request.body).sort()], [true, ['model', ...Object.keys(body)].sort()], route);
+  }
+  const compared = (await read(`/policies/${p.name}/compare`, { method: 'POST', body: { route: 'chat', body: { messages: [{ role: 'user', content: 'Hi' }] } } })).body.data;
+  assert.deepEqual(compared.map(({ outcome }) => outcome), ['ok', 'ok', 'no_key', 'ok'], 'an owner who compares asks every hop');
+});
+
 test('every route of the OpenAPI document answers, and nothing else does', async () => {
   const { paths } = (await read('/openapi.json')).body;
   for (const [path, methods] of Object.entries(paths)) {

@@ -205,6 +205,21 @@ test('a refused fallback says why, and how the caller may allow it', async () =>
   assert.deepEqual(record.attempts.slice(1).map(({ call, reason }) => [call, reason]), [[false, 'billing'], [false, 'billing']]);
 });
 
+test('what does not fit is told before consent is asked for: nobody’s leave would help', async () => {
+  const p = await policy([status(500), answer()], { consent: 'ask', ...QUICK });
+  const hops = [p.targets[0], 'claude/c', { model: p.targets[1], key: 'own' }];
+  await worker.put(`policy:${p.name}`, { chain: hops, consent: 'ask', ...QUICK });
+  const asked = async (headers) => {
+    const response = await worker.chat(p.model, { n: 2 }, headers);
+    await response.text();
+    return [response.status, response.headers.get('x-understudy-trail').split(', ').slice(1), response.headers.get('x-understudy-hint')];
+  };
+  const [unfit, keyless] = ['claude/c=skip:incompatible:n', `${p.targets[1]}=skip:no_key:x-understudy-key-acme`];
+  assert.deepEqual(await asked({}), [500, [unfit, keyless], null]);
+  assert.deepEqual(await asked({ 'x-understudy-no-fallback': 'true' }), [500, [unfit, keyless], null]);
+  assert.deepEqual(await asked({ 'x-understudy-key-acme': 'sk-own-0123456789' }), [500, [unfit, `${p.targets[1]}=skip:consent`], 'fallback needs consent']);
+});
+
 test('every boundary, between catalogue and provider documents', async () => {
   await worker.put('models', { 'acme/eu': { region: 'eu', labels: ['zdr', 'hipaa'] }, 'acme/eu2': { region: 'eu-west-1', labels: ['zdr', 'hipaa', 'x'] }, 'acme/us': { region: 'us', labels: ['zdr'] } });
   for (const model of ['acme/eu2', 'acme/us', 'claude/c', 'acme/none']) upstream.on(model, answer());

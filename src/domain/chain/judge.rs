@@ -5,6 +5,27 @@ use crate::domain::outcome::Skip;
 use crate::domain::policy::Consent;
 use crate::domain::time::Instant;
 
+/// What the caller said of leaving the first hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leave {
+    /// `x-understudy-consent: fallback`
+    pub consented: bool,
+    /// `x-understudy-no-fallback: true`
+    pub forbidden: bool,
+}
+
+impl Leave {
+    /// Whether this is leave enough for what the policy asks.
+    pub const fn is_given(self, consent: Consent) -> bool {
+        let consents = match consent {
+            Consent::Automatic => true,
+            Consent::Ask => self.consented,
+            Consent::Never => false,
+        };
+        consents && !self.forbidden
+    }
+}
+
 /// Whether a hop's breaker is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ask {
@@ -87,22 +108,13 @@ impl Chain {
             let unknown = || Skip::NoKey { slot: crate::domain::outcome::KeySlot::Managed, missing: "key".to_owned() };
             return Some(prospect.missing.clone().unwrap_or_else(unknown));
         }
-        if hop > 0 && !self.may_leave() {
+        if hop > 0 && !self.leave.is_given(self.plan.consent) {
             return Some(Skip::Consent);
         }
         if ask == Ask::Breaker && !self.admits(hop, now) {
             return Some(Skip::BreakerOpen);
         }
         (now >= self.deadline).then_some(Skip::Deadline)
-    }
-
-    fn may_leave(&self) -> bool {
-        let consents = match self.plan.consent {
-            Consent::Automatic => true,
-            Consent::Ask => self.leave.consented,
-            Consent::Never => false,
-        };
-        consents && !self.leave.forbidden
     }
 
     fn admits(&self, hop: usize, now: Instant) -> bool {

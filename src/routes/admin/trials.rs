@@ -15,10 +15,18 @@ use crate::routes::reply::Reply;
 use crate::routes::{is_loopback, name_of};
 use serde_json::{Map, Value, json};
 
-/// The routes that can be tried.
-const ROUTES: [Route; 5] = [Route::Chat, Route::Responses, Route::Messages, Route::Embeddings, Route::Completions];
-/// What stands where a key would.
-const REDACTED: &str = "[redacted]";
+/// The routes that can be tried: those that take JSON.
+const ROUTES: [Route; 9] = [
+    Route::Chat,
+    Route::Responses,
+    Route::Messages,
+    Route::Embeddings,
+    Route::Completions,
+    Route::CountTokens,
+    Route::Moderations,
+    Route::ImagesGenerations,
+    Route::AudioSpeech,
+];
 
 /// What a body asks to be tried.
 struct Payload {
@@ -64,10 +72,12 @@ pub async fn explain(asked: &Asked<'_>) -> Result<Reply, Failure> {
         .hops()
         .map(|(index, hop)| {
             let (slot, preview) = (trial.slot(index), trial.preview(index));
-            // What the wire cannot carry is judged before keys and breakers.
+            // What the wire cannot carry is judged before keys, consent and breakers.
             let skip = match (&slot, &preview) {
-                (Err(skip @ (Skip::Boundary(_) | Skip::Incompatible(_))), _) => Some(skip),
-                (_, Err(skip)) | (Err(skip), _) => Some(skip),
+                (Err(skip @ (Skip::Boundary(_) | Skip::Incompatible(_))), _) | (_, Err(skip)) => Some(skip),
+                (Err(skip @ Skip::NoKey { .. }), _) => Some(skip),
+                _ if !trial.is_open(index) => Some(&Skip::Consent),
+                (Err(skip), _) => Some(skip),
                 (Ok(_), Ok(_)) => None,
             };
             let preview = preview.as_ref().ok();
@@ -96,7 +106,6 @@ fn request(preview: &Preview) -> Value {
     for (name, value) in &preview.headers {
         headers.insert(name.clone(), value.as_str().into());
     }
-    headers.insert("authorization".into(), REDACTED.into());
     let body = serde_json::from_slice::<Value>(&preview.body)
         .unwrap_or_else(|_| String::from_utf8_lossy(&preview.body).into_owned().into());
     json!({"method": "POST", "url": preview.url, "headers": headers, "body": body})
