@@ -62,8 +62,10 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
     if said.is_empty(finish.as_ref(), checked.usage) {
         return Err(malformed(body, "the answer is empty: no text, no tool call, no refusal".to_owned()));
     }
-    if *route == Route::CountTokens && asked == Wire::Invoke {
-        checked.rewritten = envelope::counted(body);
+    if *route == Route::CountTokens {
+        // The tokens that it tells of are those of a request that nobody has made.
+        checked.usage = Some(Usage::default());
+        checked.rewritten = if asked == Wire::Invoke { envelope::counted(body) } else { None };
     }
     let same = wire == Wire::Opaque || wire.family() == Some(route.family());
     if !same || (stream && wire != Wire::Opaque) {

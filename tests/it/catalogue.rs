@@ -129,3 +129,18 @@ fn costs_count_cached_tokens_at_their_own_price() {
     assert_eq!(facts.cost_micro_usd(&usage), Some(1_800_000 + 120_000 + 1_500_000));
     assert_eq!(Catalogue::default().facts(&target("openai/unheard")).cost_micro_usd(&usage), None);
 }
+
+/// The price of embeddings is one of input alone.
+#[test]
+fn what_there_is_none_of_needs_no_price() {
+    let catalogue = document::parse(br#"{"acme/embed": {"input_usd_per_mtok": 2}}"#).expect("a good document");
+    let facts = catalogue.facts(&target("acme/embed"));
+    let usage = |input, cached, output| Usage { input, cached, output, ..Usage::default() };
+    assert_eq!(facts.cost_micro_usd(&usage(1_000, 0, 0)), Some(2_000));
+    assert_eq!(
+        facts.cost_micro_usd(&usage(1_000, 400, 0)),
+        Some(2_000),
+        "a cached token costs what any does, unless said"
+    );
+    assert_eq!(facts.cost_micro_usd(&usage(1_000, 0, 1)), None, "what its output costs nobody knows");
+}

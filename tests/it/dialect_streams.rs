@@ -679,6 +679,33 @@ fn on_a_route_that_nobody_reads_a_list_is_an_answer_unless_it_begins_with_an_err
 }
 
 #[test]
+fn on_a_route_that_nobody_reads_the_tokens_are_what_the_upstream_says() {
+    let usage = |route: &Route, body: &str| {
+        let checked = answer::check(route, Wire::Opaque, body.as_bytes(), None, false).expect("an answer");
+        checked.usage.map(|usage| (usage.input, usage.cached, usage.output))
+    };
+    for (body, expected) in [
+        (r#"{"data": [], "usage": {"prompt_tokens": 8, "total_tokens": 8}}"#, Some((8, 0, 0))),
+        (
+            r#"{"data": [], "usage": {"input_tokens": 50, "output_tokens": 1056, "total_tokens": 1106, "input_tokens_details": {"text_tokens": 10, "image_tokens": 40}}}"#,
+            Some((50, 0, 1056)),
+        ),
+        (r#"{"text": "x", "usage": {"type": "tokens", "input_tokens": 14, "output_tokens": 45}}"#, Some((14, 0, 45))),
+        (r#"{"text": "x", "usage": {"type": "duration", "seconds": 3}}"#, None),
+        (r#"{"text": "\"usage\"", "data": {"usage": {"prompt_tokens": 8}}}"#, None),
+        (r#"{"usage": null}"#, None),
+        (r#"{"usage": [8]}"#, None),
+        (r#"{"usage": "8"}"#, None),
+        (r#"{"usage": {"prompt_tokens": "8"}}"#, None),
+        (r#"[{"usage": {"prompt_tokens": 8}}]"#, None),
+        (r#"{"results": []}"#, None),
+    ] {
+        assert_eq!(usage(&Route::Embeddings, body), expected, "{body}");
+    }
+    assert_eq!(usage(&Route::CountTokens, r#"{"input_tokens": 14}"#), Some((0, 0, 0)), "nobody made that request");
+}
+
+#[test]
 fn an_error_within_a_list_is_one_for_a_chat_client_too() {
     let error = r#"[{"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}}]"#;
     let class = |body: &str| {

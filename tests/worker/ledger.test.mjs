@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QUICK, refused, rig } from './rig.mjs';
-import { answer, status } from './upstream.mjs';
+import { answer, json, status } from './upstream.mjs';
 import { sleep, unique } from './worker.mjs';
 
 const { worker, upstream, policy } = await rig({ secrets: { ADMIN_TOKENS: 'alice:alice-token,bob:bob-token', KEK: Buffer.alloc(32, 7).toString('base64') } });
@@ -106,6 +106,45 @@ test('groups, users and workloads are counted by the day', async () => {
   assert.equal((await of(`group=${group}&policy=other`)).totals.requests, 0);
   const { groups } = await of('');
   assert.equal(groups.find(({ name }) => name === group).requests, 3);
+});
+
+test('tokens of embeddings, images and transcriptions are what the upstream says, and counting costs none', async () => {
+  await worker.put('models', { 'acme/priced': { input_usd_per_mtok: 1000 }, 'claude/priced': { input_usd_per_mtok: 1000, output_usd_per_mtok: 1000 } });
+  const told = { data: [{ b64_json: 'AAAA' }], usage: { input_tokens: 50, output_tokens: 1056, total_tokens: 1106 } };
+  const form = () => {
+    const body = new FormData();
+    body.set('model', 'acme/transcribed');
+    body.set('file', new Blob(['RIFF'.repeat(1000)]), 'a.wav');
+    return body;
+  };
+  upstream.on('acme/pictures', json(told));
+  upstream.on('acme/transcribed', json({ text: 'Hi', usage: { type: 'tokens', input_tokens: 14, output_tokens: 2 } }));
+  const record = async (response) => {
+    assert.equal(response.status, 200, await response.text());
+    const { attempts: [attempt], cost_usd } = await worker.recorded(response.headers.get('x-understudy-request-id'));
+    return [attempt.tokens, cost_usd];
+  };
+  const exact = (input, output) => ({ input, output, cached: 0, estimated: false });
+  assert.deepEqual(await record(await worker.post('/v1/embeddings', { model: 'acme/priced', input: 'Hi '.repeat(100) })), [exact(9, 0), 0.009]);
+  assert.deepEqual((await record(await worker.post('/v1/images/generations', { model: 'acme/pictures', prompt: 'Hi' })))[0], exact(50, 1056));
+  assert.deepEqual((await record(await worker.fetch('/v1/audio/transcriptions', { method: 'POST', body: form() })))[0], exact(14, 2));
+  assert.deepEqual(await record(await worker.post('/v1/messages/count_tokens', { model: 'claude/priced', messages: [{ role: 'user', content: 'Hi' }] })), [exact(0, 0), 0]);
+  await worker.remove('models');
+});
+
+test('a request is recorded whatever its fields are called', async () => {
+  const name = 'x'.repeat(1_200_000);
+  const response = await worker.chat('claude/m', { seed: 7, [name]: 1, ...Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`${'y'.repeat(300)}${n}`, 1])) });
+  assert.equal(response.status, 200, await response.text());
+  const { dropped, attempts } = await worker.recorded(response.headers.get('x-understudy-request-id'));
+  assert.deepEqual([dropped.length, attempts[0].dropped], [100, dropped]);
+  assert.ok(dropped.includes('x'.repeat(200)), JSON.stringify(dropped).slice(0, 300));
+  assert.ok(dropped.every((one) => one.length <= 200));
+  const strict = await policy([status(500)], { translate: 'strict', ...QUICK });
+  await worker.put(`policy:${strict.name}`, { chain: [strict.targets[0], 'claude/m'], translate: 'strict', ...QUICK });
+  const skipped = await worker.chat(strict.model, { [name]: 1 });
+  assert.deepEqual([skipped.status, (await skipped.text()).length < 2000], [500, true]);
+  assert.ok(skipped.headers.get('x-understudy-trail').endsWith(`claude/m=skip:incompatible:${'x'.repeat(200)}`));
 });
 
 test('two editors do not overwrite each other; every version is kept, and who made it', async () => {

@@ -111,13 +111,13 @@ impl Facts {
 
     /// What these tokens cost, in millionths of a US dollar; `None` where a price is unknown.
     pub fn cost_micro_usd(&self, usage: &Usage) -> Option<u64> {
-        let input = self.input_usd_per_mtok?;
-        let output = self.output_usd_per_mtok?;
-        let cached = self.cached_input_usd_per_mtok.unwrap_or(input);
-        let fresh = usage.input.saturating_sub(usage.cached);
-        // A dollar per million tokens is a millionth of a dollar per token.
-        let cost = fresh as f64 * input + usage.cached as f64 * cached + usage.output as f64 * output;
-        Some(cost.round() as u64)
+        // A dollar per million tokens is a millionth of a dollar per token. What there is none of needs no price: embeddings
+        // have no output.
+        let of = |tokens: u64, usd: Option<f64>| if tokens == 0 { Some(0.0) } else { Some(tokens as f64 * usd?) };
+        let fresh = of(usage.input.saturating_sub(usage.cached), self.input_usd_per_mtok)?;
+        let cached = of(usage.cached, self.cached_input_usd_per_mtok.or(self.input_usd_per_mtok))?;
+        let output = of(usage.output, self.output_usd_per_mtok)?;
+        Some((fresh + cached + output).round() as u64)
     }
 }
 
