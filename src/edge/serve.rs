@@ -10,7 +10,7 @@ use super::relay::{self, Committed, Relayed};
 use crate::domain::breaker::Handle;
 use crate::domain::chain::{Call, Chain, End, TrailEntry};
 use crate::domain::error::{self, Final};
-use crate::domain::ledger::account::{After, Measured, attempt_row};
+use crate::domain::ledger::account::{After, Measured, attempt_row, dropped};
 use crate::domain::ledger::row::{OK, RequestRow};
 use crate::domain::outcome::Failure;
 use crate::domain::policy::{Degraded, PlanName};
@@ -259,7 +259,7 @@ impl Account {
             dropped: served
                 .as_ref()
                 .and_then(|(call, _)| self.marks.get(&call.id))
-                .map(|marks| marks.dropped.clone())
+                .map(|marks| dropped(&marks.dropped, &clean))
                 .unwrap_or_default(),
             mark: job.mark.clone(),
             attempts: (0..)

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Field, Residue};
+use crate::domain::error::short;
 use crate::domain::policy::Translate;
 
 /// Whether a value asks for nothing (0, false, an empty list): leaving it out is nobody's loss.
@@ -36,7 +37,8 @@ impl Drops {
     /// Under `strict` (and `never`) the hop cannot honour the request: [`Incompatible`] with the path.
     pub fn quality(&mut self, path: &str) -> Result<(), Incompatible> {
         match self.mode {
-            Translate::Strict | Translate::Never => Err(Incompatible(path.to_owned())),
+            // A field that nobody knows may be called anything, at any length.
+            Translate::Strict | Translate::Never => Err(Incompatible(short(path))),
             Translate::Lenient => {
                 if !self.paths.iter().any(|known| known == path) {
                     self.paths.push(path.to_owned());

@@ -12,6 +12,14 @@ use crate::domain::usage::Usage;
 /// Characters of text to a token, for estimates: within a factor of two for prose and code in Latin script.
 const CHARS_PER_TOKEN: u64 = 4;
 
+/// Names of dropped parameters that a row keeps: clients send up to a thousand, and each may be as long as a body.
+const DROPPED_MOST: usize = 100;
+
+/// What a row keeps of the parameters that were dropped.
+pub fn dropped(names: &[String], redact: &dyn Fn(&str) -> String) -> Vec<String> {
+    names.iter().take(DROPPED_MOST).map(|name| error::short(&redact(name))).collect()
+}
+
 /// What was measured of one attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {

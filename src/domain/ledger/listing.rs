@@ -61,7 +61,12 @@ pub fn detail_answer(mut rows: Vec<RequestRow>) -> Option<Value> {
     let (newest, older) = rows.split_first()?;
     let mut answer = head(newest);
     answer.insert("dropped".into(), json!(newest.dropped));
-    answer.insert("attempts".into(), newest.attempts.iter().map(attempt).collect());
+    let mut attempts: Vec<Value> = newest.attempts.iter().map(attempt).collect();
+    // What was dropped is kept once, of the attempt that the client was answered from.
+    if let Some(at) = newest.attempts.iter().rposition(|attempt| attempt.committed) {
+        attempts[at]["dropped"] = json!(newest.dropped);
+    }
+    answer.insert("attempts".into(), attempts.into());
     let others = older.iter().map(|row| json!({"id": row.id, "ledger_id": row.ledger_id, "at": format_time(Instant(row.at)), "outcome": row.outcome}));
     answer.insert("others".into(), others.collect());
     Some(Value::Object(answer))

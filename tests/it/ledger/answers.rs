@@ -300,6 +300,11 @@ fn a_request_is_shown_with_its_attempts_and_skips() {
     assert_eq!(answer["attempts"][1]["tokens"]["input"], json!(10));
     assert_eq!(answer["attempts"][1]["cost_usd"], json!(7e-6));
     assert_eq!(answer["others"][0]["ledger_id"], json!(older.ledger_id));
+    newer.dropped = vec!["seed".to_owned()];
+    newer.attempts[1].committed = true;
+    let answer = detail_answer(vec![newer.clone()]).expect("there is one");
+    assert_eq!((&answer["dropped"], &answer["attempts"][1]["dropped"]), (&json!(["seed"]), &json!(["seed"])));
+    assert_eq!(answer["attempts"][0].get("dropped"), None);
     assert_eq!(detail_answer(Vec::new()), None);
     let list = list_answer(&[newer], Some("x".into()));
     assert_eq!((&list["data"][0]["model"], &list["next"]), (&json!("anthropic/b"), &json!("x")));
