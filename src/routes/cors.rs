@@ -8,7 +8,8 @@ use worker::Env;
 /// What a script may read beside the body.
 const EXPOSED: &str = "x-understudy-request-id, x-understudy-policy, x-understudy-rule, x-understudy-model, \
 x-understudy-attempts, x-understudy-fallback, x-understudy-degraded, x-understudy-notice, x-understudy-dropped, \
-x-understudy-policy-stale, x-understudy-trail, x-understudy-hint, retry-after, x-should-retry, x-request-id, request-id";
+x-understudy-policy-stale, x-understudy-trail, x-understudy-hint, retry-after, x-should-retry, x-request-id, request-id, \
+apim-request-id, x-amzn-requestid";
 
 /// The headers that let the page of this request's origin read the answer; none where it may not.
 pub fn allowance(headers: &Headers, address: &Address, env: &Env) -> Vec<(&'static str, String)> {

@@ -333,8 +333,24 @@ fn what_headers_say() {
     ] {
         refuses(json!({}), &[(name, value)], 400, name);
     }
-    let long = "k".repeat(17_000);
-    refuses(json!({}), &[("x-understudy-key-openai", &long)], 400, "x-understudy-key-openai: 17000 bytes");
+}
+
+/// Those that are read here, those that a rule may ask for, and those that would go upstream.
+#[test]
+fn every_header_has_its_bound() {
+    let (most, more) = ("k".repeat(16_384), "k".repeat(16_385));
+    for name in [
+        "x-understudy-key-openai",
+        "x-understudy-drill",
+        "traceparent",
+        "user-agent",
+        "openai-beta",
+        "cookie",
+        "x-team",
+    ] {
+        asked(json!({}), &[(name, &most)]);
+        refuses(json!({}), &[(name, &more)], 400, &format!("{name}: 16385 bytes, at most 16384 are taken"));
+    }
 }
 
 #[test]

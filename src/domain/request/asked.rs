@@ -103,7 +103,7 @@ pub struct Limits<'a> {
 /// 400: not 1 to 64 of `A-Za-z0-9._-`.
 pub fn request_id(headers: &Headers) -> Result<Option<String>, Refusal> {
     let name = "x-understudy-request-id";
-    let Some(id) = headers.bounded(name)? else { return Ok(None) };
+    let Some(id) = headers.trimmed(name) else { return Ok(None) };
     let fine = (1..=64).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     if fine { Ok(Some(id.to_owned())) } else { Err(Refusal::value(name, "expected 1 to 64 of A-Za-z0-9._-")) }
@@ -115,6 +115,7 @@ impl Asked {
     /// # Errors
     /// 400 naming the field or header; 403 for an endpoint where requests may name none.
     pub fn read(body: &Body, bytes: &[u8], headers: &Headers, limits: Limits<'_>) -> Result<Asked, Refusal> {
+        headers.check_bounds()?;
         request_id(headers)?;
         let reading =
             Reading { headers, stream: body.stream(), endpoints: limits.endpoints, own_host: limits.own_host };
@@ -140,7 +141,7 @@ impl Asked {
             own_keys: own_keys(headers)?,
             patience: patience(headers),
             again: is_sent_again(headers),
-            drill: headers.bounded("x-understudy-drill")?.map(str::to_owned),
+            drill: headers.trimmed("x-understudy-drill").map(str::to_owned),
         })
     }
 
@@ -179,7 +180,7 @@ fn known_response(id: Option<&[u8]>) -> Result<(), Refusal> {
 
 /// Body `understudy` or the header of the same object, never both.
 fn own_overrides(body: Option<&[u8]>, headers: &Headers) -> Result<Understudy, Refusal> {
-    let header = headers.bounded("x-understudy")?;
+    let header = headers.trimmed("x-understudy");
     match (body, header) {
         (Some(_), Some(_)) => {
             let message = "given twice, in the body (understudy) and as a header (x-understudy)";
@@ -273,7 +274,7 @@ fn identity(
         Body::Form(form) => user = form.value(bytes, "user").map(str::to_owned).or(user),
     }
     identity.add(openpipe.tags.clone());
-    if let Some(tags) = headers.bounded("op-tags")? {
+    if let Some(tags) = headers.trimmed("op-tags") {
         identity.add(bounded_object(tags.as_bytes(), "op-tags")?);
     }
     if let Body::Json(envelope) = body {
@@ -320,12 +321,12 @@ fn bounded_object(bytes: &[u8], path: &str) -> Result<Map<String, Value>, Refusa
 }
 
 fn leave(headers: &Headers) -> Result<Leave, Refusal> {
-    let consented = match headers.bounded("x-understudy-consent")? {
+    let consented = match headers.trimmed("x-understudy-consent") {
         None => false,
         Some("fallback") => true,
         Some(_) => return Err(Refusal::value("x-understudy-consent", "expected fallback")),
     };
-    let forbidden = match headers.bounded("x-understudy-no-fallback")? {
+    let forbidden = match headers.trimmed("x-understudy-no-fallback") {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(Refusal::value("x-understudy-no-fallback", "expected true")),
@@ -342,7 +343,7 @@ fn own_keys(headers: &Headers) -> Result<OwnKeys, Refusal> {
         if !is_provider_name(provider) {
             return Err(Refusal::value(&name, "no provider can have that name"));
         }
-        let key = headers.bounded(&name)?.unwrap_or_default();
+        let key = headers.trimmed(&name).unwrap_or_default();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Refusal::value(&name, "expected a key of printable ASCII without spaces"));
         }

@@ -2,7 +2,7 @@
 
 use crate::domain::refusal::Refusal;
 
-/// One header that is read here, in bytes.
+/// One header, in bytes.
 pub const HEADER_MAX_BYTES: usize = 16 * 1024;
 
 /// The headers of a request as the platform hands them over: one value per name, repeated ones joined by commas.
@@ -39,15 +39,20 @@ impl Headers {
     }
 
     /// The value of a header that is read here, its white space trimmed.
+    pub fn trimmed(&self, name: &str) -> Option<&str> {
+        self.value(name).map(str::trim)
+    }
+
+    /// Holds each of them to its bound: those that are read here, those that rules ask for, and those that go upstream.
     ///
     /// # Errors
-    /// 400 naming the header when it is too large.
-    pub fn bounded(&self, name: &str) -> Result<Option<&str>, Refusal> {
-        match self.value(name) {
-            Some(value) if value.len() > HEADER_MAX_BYTES => {
+    /// 400 naming the first that is too large.
+    pub fn check_bounds(&self) -> Result<(), Refusal> {
+        match self.0.iter().find(|(_, value)| value.len() > HEADER_MAX_BYTES) {
+            Some((name, value)) => {
                 Err(Refusal::value(name, format!("{} bytes, at most {HEADER_MAX_BYTES} are taken", value.len())))
             }
-            value => Ok(value.map(str::trim)),
+            None => Ok(()),
         }
     }
 }
