@@ -388,6 +388,29 @@ fn bombs_are_refused() {
     assert_eq!(file::parse("x", many.as_bytes()).expect_err("many").findings.len(), 100);
 }
 
+/// As JSON Schema has it, and so the schemas that are published of these documents.
+#[test]
+fn a_whole_number_may_be_written_in_any_way_that_json_has() {
+    let text = r#"{"chain": [{"model": "a/b", "retries": 2.0, "weight": 0e5}], "deadline_ms": 1e3, "exhausted": 5.03e2,
+        "backoff": {"initial_ms": 25.00e1, "multiplier": 3.0, "jitter": 0.0}}"#;
+    let file = file::parse("x", text.as_bytes()).unwrap_or_else(|bad| panic!("{bad}"));
+    assert_eq!((file.chain[0].retries, file.chain[0].weight), (Some(2), Some(0)));
+    assert_eq!((file.deadline, file.exhausted), (Span(1000), Exhausted::Status(503)));
+    assert_eq!((file.backoff.initial, file.backoff.multiplier, file.backoff.jitter), (Span(250), 3.0, 0.0));
+    for (number, message) in [
+        ("1.5", "deadline_ms: 1.5 is not an integer in 1..=3600000"),
+        ("1e9", "deadline_ms: 1000000000 is not in 1..=3600000"),
+        ("-1.0", "deadline_ms: -1 is not in 1..=3600000"),
+        ("-0.0", "deadline_ms: 0 is not in 1..=3600000"),
+        ("1e300", "deadline_ms: 1e+300 is not an integer in 1..=3600000"),
+        ("\"1000\"", "deadline_ms: \"1000\" is not an integer in 1..=3600000"),
+    ] {
+        let text = format!("{{\"chain\": [\"a/b\"], \"deadline_ms\": {number}}}");
+        let bad = file::parse("x", text.as_bytes()).expect_err(number);
+        assert!(bad.to_string().ends_with(message), "{bad}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

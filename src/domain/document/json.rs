@@ -10,6 +10,9 @@ use std::fmt;
 /// The deepest nesting that any document needs is under ten; readers and writers recurse no deeper than this.
 pub const MAX_DEPTH: usize = 32;
 
+/// Up to here a float tells every whole number from its neighbours: 2^53.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// Reads a document's bytes into a tree. `root` is what its paths begin with (empty for a stored document).
 ///
 /// # Errors
@@ -77,7 +80,11 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+        // `1e3` and `1000.0` are integers, as JSON Schema has it: what a document's schema takes is taken here.
+        match value.fract() == 0.0 && value.abs() <= WHOLE_MAX {
+            true => Ok(Value::Number((value as i64).into())),
+            false => Ok(Number::from_f64(value).map_or(Value::Null, Value::Number)),
+        }
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
