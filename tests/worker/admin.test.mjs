@@ -216,6 +216,34 @@ test('lint, simulate, targets, openapi, metrics, schema', async () => {
   }
 });
 
+test('what is misspelt in a simulation or a rollback is not taken for what is absent', async () => {
+  const name = 'spelt';
+  const put = async (document) => (await (await worker.admin(`/policies/${name}`, { method: 'PUT', body: document })).json()).version;
+  const first = await put({ chain: ['acme/a'] });
+  const second = await put({ chain: ['acme/b'] });
+  const post = (what, body) => worker.admin(`/policies/${name}/${what}`, { method: 'POST', body });
+  for (const [what, body, code, ...words] of [
+    ['rollback', { versoin: first }, 'invalid_value', 'versoin', 'version'],
+    ['rollback', { version: 7 }, 'invalid_value', 'version', '7 is not a string'],
+    ['rollback', [first], 'invalid_json', 'object'],
+    ['rollback', '"x"', 'invalid_json', 'object'],
+    ['simulate', { scirpt: [{ model: '*', outcomes: ['500'] }] }, 'invalid_value', 'scirpt', 'script'],
+    ['simulate', { script: [], consent: true }, 'invalid_value', 'consent', 'true is not "fallback"'],
+    ['simulate', { script: {} }, 'invalid_value', 'script'],
+    ['simulate', '7', 'invalid_value', 'script'],
+  ]) {
+    await refused(await post(what, body), 400, code, ...words);
+  }
+  assert.equal((await (await worker.admin(`/policies/${name}`)).json()).version, second, 'nothing was rolled back');
+  const played = async (body) => (await (await post('simulate', body)).json()).steps.map(({ outcome }) => outcome)[0];
+  for (const [body, outcome] of [[[{ model: '*', outcomes: ['500'] }], 'server_error'], [{ script: [{ model: '*', outcomes: ['500'] }] }, 'server_error'], [{}, 'ok'], ['', 'ok'], [{ consent: 'fallback' }, 'ok']]) assert.equal(await played(body), outcome, JSON.stringify(body));
+  assert.equal((await (await post('rollback', '')).json()).version, first);
+  for (const path of ['/policies/absent', '/policies/absent/versions', '/policies/absent/simulate', '/policies/absent/explain']) {
+    const method = /simulate|explain/.test(path) ? 'POST' : 'GET';
+    await refused(await worker.admin(path, method === 'POST' ? { method, body: path.endsWith('simulate') ? [] : { body: { messages: [] } } } : {}), 404, 'policy_not_found', '"absent"');
+  }
+});
+
 test('a drill meets the outcome it names, with the admin token only', async () => {
   const p = await policy([answer('one'), answer('two')], QUICK);
   const drill = { 'x-understudy-drill': `${p.targets[0]}=overloaded` };

@@ -113,6 +113,18 @@ test('keys are listed, changed and deleted by their id', async () => {
   assert.equal(deleted.status, 204);
 });
 
+test('a key’s whole document may be given, and one that does not parse can be deleted', async () => {
+  const whole = { name: 'whole', group: 'acme', user: null, allow: ['policy/*'], deny: [], policy: null, expires_at: null, disabled: false, own: {}, budget_usd_per_day: null, budget_usd_per_month: null };
+  assert.deepEqual((await created(whole)).allow, ['policy/*']);
+  await created({ ...whole, own: null });
+  await refused(await worker.admin('/keys', { method: 'POST', body: { ...whole, own: { acme: 'sk-in-the-clear-0123456789' } } }), 400, 'invalid_value', 'own');
+  const { id, key } = await created({ name: 'spoilt' });
+  await worker.put(`key:${id}`, '{"name": ');
+  await refused(await worker.admin(`/keys/${id}`, { method: 'PATCH', body: { disabled: true } }), 500, 'key_invalid');
+  assert.equal((await worker.admin(`/keys/${id}`, { method: 'DELETE' })).status, 204);
+  await refused(await worker.chat('acme/m', {}, bearer(key)), 401, 'invalid_api_key');
+});
+
 test('a field of a key that is given twice is refused, not taken from either place', async () => {
   const twice = '{"name": "twice", "allow": ["policy/a"], "allow": ["*"]}';
   await refused(await worker.admin('/keys', { method: 'POST', body: twice }), 400, 'invalid_value', 'allow');

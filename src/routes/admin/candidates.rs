@@ -1,8 +1,12 @@
 //! Policies as they would be: linted, and played through a script, with no upstream call.
 
-use super::{Asked, Failure};
+use super::documents::missing;
+use super::{Asked, Failure, bad_param, fields};
+use crate::domain::admin::table::Kind;
 use crate::domain::chain::Leave;
 use crate::domain::document::BadDocument;
+use crate::domain::document::json::shown;
+use crate::domain::document::path::quoted;
 use crate::domain::ledger::control::day_of;
 use crate::domain::policy::lint::{self, PROMPT_TOKENS, Report};
 use crate::domain::policy::tree::{Draw, Tree};
@@ -16,7 +20,7 @@ use crate::edge::library::Library;
 use crate::edge::ready::catalogue;
 use crate::edge::store;
 use crate::routes::reply::Reply;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Prompts that the worst case is priced for, in tokens.
 const PROMPT_MAX: u64 = 100_000_000;
@@ -53,13 +57,11 @@ async fn world_of(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Library
 
 /// `/admin/lint`
 pub async fn lint_answer(asked: &Asked<'_>) -> Result<Reply, Failure> {
-    let prompt_tokens = match asked.param("prompt_tokens").map(str::parse::<u64>) {
+    let prompt_tokens = match asked.param("prompt_tokens") {
         None => PROMPT_TOKENS,
-        Some(Ok(tokens)) if tokens <= PROMPT_MAX => tokens,
-        Some(_) => {
-            let message = format!("prompt_tokens: not a whole number in 0..={PROMPT_MAX}");
-            return Err(Refusal::new(400, "invalid_parameter", message).about("prompt_tokens").into());
-        }
+        Some(text) => text.parse::<u64>().ok().filter(|tokens| *tokens <= PROMPT_MAX).ok_or_else(|| {
+            bad_param("prompt_tokens", format!("{} is not a whole number in 0..={PROMPT_MAX}", quoted(text)))
+        })?,
     };
     let name = asked.param("name").unwrap_or_default();
     Ok(Reply::json(200, &report(asked, name, &asked.body, prompt_tokens).await?))
@@ -68,20 +70,24 @@ pub async fn lint_answer(asked: &Asked<'_>) -> Result<Reply, Failure> {
 /// `/admin/policies/{name}/simulate`: the stored policy, or `policy` of the body in its place.
 pub async fn simulation(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let name = asked.segment(0);
-    let body = if asked.body.trim_ascii().is_empty() { Value::Array(Vec::new()) } else { asked.json()? };
-    let script = match body.get("script").is_none() && body.is_object() {
-        true => Script::default(),
-        false => Script::parse(&body)?,
+    let body = if asked.body.trim_ascii().is_empty() { json!({}) } else { asked.json()? };
+    let body = if body.is_object() { body } else { json!({ "script": body }) };
+    let body = fields(body, &["script", "policy", "consent"])?;
+    let script = body.get("script").map(Script::parse).transpose()?.unwrap_or_default();
+    let consented = match body.get("consent") {
+        None | Some(Value::Null) => false,
+        Some(consent) if consent == "fallback" => true,
+        Some(other) => return Err(Refusal::value("consent", format!("{} is not \"fallback\"", shown(other))).into()),
     };
     let tree = match body.get("policy") {
         Some(candidate) => resolved(asked, name, candidate.to_string().as_bytes()).await?,
         None => {
-            let missing = || Refusal::new(404, "not_found", format!("there is no policy {name:?}"));
-            let standing = store::read(asked.env, &format!("policy:{name}")).await?.ok_or_else(missing)?;
+            let standing = store::read(asked.env, &Kind::Policy.key(name)).await?;
+            let standing = standing.ok_or_else(|| missing(Kind::Policy, name))?;
             resolved(asked, name, standing.value.as_bytes()).await?
         }
     };
-    let leave = Leave { consented: body.get("consent").is_some_and(|consent| consent == "fallback"), forbidden: false };
+    let leave = Leave { consented, forbidden: false };
     let plan = PlanName::Stored { name: name.to_owned(), version: String::new() };
     Ok(Reply::json(200, &simulate(tree.plan(plan, Draw::Seed(0)), &script, leave)))
 }

@@ -1,8 +1,10 @@
 //! Policies, providers, rules and models: read, published, rolled back, each the same way.
 
-use super::{Asked, Failure, checks};
+use super::{Asked, Failure, bad_param, checks, fields};
 use crate::domain::admin::table::Kind;
 use crate::domain::document::Finding;
+use crate::domain::document::json::shown;
+use crate::domain::document::path::quoted;
 use crate::domain::ledger::control::{Action, Audit, Condition, DOCUMENT_BYTES, Edition};
 use crate::domain::ledger::protocol::{Answer, Ask};
 use crate::domain::ledger::when::format_time;
@@ -72,21 +74,17 @@ pub async fn list(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
 
 /// The page of documents that `limit` and `after` ask for.
 pub async fn page(asked: &Asked<'_>, prefix: &str) -> Result<Page, Failure> {
-    let limit = match asked.param("limit").map(str::parse::<usize>) {
-        None => store::PAGE_MAX,
-        Some(Ok(limit)) if (1..=store::PAGE_MAX).contains(&limit) => limit,
-        Some(_) => return Err(bad_param("limit", format!("not in 1..={}", store::PAGE_MAX))),
-    };
-    let after = match asked.param("after").map(Mark::parse) {
-        None => None,
-        Some(Some(mark)) => Some(mark),
-        Some(None) => return Err(bad_param("after", "not the next of another page".to_owned())),
-    };
+    let limit = number(asked, "limit", store::PAGE_MAX as u64)?.map_or(store::PAGE_MAX, |limit| limit as usize);
+    let unknown = |text: &str| bad_param("after", format!("{} is not the next of another page", quoted(text)));
+    let after = asked.param("after").map(|text| Mark::parse(text).ok_or_else(|| unknown(text))).transpose()?;
     Ok(store::page(asked.env, prefix, limit, after.as_ref()).await?)
 }
 
-fn bad_param(name: &str, message: String) -> Failure {
-    Refusal::new(400, "invalid_parameter", format!("{name}: {message}")).about(name).into()
+/// A whole number of the query, from 1 on.
+fn number(asked: &Asked<'_>, name: &str, most: u64) -> Result<Option<u64>, Failure> {
+    let Some(text) = asked.param(name) else { return Ok(None) };
+    let number = text.parse::<u64>().ok().filter(|number| (1..=most).contains(number));
+    number.map(Some).ok_or_else(|| bad_param(name, format!("{} is not in 1..={most}", quoted(text))))
 }
 
 /// One document.
@@ -116,12 +114,15 @@ fn label(kind: Kind, name: &str) -> &str {
     if name.is_empty() { kind.noun() } else { name }
 }
 
-fn missing(kind: Kind, name: &str) -> Failure {
-    let message = match kind {
-        Kind::Policy | Kind::Provider => format!("there is no {} {name:?}", kind.noun()),
-        Kind::Rules | Kind::Models => format!("no {} are stored", kind.noun()),
+/// 404: no such document is stored.
+pub fn missing(kind: Kind, name: &str) -> Failure {
+    let (code, message) = match kind {
+        // As a request that names it is told.
+        Kind::Policy => ("policy_not_found", format!("there is no policy {}", quoted(name))),
+        Kind::Provider => ("not_found", format!("there is no provider {}", quoted(name))),
+        Kind::Rules | Kind::Models => ("not_found", format!("no {} are stored", kind.noun())),
     };
-    Refusal::new(404, "not_found", message).into()
+    Refusal::new(404, code, message).into()
 }
 
 /// Publishes a document, unless a finding forbids it.
@@ -164,7 +165,7 @@ fn publication(asked: &Asked<'_>, kind: Kind, name: &str, value: Option<&str>, a
 pub async fn delete(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
     if asked.is_dry_run()? {
-        return Err(bad_param("dry_run", "nothing is deleted, and nothing is tried out".to_owned()));
+        return Err(bad_param("dry_run", "nothing is deleted, and nothing is tried out"));
     }
     if store::read(asked.env, &kind.key(name)).await?.is_none() {
         return Err(missing(kind, name));
@@ -230,12 +231,11 @@ async fn edition(asked: &Asked<'_>, kind: Kind, name: &str, version: &str) -> Re
 /// Publishes an earlier version again: `{"version": "1f3a9c02"}`, or without it the one before the current.
 pub async fn rollback(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
-    let body = if asked.body.trim_ascii().is_empty() { Value::Null } else { asked.json()? };
+    let body = if asked.body.trim_ascii().is_empty() { json!({}) } else { asked.json()? };
+    let body = fields(body, &["version", "to"])?;
     let wanted = match body.get("version").or_else(|| body.get("to")) {
         Some(Value::String(version)) => version.clone(),
-        Some(other) => {
-            return Err(Refusal::new(400, "invalid_parameter", format!("version: {other} is not a string")).into());
-        }
+        Some(other) => return Err(Refusal::value("version", format!("{} is not a string", shown(other))).into()),
         None => previous(asked, kind, name).await?,
     };
     let standing = edition(asked, kind, name, &wanted).await?;
@@ -255,13 +255,8 @@ async fn previous(asked: &Asked<'_>, kind: Kind, name: &str) -> Result<String, F
 
 /// Who changed what, newest first.
 pub async fn audit(asked: &Asked<'_>) -> Result<Reply, Failure> {
-    let number = |param: &'static str| match asked.param(param).map(str::parse::<u64>) {
-        None => Ok(None),
-        Some(Ok(n)) => Ok(Some(n)),
-        Some(Err(_)) => Err(Refusal::new(400, "invalid_parameter", format!("{param} is not a whole number"))),
-    };
-    let before = number("before")?;
-    let limit = number("limit")?.map_or(AUDIT.0, |limit| limit.clamp(1, AUDIT.1.into()) as u32);
+    let before = number(asked, "before", u64::MAX)?;
+    let limit = number(asked, "limit", AUDIT.1.into())?.map_or(AUDIT.0, |limit| limit as u32);
     let entries = match store::ask_control(asked.env, &Ask::Audit { before, limit }).await? {
         Answer::Audit(entries) => entries,
         _ => Vec::new(),

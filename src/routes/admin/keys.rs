@@ -42,8 +42,13 @@ fn missing(id: &str) -> Failure {
     Refusal::new(404, "key_not_found", format!("there is no gateway key with id {shown:?}")).into()
 }
 
+async fn stored(asked: &Asked<'_>, id: &str) -> Result<Standing, Failure> {
+    store::read(asked.env, &store_key(id)).await?.ok_or_else(|| missing(id))
+}
+
+/// With its document, as an object.
 async fn standing(asked: &Asked<'_>, id: &str) -> Result<(Map<String, Value>, Standing), Failure> {
-    let standing = store::read(asked.env, &store_key(id)).await?.ok_or_else(|| missing(id))?;
+    let standing = stored(asked, id).await?;
     match serde_json::from_slice(standing.value.as_bytes()) {
         Ok(document) => Ok((document, standing)),
         Err(error) => Err(Refusal::new(500, "key_invalid", format!("key {id:?} is not a JSON object: {error}")).into()),
@@ -84,6 +89,10 @@ pub async fn read(asked: &Asked<'_>) -> Result<Reply, Failure> {
 /// Makes a key. Its text is in this answer alone.
 pub async fn create(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let mut document = object(asked)?;
+    // A document as the store holds one: where it brings no provider key, there is none to seal.
+    if document.get("own").is_some_and(|own| own.is_null() || own.as_object().is_some_and(Map::is_empty)) {
+        document.shift_remove("own");
+    }
     own_is_sealed_apart(&document)?;
     in_rfc_3339(&mut document);
     document.insert("created_at".into(), format_time(now()).into());
@@ -178,7 +187,8 @@ pub async fn change(asked: &Asked<'_>) -> Result<Reply, Failure> {
 /// Deletes a key: requests with it are refused from then on.
 pub async fn delete(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let id = id(asked)?;
-    let (_, standing) = standing(asked, id).await?;
+    // Whatever it holds: one that does not parse goes, too.
+    let standing = stored(asked, id).await?;
     let publication = Publication {
         key: store_key(id),
         value: None,

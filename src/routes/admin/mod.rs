@@ -19,6 +19,8 @@ use crate::domain::admin::{openapi, query};
 use crate::domain::refusal::Refusal;
 use crate::edge::{admins, body};
 use failure::Failure;
+use serde_json::{Map, Value};
+use std::fmt::Display;
 use worker::Env;
 
 /// One request to `/admin`.
@@ -61,22 +63,34 @@ impl Asked<'_> {
     }
 
     /// Whether a write is only tried out. What neither says so nor the opposite is refused: taken for no, it would write.
-    fn is_dry_run(&self) -> Result<bool, Refusal> {
+    fn is_dry_run(&self) -> Result<bool, Failure> {
         match self.params.iter().rev().find(|(name, _)| name == "dry_run").map(|(_, value)| value.as_str()) {
             Some("1" | "true") => Ok(true),
             None | Some("0" | "false") => Ok(false),
-            Some(other) => Err(Refusal::field(
-                "invalid_parameter",
-                "dry_run",
-                format!("{other:?} is not one of 1, true, 0, false"),
-            )),
+            Some(other) => Err(bad_param("dry_run", format!("{other:?} is not one of 1, true, 0, false"))),
         }
     }
 
-    fn json(&self) -> Result<serde_json::Value, Failure> {
+    fn json(&self) -> Result<Value, Failure> {
         serde_json::from_slice(&self.body)
             .map_err(|error| Refusal::new(400, "invalid_json", format!("the body is not JSON: {error}")).into())
     }
+}
+
+/// A body as an object of these fields alone: one that is misspelt is not taken for one that is absent.
+fn fields(body: Value, known: &[&str]) -> Result<Map<String, Value>, Failure> {
+    let Value::Object(fields) = body else {
+        return Err(Refusal::new(400, "invalid_json", "the body is not a JSON object").into());
+    };
+    match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Refusal::value(name, format!("is not one of {}", known.join(", "))).into()),
+        None => Ok(fields),
+    }
+}
+
+/// 400: a parameter of the query, what it says, and what it may be.
+fn bad_param(name: &str, message: impl Display) -> Failure {
+    Refusal::field("invalid_parameter", name, message).into()
 }
 
 /// Answers a request to `/admin`, whatever it is: unknown routes and missing tokens among them.

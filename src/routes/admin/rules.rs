@@ -1,22 +1,17 @@
 //! Which rule would a request meet? Judged by what judges requests themselves.
 
-use super::{Asked, Failure, checks};
+use super::{Asked, Failure, checks, fields};
 use crate::domain::admin::table::Kind;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::{Rules, Sample};
 use crate::edge::bindings::settings;
 use crate::edge::store;
 use crate::routes::reply::Reply;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// `{"request": {...}}` against the stored rules, or against `rules` of the body in their place.
 pub async fn judge(asked: &Asked<'_>) -> Result<Reply, Failure> {
-    let Value::Object(body) = asked.json()? else {
-        return Err(Refusal::new(400, "invalid_json", "the body is not a JSON object").into());
-    };
-    if let Some(name) = body.keys().find(|name| !["request", "rules"].contains(&name.as_str())) {
-        return Err(Refusal::value(name, "is not one of request, rules").into());
-    }
+    let body = fields(asked.json()?, &["request", "rules"])?;
     let providers = checks::providers(asked).await?;
     let (provider, known) = (&settings(asked.env).default_provider, |name: &str| providers.contains_key(name));
     let request = body.get("request").ok_or_else(|| Refusal::value("request", "expected a sample request"))?;
