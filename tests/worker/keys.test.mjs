@@ -118,6 +118,8 @@ test('a key’s whole document may be given, and one that does not parse can be 
   assert.deepEqual((await created(whole)).allow, ['policy/*']);
   await created({ ...whole, own: null });
   await refused(await worker.admin('/keys', { method: 'POST', body: { ...whole, own: { acme: 'sk-in-the-clear-0123456789' } } }), 400, 'invalid_value', 'own');
+  const nameless = await refused(await worker.admin('/keys', { method: 'POST', body: { group: 'acme' } }), 422, 'key_invalid');
+  assert.match(nameless.message, /^key: name: is missing; expected /);
   const { id, key } = await created({ name: 'spoilt' });
   await worker.put(`key:${id}`, '{"name": ');
   await refused(await worker.admin(`/keys/${id}`, { method: 'PATCH', body: { disabled: true } }), 500, 'key_invalid');

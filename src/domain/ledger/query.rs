@@ -5,7 +5,7 @@
 use crate::domain::document::path::quoted;
 use crate::domain::ledger::rollup::{Dimension, Period};
 use crate::domain::ledger::row::{OK, RequestRow, ledger_id_floor};
-use crate::domain::ledger::when::parse_time;
+use crate::domain::ledger::when::{format_time, parse_time};
 use crate::domain::outcome::{Class, SKIPPED, Skip};
 use crate::domain::time::{Instant, Span};
 use serde::{Deserialize, Serialize};
@@ -189,7 +189,8 @@ impl AnalyticsQuery {
         }
         let from = from.unwrap_or(to - DEFAULT_RANGE);
         if from > to {
-            return Err(BadQuery { param: "from", message: "from is later than to".into() });
+            let message = format!("{} is later than to, {}", format_time(from), format_time(to));
+            return Err(BadQuery { param: "from", message });
         }
         let (from, to) = (held(from, now, keeps), held(to, now, keeps));
         let (bucket, source) = plan(&filter, bucket, from, to, now, keeps);

@@ -151,7 +151,9 @@ async fn publish(
     condition: Condition,
 ) -> Result<String, Failure> {
     let text = Value::Object(document.clone()).to_string();
-    key::parse(id, text.as_bytes()).map_err(|bad| Failure::findings(&bad))?;
+    // Of a key in the making nobody knows the id.
+    let known = if condition == Condition::Missing { "" } else { id };
+    key::parse(known, text.as_bytes()).map_err(|bad| Failure::findings(&bad))?;
     let publication =
         Publication { key: store_key(id), value: Some(text), condition, by: asked.who.clone(), action: Action::Put };
     Ok(store::publish(asked.env, publication).await?.version.unwrap_or_default())
