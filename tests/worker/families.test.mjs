@@ -282,6 +282,25 @@ describe('what crosses, and what does not', () => {
     }
   });
 
+  test('an SDK’s own retry leaves the plan of all others as it is, and is not served under theirs', async () => {
+    const lasting = await rig({ vars: { POLICY_TTL_MS: '60000' } });
+    const p = await lasting.policy([status(503)], { breaker: null, ...QUICK }, { hops: [{ retries: 2 }] });
+    for (const [count, attempts] of [['1', '1'], ['0', '3'], ['1', '1'], ['0', '3']]) {
+      const response = await lasting.worker.chat(p.model, {}, { 'x-stainless-retry-count': count });
+      assert.equal(response.headers.get('x-understudy-attempts'), attempts, `sent ${count} times before`);
+    }
+  });
+
+  test('a hop that does not fit says so before it says that consent is missing', async () => {
+    upstream.on('only/stays', status(503));
+    for (const [more, headers] of [[{ consent: 'ask' }, {}], [{ consent: 'never' }, {}], [{}, { 'x-understudy-no-fallback': 'true' }]]) {
+      const response = await worker.chat(await chain(['only/stays', 'claude/stays', 'only/goes'], more), { n: 2 }, headers);
+      assert.deepEqual(trail(response).slice(1), ['claude/stays=skip:incompatible:n', 'only/goes=skip:consent']);
+    }
+    const alone = await worker.chat(await chain(['only/stays', 'claude/stays'], { consent: 'ask' }), { n: 2 });
+    assert.equal(alone.headers.get('x-understudy-hint'), null, 'consent would change nothing');
+  });
+
   test('a drill of a Converse target is answered in its own frames', async () => {
     const drill = { 'x-understudy-drill': 'bedrock/*=ok', 'x-understudy-admin': ADMIN_TOKEN };
     const said = await (await worker.chat('bedrock/amazon.nova-pro-v1:0', { stream: true }, drill)).text();
