@@ -3,8 +3,8 @@
 //! ```text
 //! policy/<name>                 a stored policy
 //! provider/model[@region]       one upstream model; `model` may contain slashes
-//! provider:model                the same, when the part before the first colon is a known provider
-//! model                         a bare model, taken as DEFAULT_PROVIDER/model
+//! provider:model                the same, when the part before the first colon is a known provider (gemini: is google)
+//! model, ft:...                 a bare model, taken as DEFAULT_PROVIDER/model
 //! ```
 
 use std::fmt;
@@ -108,6 +108,10 @@ fn split<'a>(
     default_provider: &str,
     known: impl Fn(&str) -> bool,
 ) -> Result<(String, &'a str), BadModel> {
+    // The names of models tuned at OpenAI, whatever else they hold.
+    if text.starts_with("ft:") {
+        return Ok((default_provider.to_owned(), text));
+    }
     if let Some((before, after)) = text.split_once(':')
         && !before.contains('/')
     {

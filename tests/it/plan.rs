@@ -167,7 +167,9 @@ fn a_plain_model_runs_under_the_built_in_policy() {
     assert_eq!((&plan.name, plan.rule.as_deref(), plan.workload.as_str()), (&PlanName::Plain, None, ""));
     assert_eq!((plan.hops[0].retries, plan.hops[0].key, plan.deadline.0), (0, KeyChoice::Managed, 600_000));
     assert_eq!(targets(&Store::new().plan(json!({"model": "openpipe:my-ft-model"}))), ["openpipe/my-ft-model"]);
-    assert_eq!(targets(&Store::new().plan(json!({"model": "ft:gpt-4o:acme"}))), ["openai/ft:gpt-4o:acme"]);
+    for tuned in ["ft:gpt-4o:acme", "ft:gpt-4o:acme/search:x"] {
+        assert_eq!(targets(&Store::new().plan(json!({"model": tuned}))), [format!("openai/{tuned}")]);
+    }
 }
 
 #[test]
