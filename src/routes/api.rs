@@ -102,9 +102,10 @@ impl Inbound<'_> {
 
     async fn models(&self, family: Family, rest: &str) -> Result<Reply, Refusal> {
         let caller = self.caller().await?;
+        let own_host = &self.address.authority;
         let reply = match rest.strip_prefix('/') {
-            None | Some("") => models::list(self.env, family, caller.as_ref()).await?,
-            Some(id) => models::one(self.env, family, caller.as_ref(), &decode(id)).await?,
+            None | Some("") => models::list(self.env, own_host, family, caller.as_ref()).await?,
+            Some(id) => models::one(self.env, own_host, family, caller.as_ref(), &decode(id)).await?,
         };
         Ok(without_call(reply, &self.request_id))
     }
@@ -193,8 +194,9 @@ impl Inbound<'_> {
 
     /// The body, bounded by `MAX_BODY_BYTES`.
     async fn body(&self) -> Result<Vec<u8>, Refusal> {
-        match self.headers.value("content-encoding").map(str::trim).filter(|coding| !coding.is_empty()) {
-            None | Some("identity") => {
+        let coding = self.headers.value("content-encoding").map(str::trim);
+        match coding.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity")) {
+            None => {
                 let stated = self.headers.value("content-length");
                 body::bounded(self.request, stated, self.settings.max_body_bytes).await
             }

@@ -11,10 +11,10 @@ use super::reply::Reply;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
-use crate::domain::target::{ModelRef, RESERVED};
+use crate::domain::target::{ModelRef, RESERVED, Target};
 use crate::edge::bindings::{settings, text};
-use crate::edge::keys::Caller;
-use crate::edge::library::{self, built_in};
+use crate::edge::keys::{self, Caller};
+use crate::edge::library::{self, Library, built_in};
 use crate::edge::ready;
 use futures::future::join;
 use serde_json::{Value, json};
@@ -23,12 +23,12 @@ use worker::Env;
 /// When models of ours began to exist, as far as clients must be told something: 2025-01-01.
 const CREATED: u64 = 1_735_689_600;
 
-/// The list of models that the caller may use.
+/// The list of models that the caller may use. `own_host` is this Worker's own host, with its port.
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn list(env: &Env, family: Family, caller: Option<&Caller>) -> Result<Reply, Refusal> {
-    let mut ids = ids(env).await?;
+pub async fn list(env: &Env, own_host: &str, family: Family, caller: Option<&Caller>) -> Result<Reply, Refusal> {
+    let mut ids = ids(env, own_host).await?;
     ids.retain(|id| may_use(env, caller, id));
     Ok(Reply::json(200, &shape_list(family, &ids)))
 }
@@ -37,39 +37,57 @@ pub async fn list(env: &Env, family: Family, caller: Option<&Caller>) -> Result<
 ///
 /// # Errors
 /// 404 for what is not in the list; the store does not answer.
-pub async fn one(env: &Env, family: Family, caller: Option<&Caller>, id: &str) -> Result<Reply, Refusal> {
-    let listed = ids(env).await?;
+pub async fn one(
+    env: &Env,
+    own_host: &str,
+    family: Family,
+    caller: Option<&Caller>,
+    id: &str,
+) -> Result<Reply, Refusal> {
+    let listed = ids(env, own_host).await?;
     match whole_name(env, &listed, id).filter(|name| may_use(env, caller, name)) {
         Some(name) => Ok(Reply::json(200, &shape(family, id, owner(&name)))),
         None => Err(Refusal::new(404, "model_not_found", format!("there is no model {id:?} here")).about("model")),
     }
 }
 
-async fn ids(env: &Env) -> Result<Vec<String>, Refusal> {
+async fn ids(env: &Env, own_host: &str) -> Result<Vec<String>, Refusal> {
     let catalogue = ready::catalogue(env).await?.value;
-    let names = library::policy_names(env).await?;
+    let (names, stored) = join(library::policy_names(env), library::provider_names(env)).await;
+    let (names, stored) = (names?, stored?);
     let mut ids: Vec<String> = names.iter().map(|name| format!("policy/{name}")).collect();
     let changed = catalogue.changed().map(str::to_owned).collect::<Vec<_>>();
-    let mut targets: Vec<String> = Catalogue::built_in_targets().into_iter().chain(changed).collect();
-    targets.extend(in_chains(env, &names).await?);
-    targets.retain(|target| configured(env, target));
-    targets.sort_unstable();
-    targets.dedup();
-    ids.extend(targets);
+    let mut models: Vec<String> = Catalogue::built_in_targets().into_iter().chain(changed).collect();
+    models.extend(library::chain_models(env, &names).await?);
+    let known = |name: &str| built_in(name).is_some() || stored.iter().any(|known| known == name);
+    let default = &settings(env).default_provider;
+    let target = |model: &String| match ModelRef::parse(model, default, known) {
+        Ok(ModelRef::Target(target)) => Some(target),
+        Ok(ModelRef::Policy(_)) | Err(_) => None,
+    };
+    let targets: Vec<Target> = models.iter().filter_map(target).collect();
+    let library = changed_providers(env, own_host, &stored, &targets).await?;
+    let configured = targets.iter().filter(|target| is_configured(env, &library, target));
+    let mut configured: Vec<String> = configured.map(Target::to_string).collect();
+    configured.sort_unstable();
+    configured.dedup();
+    ids.extend(configured);
     Ok(ids)
 }
 
-/// The targets of all chains: a provider of KV has no models in the catalogue, and is in use all the same.
-async fn in_chains(env: &Env, policies: &[String]) -> Result<Vec<String>, Refusal> {
-    let (models, providers) = join(library::chain_models(env, policies), library::provider_names(env)).await;
-    let providers = providers?;
-    let known = |name: &str| built_in(name).is_some() || providers.iter().any(|known| known == name);
-    let default = &settings(env).default_provider;
-    let target = |model: &String| match ModelRef::parse(model, default, known) {
-        Ok(ModelRef::Target(target)) => Some(target.to_string()),
-        Ok(ModelRef::Policy(_)) | Err(_) => None,
-    };
-    Ok(models?.iter().filter_map(target).collect())
+/// The providers of these targets that KV adds or changes: their documents say where they are and whose key they take.
+async fn changed_providers(
+    env: &Env,
+    own_host: &str,
+    stored: &[String],
+    targets: &[Target],
+) -> Result<Library, Refusal> {
+    let is_used = |name: &&String| targets.iter().any(|target| target.provider == **name);
+    let used: Vec<String> = stored.iter().filter(is_used).map(|name| format!("{name}/x")).collect();
+    let used: Vec<&str> = used.iter().map(String::as_str).collect();
+    let mut library = Library::new(&settings(env).default_provider, own_host);
+    library.gather_providers(env, &used).await.map_err(|error| keys::store_down(&error.0))?;
+    Ok(library)
 }
 
 fn may_use(env: &Env, caller: Option<&Caller>, id: &str) -> bool {
@@ -95,13 +113,17 @@ fn whole_name(env: &Env, listed: &[String], id: &str) -> Option<String> {
     }
 }
 
-/// Whether the Worker has a key for a target's provider. Providers of KV are taken at their word.
-fn configured(env: &Env, target: &str) -> bool {
-    let Some((provider, _)) = target.split_once('/') else { return false };
-    match built_in(provider) {
-        Some(row) => row.missing_setting(None, |secret| text(env, secret).is_some()).is_none() && provider != "sim",
-        None => !RESERVED.contains(&provider),
-    }
+/// Whether the Worker has what a call of a target needs: its provider's key, and the variables of its address.
+fn is_configured(env: &Env, library: &Library, target: &Target) -> bool {
+    let provider = match library.provider(&target.provider) {
+        Some(stored) => stored.ok(),
+        None => built_in(&target.provider),
+    };
+    let has = |name: &str| text(env, name).is_some();
+    provider.is_some_and(|provider| {
+        let is_sim = provider.name == "sim" && provider.is_at_home();
+        !is_sim && provider.missing_setting(target.region.as_deref(), has).is_none()
+    })
 }
 
 fn shape_list(family: Family, ids: &[String]) -> Value {

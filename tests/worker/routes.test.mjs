@@ -155,6 +155,19 @@ test('what chains lead to is listed where its provider is configured', async () 
   assert.equal((await open.worker.fetch('/v1/models/acme/of-a-chain')).status, 200);
 });
 
+test('a provider that KV adds or changes is listed by what its own document needs', async () => {
+  const open = await rig({ secrets: { ANTHROPIC_API_KEY: 'sk-ant-0123456789' } });
+  await open.worker.put('provider:openai', open.upstream.provider('openai'));
+  await open.worker.put('provider:anthropic', open.upstream.provider('anthropic', { dialect: 'anthropic', auth: { header: 'x-api-key', secret: 'ELSEWHERE_API_KEY' } }));
+  await open.worker.put('provider:keyless', { base_url: open.upstream.url });
+  await open.worker.put('provider:broken', '{');
+  await open.worker.put('policy:chained', { chain: ['openai/of-a-chain', 'anthropic/of-a-chain', 'keyless/m', 'broken/m'] });
+  await open.worker.put('models', { 'nobody/m': { id: 'x' } });
+  const ids = (await (await open.worker.fetch('/v1/models')).json()).data.map(({ id }) => id);
+  for (const id of ['openai/gpt-4o', 'openai/of-a-chain', 'keyless/m']) assert.ok(ids.includes(id), ids.join());
+  assert.ok(!ids.some((id) => /^(anthropic|broken|nobody)\//.test(id)), ids.join());
+});
+
 test('models are listed in the shape of whoever asks, policies first', async () => {
   await worker.put('policy:listed', { chain: ['acme/m'] });
   const openai = await (await worker.fetch('/v1/models')).json();
