@@ -139,7 +139,14 @@ impl Library {
     }
 
     async fn add_provider(&mut self, env: &Env, name: &str) -> Result<(), StoreDown> {
-        let name = if name == "gemini" { "google" } else { name };
+        // Before a colon it is Google's name; before a slash it is whoever is stored under it.
+        if name == "gemini" {
+            self.add_named(env, "google").await?;
+        }
+        self.add_named(env, name).await
+    }
+
+    async fn add_named(&mut self, env: &Env, name: &str) -> Result<(), StoreDown> {
         if !is_provider_name(name) || self.providers.contains_key(name) {
             return Ok(());
         }
@@ -190,9 +197,14 @@ impl Library {
         matches!(self.policies.get(name), Some(PolicyCopy::Good { .. } | PolicyCopy::Bad(_)))
     }
 
-    /// Whether a bad edit of a provider that was gathered stands in KV.
-    pub fn has_stale_provider(&self) -> bool {
-        self.providers.values().any(|copy| matches!(copy, ProviderCopy::Good { stale: true, .. }))
+    /// Whether a bad edit of anything that was gathered stands in KV.
+    pub fn has_stale(&self) -> bool {
+        self.has_stale_policy()
+            || self.providers.values().any(|copy| matches!(copy, ProviderCopy::Good { stale: true, .. }))
+    }
+
+    fn has_stale_policy(&self) -> bool {
+        self.policies.values().any(|copy| matches!(copy, PolicyCopy::Good { stale: true, .. }))
     }
 
     /// A stored policy, resolved. `None` when there is none of that name.
@@ -210,8 +222,7 @@ impl Library {
             PolicyCopy::Good { file, version, stale } => Some(self.resolve(name, file, version).map(|tree| Stored {
                 tree,
                 version: version.clone(),
-                stale: *stale
-                    || self.policies.values().any(|copy| matches!(copy, PolicyCopy::Good { stale: true, .. })),
+                stale: *stale || self.has_stale_policy(),
             })),
         }
     }

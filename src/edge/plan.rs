@@ -125,7 +125,7 @@ async fn work_out(
     let mut composed = library.world(|world| course.compose(stored_ref, world, glue::seed()))?;
     let InForce { value: catalogue, stale } = ready::catalogue(env).await?;
     let key_stale = inquiry.caller.is_some_and(|caller| caller.stale);
-    composed.plan.stale |= stale || stale_rules || key_stale || library.has_stale_provider();
+    composed.plan.stale |= stale || stale_rules || key_stale || library.has_stale();
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
     let ready = ready::ready(&asker, &composed.plan, inquiry.route, library, &catalogue)?;
     let written_first = stored.as_ref().and_then(|found| Some(found.tree.hops().first()?.target.clone()));

@@ -188,6 +188,8 @@ test('the last good copy keeps serving while a bad edit stands', async () => {
   servedBy(stale, p, 1);
   assert.equal(stale.headers.get('x-understudy-policy-stale'), 'true');
   assert.equal(stale.headers.get('x-understudy-policy'), good.headers.get('x-understudy-policy'));
+  const brought = await worker.chat('acme/not-there', { models: [p.model] });
+  assert.equal(brought.headers.get('x-understudy-policy-stale'), 'true', 'also where the request brings it');
   await worker.put(`policy:${p.name}`, { chain: [p.targets[0]], description: 'mended' });
   const mended = await worker.chat(p.model);
   assert.equal(mended.headers.get('x-understudy-policy-stale'), null);

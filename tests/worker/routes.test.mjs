@@ -168,6 +168,15 @@ test('a provider that KV adds or changes is listed by what its own document need
   assert.ok(!ids.some((id) => /^(anthropic|broken|nobody)\//.test(id)), ids.join());
 });
 
+test('a provider may be called gemini; before a colon that is Google’s name', async () => {
+  await refused(await worker.chat('gemini/m'), 400, 'unknown_provider');
+  await worker.put('provider:gemini', upstream.provider('gemini'));
+  const response = await worker.chat('gemini/m');
+  assert.deepEqual([response.status, response.headers.get('x-understudy-model')], [200, 'gemini/m']);
+  await refused(await worker.chat('gemini:m'), 503, 'provider_key_missing', 'GOOGLE_API_KEY');
+  await worker.remove('provider:gemini');
+});
+
 test('models are listed in the shape of whoever asks, policies first', async () => {
   await worker.put('policy:listed', { chain: ['acme/m'] });
   const openai = await (await worker.fetch('/v1/models')).json();
