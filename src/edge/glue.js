@@ -30,7 +30,7 @@ function write(headers, lines) {
   return headers;
 }
 
-const PASS = /^(?:x-ratelimit-|anthropic-ratelimit-|x-request-id$|request-id$|apim-request-id$|x-amzn-requestid$|x-amzn-bedrock-|openai-processing-ms$|openai-version$|content-type$|content-disposition$)/;
+const PASS = /^(?:(?:x-|anthropic-)?ratelimit|(?:.+-)?request-?id$|x-amzn-bedrock-|openai-processing-ms$|openai-version$|content-type$|content-disposition$)/;
 
 // A response: such headers of the upstream's (`from`) as a client may see, ours over them, and the request's id where the
 // upstream gave none of its own.

@@ -120,14 +120,14 @@ test('retry-after says when the soonest target is back, at most 60, and nothing 
 });
 
 test('an answering upstream’s limits and request ids pass, a failing one’s do not, cookies and hop-by-hop headers never', async () => {
-  const sent = { 'x-ratelimit-remaining-requests': '4', 'x-request-id': 'up-1', 'set-cookie': 'a=b', 'proxy-authenticate': 'x', server: 'nginx', 'x-internal': 'secret' };
+  const sent = { 'x-ratelimit-remaining-requests': '4', 'ratelimit-policy': '4;w=60', 'anthropic-ratelimit-tokens-limit': '9', 'x-ratelimitbysize-limit-minute': '7', 'x-request-id': 'up-1', 'apim-request-id': 'up-2', 'x-amzn-requestid': 'up-3', 'set-cookie': 'a=b', 'proxy-authenticate': 'x', server: 'nginx', 'x-internal': 'secret' };
   const good = await policy([(call) => { const [head, ...rest] = answer('Hi')(call); return [{ ...head, headers: { ...head.headers, ...sent } }, ...rest]; }]);
   const bad = await policy([status(400, undefined, sent)], QUICK);
   const [served, failed] = [await worker.chat(good.model), await worker.chat(bad.model)];
   assert.deepEqual([served.status, failed.status], [200, 400]);
-  assert.equal(served.headers.get('x-ratelimit-remaining-requests'), '4');
-  assert.equal(served.headers.get('x-request-id'), 'up-1');
-  assert.equal(failed.headers.get('x-ratelimit-remaining-requests'), null);
+  const passing = ['x-ratelimit-remaining-requests', 'ratelimit-policy', 'anthropic-ratelimit-tokens-limit', 'x-ratelimitbysize-limit-minute', 'x-request-id', 'apim-request-id', 'x-amzn-requestid'];
+  for (const name of passing) assert.equal(served.headers.get(name), sent[name], name);
+  for (const name of passing.filter((name) => name !== 'x-request-id')) assert.equal(failed.headers.get(name), null, name);
   assert.equal(failed.headers.get('x-request-id'), header(failed, 'request-id'));
   for (const response of [served, failed]) for (const name of ['set-cookie', 'proxy-authenticate', 'server', 'x-internal']) assert.equal(response.headers.get(name), null, name);
 });
@@ -167,6 +167,9 @@ test('a second key is no fallback, the drawn hop is the first, a rule is named b
   const drawn = await policy([answer('a'), answer('b')], { type: 'load_balance' }, { hops: [{ weight: 0 }, { weight: 5 }] });
   const balanced = await worker.chat(drawn.model);
   assert.deepEqual([header(balanced, 'model'), header(balanced, 'fallback')], [drawn.targets[1], 'false']);
+  // Where the drawn one does not fit, whoever answers is another: passed over is left, as a failure is.
+  const unfit = await worker.post('/v1/embeddings', { model: drawn.model, input: 'x' });
+  assert.deepEqual([header(unfit, 'model'), header(unfit, 'fallback'), header(unfit, 'attempts')], [drawn.targets[0], 'true', '1']);
 });
 
 // No more than 64 KiB of an error are read.
