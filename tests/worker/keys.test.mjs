@@ -94,6 +94,19 @@ test('a provider key of the caller’s own, with the request and stored', async 
   assert.ok(!shown.includes('sk-stored-own') && !shown.includes(key));
 });
 
+test('a key for a provider that is not there is refused, and stored once the provider is', async () => {
+  const { id } = await created({ name: 'for nobody' });
+  const put = (provider) => worker.admin(`/keys/${id}/own/${provider}`, { method: 'PUT', body: { key: 'sk-for-nobody-0123456789' } });
+  const error = await refused(await put('nobody'), 400, 'unknown_provider', 'nobody');
+  assert.equal(error.param, 'provider');
+  assert.deepEqual((await (await worker.admin(`/keys/${id}`)).json()).own, []);
+  await worker.put('provider:nobody', upstream.provider('nobody'));
+  for (const provider of ['nobody', 'mistral']) assert.equal((await put(provider)).status, 200, provider);
+  // What was stored before its provider went can still be taken away.
+  await worker.remove('provider:nobody');
+  assert.equal((await worker.admin(`/keys/${id}/own/nobody`, { method: 'DELETE' })).status, 204);
+});
+
 test('a managed key that is refused gives way to the caller’s own', async () => {
   const p = await policy([[status(401), answer()]], QUICK, { hops: [{ key: 'managed_then_own' }] });
   const { key } = await created({});

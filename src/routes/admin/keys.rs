@@ -4,6 +4,7 @@
 //! provider keys are given by their providers' names.
 
 use super::{Asked, Failure, documents};
+use crate::domain::admin::table::Kind;
 use crate::domain::crypto::Place;
 use crate::domain::document;
 use crate::domain::key;
@@ -11,6 +12,7 @@ use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::control::{Action, Condition, Usage, day_of};
 use crate::domain::ledger::protocol::{Answer, Ask};
 use crate::domain::ledger::when::{format_time, parse_time};
+use crate::domain::provider::table;
 use crate::domain::refusal::Refusal;
 use crate::domain::target::is_provider_name;
 use crate::domain::time::{Instant, Span};
@@ -215,6 +217,7 @@ pub async fn put_own(asked: &Asked<'_>) -> Result<Reply, Failure> {
         return Err(Refusal::new(503, "kek_missing", message).into());
     };
     let (mut document, standing) = standing(asked, id).await?;
+    exists(asked, provider).await?;
     let sealed = kek.seal(secret, nonce, Place { key_hash: id, provider });
     let sealed = sealed.map_err(|error| Refusal::value("key", error))?;
     if let Value::Object(own) = document.entry("own").or_insert_with(|| json!({})) {
@@ -242,6 +245,15 @@ fn provider<'a>(asked: &'a Asked<'_>) -> Result<&'a str, Failure> {
         true => Ok(provider),
         false => Err(Refusal::new(400, "invalid_name", format!("{provider:?} is no name of a provider")).into()),
     }
+}
+
+/// A key for a provider that is not there could never be used: its name is misspelt, or the provider is yet to be stored.
+async fn exists(asked: &Asked<'_>, provider: &str) -> Result<(), Failure> {
+    if table::is_built_in(provider) || store::read(asked.env, &Kind::Provider.key(provider)).await?.is_some() {
+        return Ok(());
+    }
+    let message = format!("provider {provider:?} is neither built in nor configured");
+    Err(Refusal::new(400, "unknown_provider", message).about("provider").into())
 }
 
 /// What a key used: today, this month, and by day.
