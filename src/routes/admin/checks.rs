@@ -12,7 +12,6 @@ use crate::domain::target::{is_policy_name, is_provider_name};
 use crate::edge::bindings::settings;
 use crate::edge::keys::store_down;
 use crate::edge::store;
-use litemap::LiteMap;
 
 /// Checks a document's name.
 pub fn name(kind: Kind, name: &str) -> Result<(), Failure> {
@@ -49,7 +48,7 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
 /// A rules document that parses is followed to what its rules name.
 async fn rules(asked: &Asked<'_>, bytes: &[u8]) -> Result<Result<(), BadDocument>, Failure> {
     let known = providers(asked).await?;
-    let known = |name: &str| known.contains_key(name);
+    let known = |name: &str| known.iter().any(|known| known == name);
     let rules = match Rules::parse(bytes, &settings(asked.env).default_provider, &known) {
         Ok(rules) => rules,
         Err(bad) => return Ok(Err(bad)),
@@ -74,9 +73,16 @@ async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Findi
     }
 }
 
-/// The names of all providers, built in or configured.
-pub async fn providers(asked: &Asked<'_>) -> Result<LiteMap<String, ()>, Failure> {
+/// The names of all providers, built in or configured, each once, in order.
+pub async fn providers(asked: &Asked<'_>) -> Result<Vec<String>, Failure> {
     let configured = store::list(asked.env, Kind::Provider.prefix()).await?;
-    let configured = configured.into_iter().map(|(name, _)| name);
-    Ok(table::ROWS.iter().map(|row| row.name.to_owned()).chain(configured).map(|name| (name, ())).collect())
+    Ok(names(configured.keys().map(String::as_str)).into_iter().map(str::to_owned).collect())
+}
+
+/// The built-in providers and these, each once, in order.
+pub fn names<'a>(configured: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = table::ROWS.iter().map(|row| row.name).chain(configured).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

@@ -13,7 +13,8 @@ use serde_json::json;
 pub async fn judge(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let body = fields(asked.json()?, &["request", "rules"])?;
     let providers = checks::providers(asked).await?;
-    let (provider, known) = (&settings(asked.env).default_provider, |name: &str| providers.contains_key(name));
+    let (provider, known) =
+        (&settings(asked.env).default_provider, |name: &str| providers.iter().any(|known| known == name));
     let request = body.get("request").ok_or_else(|| Refusal::value("request", "expected a sample request"))?;
     let sample = Sample::parse(request, provider, &known)?;
     let document = match body.get("rules") {

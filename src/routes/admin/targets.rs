@@ -52,7 +52,9 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let mut uses = in_policies(asked, &mut library).await?;
     let known = checks::providers(asked).await?;
     for model in outcomes.keys() {
-        let parsed = ModelRef::parse(model, &settings(asked.env).default_provider, |name| known.contains_key(name));
+        let parsed = ModelRef::parse(model, &settings(asked.env).default_provider, |name| {
+            known.iter().any(|known| known == name)
+        });
         if let Ok(ModelRef::Target(target)) = parsed {
             uses.entry(target).or_default();
         }
@@ -117,9 +119,8 @@ fn circuit(target: &Target, slot: KeySlot, rules: &BreakerRules) -> Value {
 
 /// Every provider, built in or configured, with its document where it has one.
 pub async fn providers(asked: &Asked<'_>, configured: &LiteMap<String, Standing>) -> Result<Vec<Value>, Failure> {
-    let names = ROWS.iter().map(|row| row.name).chain(configured.keys().map(String::as_str));
-    let names: LiteMap<&str, ()> = names.map(|name| (name, ())).collect();
-    Ok(names.keys().map(|name| provider_line(asked, name, configured.get(*name))).collect())
+    let names = checks::names(configured.keys().map(String::as_str));
+    Ok(names.into_iter().map(|name| provider_line(asked, name, configured.get(name))).collect())
 }
 
 fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> Value {
