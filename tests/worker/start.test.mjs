@@ -35,6 +35,9 @@ test('npm start serves policy/demo, the dashboard and the admin API, and ends wh
     assert.equal(page.status, 200);
     assert.match(page.headers.get('content-type'), /^text\/html/);
     assert.match(page.headers.get('content-security-policy'), /default-src/);
+    // Routed by wrangler as it is when deployed: its own answer would be bare.
+    const wrong = await fetch(`${base.replace('/v1', '')}/`, { method: 'POST' });
+    assert.deepEqual([wrong.status, wrong.headers.get('allow'), (await wrong.json()).error.code], [405, 'GET, HEAD', 'method_not_allowed']);
     await editIsSeen(client);
   } finally {
     started.child.kill('SIGINT');
