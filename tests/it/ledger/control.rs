@@ -27,6 +27,9 @@ fn conditions_are_those_of_http() {
     holds(Some("\"00000000\", \"1F3A9C02\""), None, Some("1f3a9c02"), true);
     holds(Some("\"1f3a9c02\""), None, Some("deadbeef"), false);
     holds(Some("\"1f3a9c02\""), None, None, false);
+    // An empty list of tags is one that no version is in.
+    holds(Some(""), None, Some("1f3a9c02"), false);
+    holds(Some(" , "), None, Some("1f3a9c02"), false);
     holds(Some("*"), None, Some("x"), true);
     holds(Some("*"), None, None, false);
     holds(None, Some("*"), None, true);
