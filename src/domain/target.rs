@@ -135,6 +135,15 @@ fn split_region<'a>(provider: &str, model: &'a str) -> (&'a str, Option<String>)
     }
 }
 
+/// A target's text without its region; `None` where it has none.
+pub fn without_region(target: &str) -> Option<&str> {
+    let (provider, model) = target.split_once('/')?;
+    match split_region(provider, model) {
+        (model, Some(_)) => target.get(..provider.len() + 1 + model.len()),
+        (_, None) => None,
+    }
+}
+
 fn is_region(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')

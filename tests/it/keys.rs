@@ -140,6 +140,11 @@ fn a_pattern_names_models_as_requests_do() {
         ("ft:gpt-*", "ft:gpt-4o:acme", true),
         ("policy/*", "policy/x", true),
         ("x", "policy/x", false),
+        // Who is denied a model is denied it in every region, and one region's denial is no other's.
+        ("bedrock/claude-opus-4-1", "bedrock/claude-opus-4-1@eu-central-1", true),
+        ("bedrock/claude-*@us-*", "bedrock/claude-opus-4-1@us-east-1", true),
+        ("bedrock/claude-*@us-*", "bedrock/claude-opus-4-1@eu-central-1", false),
+        ("acme/m", "acme/m@eu-central-1", false),
         ("openai/*", "openrouter/openai/gpt-4o", false),
     ] {
         assert_eq!(denies(pattern, name), expected, "{pattern} on {name}");

@@ -206,6 +206,8 @@ test('deny binds every target of the plan; a model may be written bare in it', a
   await refused(await worker.chat(p.model, {}, bearer(all.key)), 400, 'no_hop_fits');
   const bare = await created({ deny: ['gpt-4o*'] });
   await refused(await worker.chat('gpt-4o-mini', {}, bearer(bare.key)), 403, 'model_not_allowed', 'openai/gpt-4o-mini');
+  const everywhere = await created({ deny: ['bedrock/claude-opus-4-1'] });
+  await refused(await worker.chat('bedrock/claude-opus-4-1@eu-central-1', {}, bearer(everywhere.key)), 403, 'model_not_allowed');
 });
 
 test('the key’s policy comes after a rule, and only where none is named', async () => {

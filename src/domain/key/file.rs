@@ -17,7 +17,7 @@ use crate::domain::crypto::Sealed;
 use crate::domain::document::shape::{PROSE, SCHEMA_FIELD};
 use crate::domain::document::{BadDocument, Field, Findings, Kind, Object, Path, Shape, Text, json};
 use crate::domain::refusal::Refusal;
-use crate::domain::target::{is_policy_name, is_provider_name};
+use crate::domain::target::{is_policy_name, is_provider_name, without_region};
 use crate::domain::time::Instant;
 
 /// One gateway key's document.
@@ -74,9 +74,11 @@ impl KeyFile {
         self.allow.iter().any(|glob| glob.matches(model, default_provider))
     }
 
-    /// Whether no hop may be this model, whoever named it.
+    /// Whether no hop may be this model, whoever named it. What is denied without a region is denied in every one: who asks
+    /// could add it.
     pub fn denies(&self, model: &str, default_provider: &str) -> bool {
-        self.deny.iter().any(|glob| glob.matches(model, default_provider))
+        let named = |model: &str| self.deny.iter().any(|glob| glob.matches(model, default_provider));
+        named(model) || without_region(model).is_some_and(named)
     }
 
     /// Whether it may be used now.
