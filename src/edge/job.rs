@@ -31,7 +31,6 @@ pub struct Job {
     /// The client's `signal`: aborts when it leaves, where the platform says so.
     pub signal: Option<web_sys::AbortSignal>,
     pub request_id: String,
-    pub ledger_id: String,
     pub started: Instant,
     pub identity: Identity,
     pub key: Option<KeyName>,

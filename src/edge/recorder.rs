@@ -56,7 +56,7 @@ fn with<T>(env: &Env, work: impl FnOnce(&mut Recorder) -> T) -> T {
 
 impl Recorder {
     fn new(shards: u32) -> Recorder {
-        let isolate = new_ledger_id();
+        let isolate = new_id();
         let (outbox, desk) = (Outbox::new(isolate.clone(), shards), Desk::new(isolate));
         Recorder { outbox, desk, full: Vec::new(), timer_until: Instant(0) }
     }
@@ -75,15 +75,16 @@ impl Recorder {
     }
 }
 
-/// A ledger id for a request that arrives now.
-pub fn new_ledger_id() -> String {
+/// An id that nobody else has.
+pub fn new_id() -> String {
     ledger_id(now(), random().unwrap_or_default())
 }
 
-/// Queues a row. No I/O; to be followed by [`settle`] in the same request's `wait_until`.
-pub fn record(env: &Env, row: RequestRow) {
-    let row = row.with_ordered_id();
+/// Queues a row under a ledger id of its own. No I/O; to be followed by [`settle`] in the same request's `wait_until`.
+pub fn record(env: &Env, mut row: RequestRow) {
+    let random = random().unwrap_or_default();
     with(env, |recorder| {
+        row.ledger_id = recorder.outbox.next_id(Instant(row.at), random);
         recorder.desk.charge(&row);
         recorder.full.extend(recorder.outbox.push(row));
     });

@@ -233,7 +233,7 @@ impl Account {
         };
         let first = served.as_ref().and_then(|(call, _)| self.marks.get(&call.id)?.ttft_ms.zip(self.sent_after(call)));
         RequestRow {
-            ledger_id: job.ledger_id.clone(),
+            ledger_id: String::new(),
             id: job.request_id.clone(),
             at: job.started.0,
             policy: job.plan.name.label(),

@@ -91,8 +91,7 @@ impl Trial {
             body,
             headers: Rc::new([("content-type", "application/json")].into_iter().collect()),
             signal: None,
-            request_id: recorder::new_ledger_id(),
-            ledger_id: recorder::new_ledger_id(),
+            request_id: recorder::new_id(),
             started: now(),
             identity: made.identity,
             key: None,
@@ -211,7 +210,6 @@ impl Trial {
         recorder::record(
             &job.env,
             RequestRow {
-                ledger_id: job.ledger_id.clone(),
                 id: job.request_id.clone(),
                 at: job.started.0,
                 policy: job.plan.name.label(),

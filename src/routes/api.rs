@@ -156,7 +156,6 @@ impl Inbound<'_> {
             headers: self.headers.clone(),
             signal: Some(self.request.signal()),
             request_id: self.request_id.clone(),
-            ledger_id: recorder::new_ledger_id(),
             started,
             identity: made.identity,
             key: caller.map(|caller| KeyName { name: caller.file.name.clone(), id: caller.id }),

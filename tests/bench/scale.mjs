@@ -46,30 +46,27 @@ export function measured({ cases, counts, growth }) {
 }
 
 /**
- * Calls a second that one isolate with so many requests a second makes to so many shards, and to the object of usage and
- * circuits: each shard for which it has rows gets one, or one per full batch.
+ * Calls a second that one isolate with so many requests a second makes to shards, and to the object of usage and circuits: it
+ * fills one shard's batch after the other's, and sends each when it is full or a second old.
  */
-export function callsOfIsolate(perSecond, shards) {
-  const touched = shards * (1 - (1 - 1 / shards) ** perSecond);
-  const full = perSecond / BATCH_ROWS;
-  return { shards: Math.max(touched, full), control: Math.min(1, perSecond) };
+export function callsOfIsolate(perSecond) {
+  const eachSecond = Math.min(1, perSecond);
+  return { shards: Math.max(eachSecond, perSecond / BATCH_ROWS), control: eachSecond };
 }
 
 /** What a steady rate needs, with the ledger in batches, and with one call per attempt. */
 export function needs(perSecond, facts, perIsolate = PER_ISOLATE) {
   const isolates = perSecond / perIsolate;
-  const perShard = (shards) => (isolates * callsOfIsolate(perIsolate, shards).shards) / shards;
+  const one = callsOfIsolate(perIsolate);
+  const [calls, control] = [isolates * one.shards, isolates * one.control];
   const byRows = Math.ceil(perSecond / facts.shardPerSecond);
-  let shards = Math.max(DEFAULT_SHARDS, byRows);
-  while (perShard(shards) > CALLS_PER_OBJECT) shards++;
-  const control = isolates * callsOfIsolate(perIsolate, shards).control;
-  const calls = perShard(shards) * shards;
+  const shards = Math.max(DEFAULT_SHARDS, byRows, Math.ceil(calls / CALLS_PER_OBJECT));
   return {
     isolates,
     shards,
     byRows,
     fits: shards <= MOST_SHARDS,
-    callsPerShard: perShard(shards),
+    callsPerShard: calls / shards,
     rowsPerCall: perSecond / calls,
     control,
     callsPer1000: ((calls + control) / perSecond) * 1000,

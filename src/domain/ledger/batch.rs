@@ -1,5 +1,8 @@
 //! Batches on their way to the shards: exactly once, unless the isolate dies with one unanswered.
 //!
+//! A row's shard goes by its ledger id, and its ledger id is made here: so that it falls to the shard whose batch is being filled.
+//! Rows that come together then go in one call, not in one to every shard; with each batch the next shard is filled.
+//!
 //! Each isolate numbers its batches per shard from 1 and has at most one unanswered batch per shard; that one is sent again,
 //! under its number, until it is answered. A shard keeps the last number of each isolate: a number it has is ignored, a number
 //! further on says how many batches were lost.
@@ -8,8 +11,8 @@
 //! {"isolate": "<32 hex>", "number": 7, "dropped": 0, "rows": [<RequestRow>...]}
 //! ```
 
-use crate::domain::checksum::crc32;
-use crate::domain::ledger::row::RequestRow;
+use crate::domain::checksum::{crc32, crc32_behind};
+use crate::domain::ledger::row::{RequestRow, ledger_id};
 use crate::domain::time::{Instant, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -64,11 +67,33 @@ pub fn shard_of(ledger_id: &str, shards: u32) -> u32 {
     crc32(ledger_id.as_bytes()) % shards.max(1)
 }
 
+/// Digits of a ledger id that are tried until it falls to the shard that is wanted.
+const TAIL: usize = 4;
+
+/// A ledger id of that arrival which falls to that shard. `random` is where the search begins.
+fn ledger_id_in(shard: u32, shards: u32, at: Instant, random: [u8; 10]) -> String {
+    let mut id = ledger_id(at, random);
+    let head = id.len() - TAIL;
+    let (behind, first) = (crc32_behind(&id.as_bytes()[..head]), u16::from_be_bytes([random[8], random[9]]));
+    let mut tails = (0..=u16::MAX).map(|n| digits(first.wrapping_add(n)));
+    if let Some(tail) = tails.find(|tail| behind(tail) % shards.max(1) == shard) {
+        id.truncate(head);
+        id.extend(tail.map(char::from));
+    }
+    id
+}
+
+fn digits(n: u16) -> [u8; TAIL] {
+    [12, 8, 4, 0].map(|shift| b"0123456789abcdef"[usize::from(n >> shift & 0xf)])
+}
+
 /// The rows of one isolate that no shard has acknowledged yet.
 #[derive(Debug)]
 pub struct Outbox {
     isolate: String,
     lanes: Vec<Lane>,
+    /// The shard whose batch is being filled.
+    filling: u32,
     waiting: usize,
     pushed: u64,
     dropped: u64,
@@ -103,10 +128,16 @@ pub enum Taken {
 }
 
 impl Outbox {
-    /// An empty one. `isolate` must differ from every other isolate's.
+    /// An empty one. `isolate` must differ from every other isolate's; it says which shard is filled first.
     pub fn new(isolate: String, shards: u32) -> Outbox {
         let lanes = (0..shards.max(1)).map(|_| Lane::default()).collect();
-        Outbox { isolate, lanes, waiting: 0, pushed: 0, dropped: 0 }
+        let filling = shard_of(&isolate, shards);
+        Outbox { isolate, lanes, filling, waiting: 0, pushed: 0, dropped: 0 }
+    }
+
+    /// A ledger id for the row that is queued next, of a request that arrived `at`.
+    pub fn next_id(&self, at: Instant, random: [u8; 10]) -> String {
+        ledger_id_in(self.filling, self.shards(), at, random)
     }
 
     /// Queues a row. Answers its shard when that has a full batch to send.
@@ -136,6 +167,7 @@ impl Outbox {
 
     /// The batch to send to a shard: the unanswered one first, else up to [`BATCH_ROWS`] waiting rows under a new number.
     pub fn take(&mut self, shard: u32, now: Instant) -> Taken {
+        let shards = self.shards();
         let Some(lane) = self.lanes.get_mut(shard as usize) else { return Taken::Nothing };
         let leased_until = now + LEASE;
         if let Some(flight) = &mut lane.unanswered {
@@ -147,6 +179,9 @@ impl Outbox {
         }
         if lane.rows.is_empty() {
             return Taken::Nothing;
+        }
+        if shard == self.filling {
+            self.filling = (shard + 1) % shards;
         }
         lane.number += 1;
         let count = lane.rows.len().min(BATCH_ROWS);

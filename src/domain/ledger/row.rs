@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RequestRow {
-    /// Made by [`ledger_id`]: 32 hex digits that sort by arrival. Shards, order and exactly-once go by it.
+    /// 32 hex digits that sort by arrival, made where the row is queued ([`ledger_id`]). Shards, order and exactly-once go by it.
     pub ledger_id: String,
     /// `x-understudy-request-id` as the client gave it, or as we made it.
     pub id: String,
@@ -128,18 +128,6 @@ impl RequestRow {
     /// Tokens of the successful attempts.
     pub fn tokens(&self) -> Tokens {
         self.attempts.iter().filter(|a| a.succeeded()).fold(Tokens::default(), |sum, a| sum.plus(a.tokens))
-    }
-
-    /// Makes the ledger id sort by arrival, whatever its maker put there.
-    pub fn with_ordered_id(mut self) -> RequestRow {
-        let floor = ledger_id_floor(Instant(self.at));
-        let (time, rest) = floor.split_at(12);
-        if !self.ledger_id.starts_with(time) || self.ledger_id.len() != floor.len() {
-            let own: String = self.ledger_id.chars().filter(char::is_ascii_hexdigit).collect();
-            let tail = format!("{rest}{own}");
-            self.ledger_id = format!("{time}{}", &tail[tail.len() - 20..]);
-        }
-        self
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{attempt, request};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use understudy::domain::ledger::batch::{
     Admission, BATCH_ROWS, Batch, LEASE, Outbox, QUEUE_ROWS, Taken, admit, shard_of,
 };
-use understudy::domain::ledger::row::RequestRow;
+use understudy::domain::ledger::row::{RequestRow, arrived, ledger_id};
 use understudy::domain::time::{Instant, Span};
 
 /// A shard as the object is: the last number of each isolate, and how often each row was counted.
@@ -180,4 +180,28 @@ fn shards_share_the_rows() {
     (0..4_000).for_each(|n| counts[shard_of(&row(n).ledger_id, 4) as usize] += 1);
     assert!(counts.iter().all(|n| (800..1_200).contains(n)), "{counts:?}");
     assert_eq!(shard_of("x", 0), 0);
+}
+
+#[test]
+fn rows_that_come_together_go_to_one_shard_and_the_next_batch_to_the_next() {
+    for shards in [1, 2, 3, 4, 7, 1_024] {
+        let mut outbox = Outbox::new(ledger_id(Instant(0), [3; 10]), shards);
+        let mut filled = Vec::new();
+        for batch in 0..u64::from(shards.min(8)) {
+            let arrivals: Vec<Instant> = (0..50).map(|n| Instant(1_000 * batch + n)).collect();
+            let ids: Vec<String> = arrivals.iter().map(|at| outbox.next_id(*at, [at.0 as u8; 10])).collect();
+            let shard = shard_of(&ids[0], shards);
+            for (at, id) in arrivals.iter().zip(&ids) {
+                assert!(id.starts_with(&arrived(*at)) && id.len() == 32, "{id}");
+                assert_eq!(shard_of(id, shards), shard, "{shards} shards: {id}");
+                outbox.push(RequestRow { ledger_id: id.clone(), ..RequestRow::default() });
+            }
+            assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "no id twice");
+            assert_eq!((0..shards).filter(|shard| outbox.has_work(*shard)).collect::<Vec<_>>(), [shard]);
+            assert!(matches!(outbox.take(shard, Instant(0)), Taken::Batch(batch) if batch.rows.len() == 50));
+            outbox.answered(shard, 1);
+            filled.push(shard);
+        }
+        assert!(filled.windows(2).all(|pair| pair[1] == (pair[0] + 1) % shards), "{filled:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Rows, their ids, and times.
 
 use super::{EPOCH, attempt, request};
-use understudy::domain::ledger::row::{RequestRow, ledger_id, ledger_id_floor};
+use understudy::domain::ledger::row::{ledger_id, ledger_id_floor};
 use understudy::domain::ledger::when::{format_time, parse_time};
 use understudy::domain::time::Instant;
 
@@ -13,26 +13,6 @@ fn ledger_ids_sort_by_arrival() {
     assert!(early < late);
     assert!(ledger_id_floor(Instant(EPOCH)) <= early && early < ledger_id_floor(Instant(EPOCH + 1)));
     assert_eq!(ledger_id(Instant(u64::MAX), [0; 10]).len(), 32);
-}
-
-#[track_caller]
-fn ordered(given: &str) {
-    let row = RequestRow { ledger_id: given.to_owned(), at: EPOCH, ..RequestRow::default() }.with_ordered_id();
-    assert_eq!(row.ledger_id.len(), 32, "{given}");
-    assert!(row.ledger_id.bytes().all(|b| b.is_ascii_hexdigit()), "{given}");
-    assert!(row.ledger_id >= ledger_id_floor(Instant(EPOCH)) && row.ledger_id < ledger_id_floor(Instant(EPOCH + 1)));
-    assert_eq!(row.clone().with_ordered_id(), row, "{given}: a second time changes nothing");
-}
-
-#[test]
-fn any_ledger_id_is_made_to_sort() {
-    ordered("");
-    ordered("0123456789abcdef0123456789abcdef");
-    ordered("not hex at all, and much longer than an id may ever be");
-    ordered(&ledger_id(Instant(EPOCH), [7; 10]));
-    let own = ledger_id(Instant(EPOCH), [7; 10]);
-    let row = RequestRow { ledger_id: own.clone(), at: EPOCH, ..RequestRow::default() };
-    assert_eq!(row.with_ordered_id().ledger_id, own);
 }
 
 #[test]
