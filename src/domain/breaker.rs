@@ -16,12 +16,11 @@ use litemap::LiteMap;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::domain::outcome::{Class, KeySlot};
 use crate::domain::policy::BreakerRules;
 use crate::domain::target::Target;
 use crate::domain::time::{Instant, Span};
+use serde::{Deserialize, Serialize};
 
 /// Moments kept of one breaker: as many as the largest `failures` of a policy.
 const MARKS_MAX: usize = 1000;

@@ -17,14 +17,13 @@
 //! **Tokens** are guessed as bytes of text / 4, which for English prose and code is right to a third either way, and for other
 //! scripts up to half too low. An image counts as 1,000. For skipping a hop the least counts: bytes / 6, an image as 85.
 
+use crate::domain::catalogue::{Facts, Feature};
+use crate::domain::dialect::Wire;
+use crate::domain::route::Family;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-
-use crate::domain::catalogue::{Facts, Feature};
-use crate::domain::dialect::Wire;
-use crate::domain::route::Family;
 
 /// What a request needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,10 +9,9 @@
 //! system parts | turns: role + parts | tools, choice | sampling and limits | output format | reasoning | residue
 //! ```
 
-use serde_json::{Map, Value};
-
 use crate::domain::dialect::CallKind;
 use crate::domain::route::Family;
+use serde_json::{Map, Value};
 
 /// A request in no family's words.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,11 +1,10 @@
 //! What an encoder cannot carry: the two weights of a field, settled by the policy's `translate`.
 
-use serde_json::Value;
-
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Field, Residue};
 use crate::domain::error::short;
 use crate::domain::policy::Translate;
+use serde_json::Value;
 
 /// Whether a value asks for nothing (0, false, an empty list): leaving it out is nobody's loss.
 pub fn says_nothing(value: &Value) -> bool {

@@ -17,15 +17,14 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
-
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire};
 use crate::domain::policy::Translate;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 
 /// Fields that change what is stored or where it runs: other hosts lack them.
 const SEMANTIC: [&str; 3] = ["container", "mcp_servers", "inference_geo"];

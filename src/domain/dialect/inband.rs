@@ -1,12 +1,11 @@
 //! Errors inside a 200, and answers that are none of their wire.
 
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-use serde_json::value::RawValue;
-
 use crate::domain::classify::classify_error_value;
 use crate::domain::dialect::decoder::Malformed;
 use crate::domain::outcome::Failure;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// An `error` beside an answer, unless it is what some hosts write where there was none: null, false, 0, or something empty.
 ///

@@ -1,12 +1,11 @@
 //! Answers of routes that nobody translates: only their errors, their tokens and their end are looked at.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::{Event, chat, inband, responses};
 use crate::domain::sse;
 use crate::domain::usage::Usage;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Reads one answer of unknown shape.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,7 +1,5 @@
 //! The registries: which file reads and writes which wire and family.
 
-use serde_json::Value;
-
 use crate::domain::catalogue::Facts;
 use crate::domain::dialect::answer::Answer;
 use crate::domain::dialect::conversation::Conversation;
@@ -15,6 +13,7 @@ use crate::domain::outcome::Failure;
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
 use crate::domain::sse;
+use serde_json::Value;
 
 /// Encodes a client's body for a target of another family (or of the same one in another envelope: Messages on Bedrock and
 /// Vertex). `body` is the client's own, without what was consumed here.

@@ -5,13 +5,12 @@
 //! messages          {"type": "error", "error": {"type", "message"[, "code", "attempts"]}, "request_id"}
 //! ```
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::classify::ErrorBody;
 use crate::domain::dialect::messages;
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::route::Family;
 use crate::domain::sse;
+use serde_json::{Map, Value, json};
 
 /// The content of an error of our own.
 pub struct Said<'a> {

@@ -12,10 +12,9 @@
 //! ```
 //! Fields merge by name. A gateway key's `user` and `group` win over all of them.
 
-use serde_json::{Map, Value};
-
 use crate::domain::key::KeyFile;
 use crate::domain::refusal::Refusal;
+use serde_json::{Map, Value};
 
 /// The longest user or group, in characters: they are counted by, so they are kept.
 pub const NAME_MAX_CHARS: usize = 256;

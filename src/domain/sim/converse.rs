@@ -1,10 +1,9 @@
 //! Answers on Bedrock's Converse wire: what a drilled call of such a target meets. No client speaks it, so no encoder writes it.
 
-use serde_json::{Value, json};
-
 use crate::domain::dialect::Event;
 use crate::domain::eventstream::{self, Frame};
 use crate::domain::usage::Usage;
+use serde_json::{Value, json};
 
 /// A whole JSON answer.
 pub fn answer(text: &str, usage: Usage) -> Vec<u8> {

@@ -2,8 +2,6 @@
 //!
 //! A decoder tells the first choice apart from others: the others only count as content, since no translation knows them.
 
-use serde_json::value::RawValue;
-
 use crate::domain::dialect::chat::calls::{Calls, Piece};
 use crate::domain::dialect::chat::wire::{
     Call, Choice, Chunk, ContentPart, Custom, Delta, Function, Logprobs, Str, UsageIn, text_of,
@@ -13,6 +11,7 @@ use crate::domain::dialect::inband::{self, unreadable};
 use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
+use serde_json::value::RawValue;
 
 /// Reads one answer.
 #[derive(Clone, Debug, Default)]

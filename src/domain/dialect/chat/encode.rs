@@ -9,14 +9,13 @@
 //! ```
 //! Reasoning is not shown: a chat client has no field for it that another family's signature would fit.
 
-use serde::Serialize;
-use serde_json::{Value, json};
-
 use crate::domain::dialect::answer::{Answer, Block, id_for};
 use crate::domain::dialect::decoder::{Encode, Voice};
 use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::Failure;
 use crate::domain::usage::Usage;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 /// Writes one stream.
 #[derive(Clone, Debug)]

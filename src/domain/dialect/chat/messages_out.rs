@@ -7,8 +7,6 @@
 //! ```
 //! Tool messages hold text alone: an image that a tool gave back is announced there and shown in the user message after it.
 
-use serde_json::{Value, json};
-
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
@@ -17,6 +15,7 @@ use crate::domain::dialect::media;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{CallKind, Incompatible};
+use serde_json::{Value, json};
 
 /// How this target wants its messages.
 #[derive(Clone, Copy, Debug)]

@@ -8,9 +8,8 @@
 //! data: [DONE]
 //! ```
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::sse;
+use serde_json::{Map, Value, json};
 
 /// The stream of a completion; `None` for what is none.
 pub fn stream(body: &[u8], include_usage: bool) -> Option<Vec<u8>> {

@@ -1,7 +1,5 @@
 //! A chat client's request as a [`Conversation`]: the fields around its messages, which are read in `messages.rs`.
 
-use serde_json::Value;
-
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::chat::turns;
 use crate::domain::dialect::conversation::{
@@ -10,6 +8,7 @@ use crate::domain::dialect::conversation::{
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
 use crate::domain::route::Family;
+use serde_json::Value;
 
 /// Decodes a client's body. What a conversation cannot hold is kept as residue.
 ///

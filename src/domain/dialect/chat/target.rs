@@ -1,7 +1,5 @@
 //! A [`Conversation`] as the body of a chat request, with what each host and model takes.
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
@@ -13,6 +11,7 @@ use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
+use serde_json::{Map, Value, json};
 
 /// The longest `safety_identifier`. Claude Code's user ids are longer, and full of structure.
 const USER_MAX: usize = 64;

@@ -7,10 +7,9 @@
 //! tool, function      a result, part of a user's turn
 //! ```
 
-use serde_json::Value;
-
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::{CallKind, Incompatible, media};
+use serde_json::Value;
 
 /// Reads the messages. `cache`: how long the prefixes that they mark should live.
 ///

@@ -9,12 +9,11 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::domain::dialect::inband;
 use crate::domain::dialect::json_text::mended;
 use crate::domain::usage::Usage;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// A string borrowed from the input where it has no escapes. (`Option<Cow<str>>` would always copy.)
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -6,10 +6,6 @@
 //! images, documents         bytes alone, no addresses; a document's name is neutral and made here
 //! ```
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
-
 use crate::domain::dialect::continuity::{NO_RESULT, settled};
 use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
@@ -17,6 +13,9 @@ use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Incompatible, json_text};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
 /// Formats of documents by media type.
 const DOCUMENTS: &[(&str, &str)] = &[

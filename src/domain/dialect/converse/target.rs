@@ -5,8 +5,6 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
 use crate::domain::dialect::converse::blocks::Blocks;
@@ -15,6 +13,7 @@ use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
 use crate::domain::policy::Translate;
+use serde_json::{Map, Value, json};
 
 /// The tool that stands in for structured output.
 const JSON_TOOL: &str = "json";

@@ -1,10 +1,9 @@
 //! The JSON of Converse's answers and stream events, borrowed from the bytes.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::domain::dialect::chat::wire::{Str, count};
 use crate::domain::usage::Usage;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// A whole answer.
 #[derive(Debug, Deserialize)]

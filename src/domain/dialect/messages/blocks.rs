@@ -10,10 +10,6 @@
 
 use std::collections::HashSet;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
-
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
@@ -22,6 +18,9 @@ use crate::domain::dialect::messages::claude::Claude;
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Incompatible, Wire, json_text};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
 /// The images that Anthropic reads.
 const IMAGES: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp"];

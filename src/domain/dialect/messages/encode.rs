@@ -8,10 +8,6 @@
 //! ```
 //! Reasoning is not shown: a thinking block without a true signature would be refused when it comes back.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
-
 use crate::domain::dialect::answer::{Answer, Block, id_for};
 use crate::domain::dialect::decoder::{Encode, Voice};
 use crate::domain::dialect::ids::{self, IdRule};
@@ -20,6 +16,9 @@ use crate::domain::dialect::sequence::Sequencer;
 use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::usage::Usage;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 /// Writes one stream.
 #[derive(Clone, Debug)]

@@ -5,12 +5,11 @@
 //! message_start (content_block_start content_block_delta* content_block_stop)* message_delta message_stop
 //! ```
 
+use crate::domain::dialect::json_text::compact;
+use crate::domain::dialect::messages::encode::send;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-
-use crate::domain::dialect::json_text::compact;
-use crate::domain::dialect::messages::encode::send;
 
 /// What stands in `message_delta`, and not at the start.
 const AT_THE_END: [&str; 4] = ["stop_reason", "stop_sequence", "stop_details", "container"];

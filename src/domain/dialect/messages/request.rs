@@ -1,13 +1,12 @@
 //! A Messages client's request as a [`Conversation`]: the fields around its turns, which are read in `turns.rs`.
 
-use serde_json::Value;
-
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Thinking, Tool, ToolChoice};
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::messages::turns;
 use crate::domain::route::Family;
+use serde_json::Value;
 
 /// Decodes a client's body. What a conversation cannot hold is kept as residue.
 ///

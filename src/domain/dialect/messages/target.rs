@@ -7,8 +7,6 @@
 //! RawPredict   model in address   vertex-2023-10-16       no
 //! ```
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::conversation::{Conversation, Field, OutputFormat, ToolChoice};
 use crate::domain::dialect::drops::Drops;
@@ -19,6 +17,7 @@ use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, schema};
 use crate::domain::policy::Translate;
+use serde_json::{Map, Value, json};
 
 /// Above this many tokens Anthropic wants a stream: what we make up for a whole answer stays below.
 const WHOLE_ANSWER_MAX: u64 = 21_333;

@@ -12,10 +12,9 @@
 //! ```
 //! A budget leaves at least a fifth of `max_tokens` to the answer and is never below 1,024, or there is none.
 
-use serde_json::{Value, json};
-
 use crate::domain::dialect::conversation::Effort;
 use crate::domain::dialect::messages::claude::{Claude, Thinks};
+use serde_json::{Value, json};
 
 /// The least budget that Anthropic takes.
 const BUDGET_MIN: u64 = 1_024;

@@ -3,10 +3,9 @@
 //! Thinking stays behind: its signatures are bound to the provider that made them. So does what hosted tools left in the
 //! history, which makes the conversation one for Anthropic alone.
 
-use serde_json::Value;
-
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::{CallKind, Incompatible, media};
+use serde_json::Value;
 
 /// Claude Code puts a block that begins so first; it changes with every request, and Bedrock refuses it.
 pub const BILLING_HEADER: &str = "x-anthropic-billing-header:";

@@ -6,12 +6,11 @@
 //!                content_block_stop{index})* message_delta{delta: {stop_reason, ...}, usage} message_stop; ping anywhere; error
 //! ```
 
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
 use crate::domain::dialect::chat::wire::{Str, count};
 use crate::domain::dialect::inband;
 use crate::domain::usage::Usage;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// One `data:` of a stream.
 #[derive(Debug, Deserialize)]

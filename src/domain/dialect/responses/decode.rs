@@ -16,14 +16,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::value::RawValue;
-
 use crate::domain::dialect::chat::wire::{Str, text_of};
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::responses::wire::{Frame, Head, Item, Part, Response};
 use crate::domain::dialect::{CallKind, Event, Finish, inband};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
+use serde_json::value::RawValue;
 
 /// Reads one answer.
 #[derive(Clone, Debug, Default)]

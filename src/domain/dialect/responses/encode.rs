@@ -14,8 +14,6 @@
 //! Reasoning is shown to clients that asked for a summary of it. Others would send the item back to a model that never made
 //! it, and be refused.
 
-use serde_json::{Value, json};
-
 use crate::domain::dialect::decoder::{Encode, Voice};
 use crate::domain::dialect::responses::output::{Output, PartKind};
 use crate::domain::dialect::responses::shell::Shell;
@@ -25,6 +23,7 @@ use crate::domain::error::stream_error;
 use crate::domain::outcome::Failure;
 use crate::domain::route::Family;
 use crate::domain::usage::Usage;
+use serde_json::{Value, json};
 
 /// Writes one answer.
 #[derive(Clone, Debug)]

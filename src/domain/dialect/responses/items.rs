@@ -8,10 +8,9 @@
 //! item_reference, hosted tools' items, compaction   the hop is skipped
 //! ```
 
-use serde_json::Value;
-
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::{CallKind, Incompatible, media};
+use serde_json::Value;
 
 /// Reads `instructions`.
 ///

@@ -1,10 +1,9 @@
 //! The items of a Responses stream, written one after another: what is open, what is closed, and the number of the next event.
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::dialect::CallKind;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::sse;
+use serde_json::{Map, Value, json};
 
 /// The output of one response so far.
 #[derive(Clone, Debug, Default)]

@@ -5,9 +5,8 @@
 //! created in_progress ( output_item.added ( part.added delta done part.done )* output_item.done )* completed | incomplete
 //! ```
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::dialect::responses::output::Output;
+use serde_json::{Map, Value, json};
 
 /// The stream of a response; `None` for what is none, or is not at its end.
 pub fn stream(body: &[u8]) -> Option<Vec<u8>> {

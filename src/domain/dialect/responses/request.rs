@@ -3,14 +3,13 @@
 //! The input's items become turns in `items.rs`; here stand the fields around them. `store` defaults to true on this wire
 //! and means nothing elsewhere, so it crosses no boundary: an explicit `true` is listed as dropped.
 
-use serde_json::{Map, Value};
-
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::responses::items;
 use crate::domain::route::Family;
+use serde_json::{Map, Value};
 
 /// Decodes a client's body. What a conversation cannot hold is kept as residue.
 ///

@@ -4,11 +4,10 @@
 //! { id, object, created_at, status, error, incomplete_details, <echo of the request>, output, usage }
 //! ```
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::dialect::Finish;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::usage::Usage;
+use serde_json::{Map, Value, json};
 
 /// Before the id of every response made here: no server knows it, so `previous_response_id` must not name it.
 pub const TRANSLATED: &str = "resp_us_";

@@ -3,8 +3,6 @@
 //! The wire has no stop sequences, and its `store` defaults to true where every other family stores nothing: `false` is
 //! always written unless the client asked for it.
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{Thinker, strongest, thinker};
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Part, Tool, ToolChoice};
@@ -16,6 +14,7 @@ use crate::domain::dialect::responses::turns_out;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
+use serde_json::{Map, Value, json};
 
 /// The least `max_output_tokens` that the wire takes.
 const MIN_OUTPUT_TOKENS: u64 = 16;

@@ -8,8 +8,6 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
-
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
@@ -17,6 +15,7 @@ use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{CallKind, Incompatible, media};
+use serde_json::{Value, json};
 
 /// Writes all turns.
 ///

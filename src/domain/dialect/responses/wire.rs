@@ -8,12 +8,11 @@
 //! event      {"type", "output_index", "delta", "text", "arguments", "input", "item", "response", "error", "code", "message"}
 //! ```
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::domain::dialect::chat::wire::{Str, count};
 use crate::domain::dialect::inband;
 use crate::domain::usage::Usage;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// The `data` of one stream event. Whole responses stay unread until they are asked for.
 #[derive(Debug, Deserialize)]
