@@ -4,21 +4,19 @@
 //! last one, and for a target not named, the outcome is `ok`. The request is a stream, since stalls and cuts only mean
 //! something there.
 
-use litemap::LiteMap;
-use std::sync::Arc;
-
-use serde::Serialize;
-use serde_json::Value;
-use wildmatch::WildMatch;
-
 use crate::domain::breaker::Handle;
 use crate::domain::chain::{Call, Chain, End, Leave, Prospect, Step, What, reason};
-use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Phase};
+use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Phase, Skip};
 use crate::domain::policy::{Commit, KeyChoice, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::scripted::Scripted;
 use crate::domain::target::Target;
 use crate::domain::time::{Instant, Span};
+use litemap::LiteMap;
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+use wildmatch::WildMatch;
 
 /// Entries of a script, and outcomes of an entry.
 const SCRIPT_MAX: usize = 64;
@@ -93,12 +91,14 @@ fn array<'a>(path: &str, value: &'a Value) -> Result<&'a Vec<Value>, Refusal> {
     }
 }
 
-/// Plays a plan through a script.
-pub fn simulate(mut plan: Plan, script: &Script, leave: Leave) -> Simulation {
+/// Plays a plan through a script. `crossed` are the boundaries that its hops would cross, in their order
+/// ([`foreseen`](crate::domain::plan::boundaries::foreseen)); where there are none, none is crossed.
+pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, crossed: &[Option<Skip>]) -> Simulation {
     for hop in &mut plan.hops {
         hop.backoff.jitter = 0.0;
     }
-    let prospects = plan.hops.iter().map(|hop| prospect(hop.key)).collect();
+    let skips = crossed.iter().cloned().chain(std::iter::repeat(None));
+    let prospects = plan.hops.iter().zip(skips).map(|(hop, skip)| prospect(hop.key, skip)).collect();
     let plan = Arc::new(plan);
     let chain = Chain::new(plan.clone(), prospects, leave, 0, Instant(0));
     let now = Instant(0);
@@ -108,7 +108,7 @@ pub fn simulate(mut plan: Plan, script: &Script, leave: Leave) -> Simulation {
     play.done(&end)
 }
 
-fn prospect(key: KeyChoice) -> Prospect {
+fn prospect(key: KeyChoice, skip: Option<Skip>) -> Prospect {
     let slots = match key {
         KeyChoice::Managed => vec![KeySlot::Managed],
         KeyChoice::Own => vec![KeySlot::Own],
@@ -116,7 +116,7 @@ fn prospect(key: KeyChoice) -> Prospect {
         KeyChoice::OwnThenManaged => vec![KeySlot::Own, KeySlot::Managed],
     };
     let breakers = slots.iter().map(|_| Handle::default()).collect();
-    Prospect { slots, breakers, ..Prospect::default() }
+    Prospect { skip, slots, breakers, ..Prospect::default() }
 }
 
 /// A simulation under way.

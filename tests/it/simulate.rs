@@ -1,9 +1,12 @@
 //! Scripted outcomes: their grammar, drills, and policies played through a script.
 
 use serde_json::{Value, json};
+use understudy::domain::catalogue::Catalogue;
 use understudy::domain::chain::Leave;
 use understudy::domain::outcome::Class;
-use understudy::domain::policy::{Commit, Consent, Hop, KeyChoice, Plan};
+use understudy::domain::plan::boundaries;
+use understudy::domain::policy::{Boundary, Commit, Consent, Hop, KeyChoice, Plan};
+use understudy::domain::provider::Provider;
 use understudy::domain::scripted::{Drill, Scripted};
 use understudy::domain::simulate::{Script, simulate};
 use understudy::domain::time::{Instant, Span};
@@ -12,7 +15,7 @@ use crate::chain::{hop, plan, target};
 
 fn played(plan: Plan, script: &Value) -> Value {
     let script = Script::parse(script).expect("a script");
-    serde_json::to_value(simulate(plan, &script, Leave::default())).expect("JSON")
+    serde_json::to_value(simulate(plan, &script, Leave::default(), &[])).expect("JSON")
 }
 
 fn two() -> Vec<Hop> {
@@ -49,6 +52,19 @@ fn the_grammar() {
     ] {
         assert!(Scripted::parse(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_hop_that_would_cross_a_boundary_is_skipped() {
+    let keep = vec![Boundary::Family];
+    let hops = vec![hop("anthropic/a"), Hop { keep, ..hop("openai/b") }, hop("openai/c")];
+    let crossed = boundaries::foreseen(&hops, Provider::built_in, &Catalogue::default());
+    let script = Script::parse(&json!([{"model": "anthropic/*", "outcomes": ["404"]}])).expect("a script");
+    let told = simulate(plan(hops), &script, Leave::default(), &crossed);
+    let steps: Vec<_> =
+        told.steps.iter().map(|step| (step.step, step.model.as_deref(), step.reason.as_deref())).collect();
+    assert_eq!(steps[1], ("skip", Some("openai/b"), Some("boundary:family")));
+    assert_eq!((told.result, told.calls), ("served", 2));
 }
 
 #[test]

@@ -206,6 +206,9 @@ test('lint, simulate, targets, openapi, metrics, schema', async () => {
   assert.equal(simulated.result, 'served');
   assert.equal(simulated.calls, 3);
   assert.equal(simulated.ms, 500);
+  const policy = { chain: ['acme/a', 'claude/b', 'acme/c'], keep: ['family'] };
+  const kept = await (await worker.admin('/policies/simulated/simulate', { method: 'POST', body: { policy, script: [{ model: 'acme/a', outcomes: ['404'] }] } })).json();
+  assert.deepEqual(kept.steps.filter(({ step }) => step === 'skip').map(({ model, reason }) => [model, reason]), [['claude/b', 'boundary:family']]);
   assert.equal((await worker.admin('/targets')).status, 200);
   assert.ok((await (await worker.admin('/openapi.json')).json()).paths);
   assert.equal((await worker.admin('/metrics')).status, 200);

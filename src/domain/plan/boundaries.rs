@@ -8,9 +8,12 @@
 //! | `labels` | it lacks a label that the first hop has |
 //! | `billing` | another provider, or a key slot that the first hop does not use, could pay |
 
+use crate::domain::catalogue::{Catalogue, Facts};
 use crate::domain::dialect::Wire;
 use crate::domain::outcome::Skip;
 use crate::domain::policy::{Boundary, Hop};
+use crate::domain::provider::Provider;
+use crate::domain::route::Route;
 
 /// What is known of the ground a hop stands on, from its provider and the catalogue.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +23,32 @@ pub struct Ground<'a> {
     /// The target's region, else the catalogue's.
     pub region: Option<&'a str>,
     pub labels: &'a [String],
+}
+
+/// What documents alone say of a hop, for a request on the chat route.
+pub struct Land {
+    wire: Option<Wire>,
+    facts: Facts,
+}
+
+impl Land {
+    pub fn of(hop: &Hop, provider: impl Fn(&str) -> Option<Provider>, catalogue: &Catalogue) -> Land {
+        let provider = provider(&hop.target.provider);
+        Land {
+            wire: provider.and_then(|provider| provider.wire(&Route::Chat, &catalogue.wire_id(&hop.target, None))),
+            facts: catalogue.facts(&hop.target),
+        }
+    }
+
+    pub fn ground(&self) -> Ground<'_> {
+        Ground { wire: self.wire, region: self.facts.region.as_deref(), labels: &self.facts.labels }
+    }
+}
+
+/// The boundary that each hop would cross on the chat route, one per hop.
+pub fn foreseen(hops: &[Hop], provider: impl Fn(&str) -> Option<Provider>, catalogue: &Catalogue) -> Vec<Option<Skip>> {
+    let lands: Vec<Land> = hops.iter().map(|hop| Land::of(hop, &provider, catalogue)).collect();
+    judge(hops, &lands.iter().map(Land::ground).collect::<Vec<_>>())
 }
 
 /// The boundary that each hop would cross, one per hop; `grounds` are in the same order. The first hop crosses none.

@@ -6,12 +6,10 @@ use super::tree::{Branch, Node, Tree};
 use super::worst::{self, WorstCase};
 use super::{Boundary, Consent, Degraded, Hop, Verdict};
 use crate::domain::catalogue::{Catalogue, Facts, Feature};
-use crate::domain::dialect::Wire;
 use crate::domain::document::{Finding, Findings, Severity};
 use crate::domain::outcome::{Class, KeySlot};
-use crate::domain::plan::boundaries::{self, Ground};
+use crate::domain::plan::boundaries::{self, Land};
 use crate::domain::provider::Provider;
-use crate::domain::route::Route;
 use crate::domain::target::Target;
 use crate::domain::usage::Usage;
 use serde::Serialize;
@@ -128,30 +126,10 @@ fn orders(branch: &Branch) -> Vec<Vec<&Hop>> {
     orders
 }
 
-/// What the boundaries ask of a hop.
-struct Land {
-    wire: Option<Wire>,
-    facts: Facts,
-}
-
-impl Land {
-    fn of(hop: &Hop, context: Context<'_>) -> Land {
-        let provider = (context.provider)(&hop.target.provider);
-        Land {
-            wire: provider
-                .and_then(|provider| provider.wire(&Route::Chat, &context.catalogue.wire_id(&hop.target, None))),
-            facts: context.catalogue.facts(&hop.target),
-        }
-    }
-
-    fn ground(&self) -> Ground<'_> {
-        Ground { wire: self.wire, region: self.facts.region.as_deref(), labels: &self.facts.labels }
-    }
-}
-
 /// Every boundary that going from one hop to another crosses, for a request on the chat route.
 fn crossed(first: &Hop, hop: &Hop, context: Context<'_>) -> Vec<Boundary> {
-    let (home, away) = (Land::of(first, context), Land::of(hop, context));
+    let land = |hop| Land::of(hop, context.provider, context.catalogue);
+    let (home, away) = (land(first), land(hop));
     let crosses = |boundary: &Boundary| boundaries::crosses(*boundary, (first, &home.ground()), (hop, &away.ground()));
     Boundary::ALL.into_iter().filter(crosses).collect()
 }

@@ -8,9 +8,11 @@ use crate::domain::document::BadDocument;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
 use crate::domain::ledger::control::day_of;
+use crate::domain::plan::boundaries;
 use crate::domain::policy::lint::{self, PROMPT_TOKENS, Report};
 use crate::domain::policy::tree::{Draw, Tree};
 use crate::domain::policy::{PlanName, file, resolve};
+use crate::domain::provider::Provider;
 use crate::domain::refusal::Refusal;
 use crate::domain::simulate::{Script, simulate};
 use crate::edge::bindings::{settings, text};
@@ -36,7 +38,7 @@ pub async fn report(asked: &Asked<'_>, name: &str, bytes: &[u8], prompt_tokens: 
     Ok(library.world(|world| {
         let context = lint::Context {
             world,
-            provider: &|name| library.provider(name).and_then(Result::ok).map(|provider| (*provider).clone()),
+            provider: &|name| provider(&library, name),
             has_secret: &|secret| text(asked.env, secret).is_some(),
             catalogue: &catalogue,
             today: &today,
@@ -79,7 +81,7 @@ pub async fn simulation(asked: &Asked<'_>) -> Result<Reply, Failure> {
         Some(consent) if consent == "fallback" => true,
         Some(other) => return Err(Refusal::value("consent", format!("{} is not \"fallback\"", shown(other))).into()),
     };
-    let tree = match body.get("policy") {
+    let (tree, library) = match body.get("policy") {
         Some(candidate) => resolved(asked, name, candidate.to_string().as_bytes()).await?,
         None => {
             let standing = store::read(asked.env, &Kind::Policy.key(name)).await?;
@@ -89,14 +91,22 @@ pub async fn simulation(asked: &Asked<'_>) -> Result<Reply, Failure> {
     };
     let leave = Leave { consented, forbidden: false };
     let plan = PlanName::Stored { name: name.to_owned(), version: String::new() };
-    Ok(Reply::json(200, &simulate(tree.plan(plan, Draw::Seed(0)), &script, leave)))
+    let plan = tree.plan(plan, Draw::Seed(0));
+    let catalogue = catalogue(asked.env).await?.value;
+    let crossed = boundaries::foreseen(&plan.hops, |name| provider(&library, name), &catalogue);
+    Ok(Reply::json(200, &simulate(plan, &script, leave, &crossed)))
 }
 
-async fn resolved(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Tree, Failure> {
+fn provider(library: &Library, name: &str) -> Option<Provider> {
+    library.provider(name).and_then(Result::ok).map(|provider| (*provider).clone())
+}
+
+async fn resolved(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<(Tree, Library), Failure> {
     let refuse = |bad: BadDocument| Failure::findings(&bad);
     let file = file::parse(name, bytes).map_err(refuse)?;
     let library = world_of(asked, name, bytes).await?;
-    library.world(|world| resolve::resolve(name, &file, world)).map_err(refuse)
+    let tree = library.world(|world| resolve::resolve(name, &file, world)).map_err(refuse)?;
+    Ok((tree, library))
 }
 
 /// An empty library.

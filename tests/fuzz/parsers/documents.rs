@@ -10,6 +10,7 @@ use understudy::domain::dialect::Wire;
 use understudy::domain::document::{BadDocument, Finding, Kind, MAX_FINDINGS, Severity};
 use understudy::domain::documents;
 use understudy::domain::key;
+use understudy::domain::plan::boundaries;
 use understudy::domain::policy::lint::{self, Context};
 use understudy::domain::policy::resolve::{self, Lookup, World};
 use understudy::domain::policy::tree::Draw;
@@ -121,7 +122,8 @@ pub fn policy(input: &[u8]) {
             r#"[{"model": "*", "outcomes": ["503", "429;retry-after=2", "stall@1", "cut@0", "timeout", "auth", "400"]}]"#,
         ] {
             let script = Script::parse(&serde_json::from_str(script).expect("JSON")).expect("a script");
-            let told = simulate(plan.clone(), &script, Leave::default());
+            let crossed = boundaries::foreseen(&plan.hops, Provider::built_in, &catalogue);
+            let told = simulate(plan.clone(), &script, Leave::default(), &crossed);
             assert!(told.calls <= 64, "{} calls", told.calls);
             assert!(u64::from(told.calls) <= worst.calls, "{} calls, {} at worst", told.calls, worst.calls);
         }

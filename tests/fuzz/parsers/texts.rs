@@ -122,7 +122,7 @@ fn play(script: &Script) {
     let file = file::parse("x", document).expect("a policy");
     let world = World { default_provider: "openai", provider: &known, policy: &|_| Lookup::Missing };
     let tree = resolve::resolve("x", &file, world).expect("a policy");
-    let told = simulate(tree.plan(PlanName::Request, Draw::Seed(1)), script, Leave::default());
+    let told = simulate(tree.plan(PlanName::Request, Draw::Seed(1)), script, Leave::default(), &[]);
     assert!(told.calls <= 7, "{} calls of 7", told.calls);
     assert!(told.steps.last().is_some_and(|step| step.step == "done"));
     assert!(told.steps.windows(2).all(|two| two[0].at_ms <= two[1].at_ms), "time goes forward");

@@ -149,7 +149,7 @@ proptest! {
         let text = policy.to_string();
         let said = report(&text, 1000).worst_case.expect("it runs");
         let script = Script::parse(&json!([{"model": "*", "outcomes": outcomes}])).expect("a script");
-        let played = simulate(plan(&text), &script, Leave::default());
+        let played = simulate(plan(&text), &script, Leave::default(), &[]);
         prop_assert!(u64::from(played.calls) <= said.calls, "{} calls, worst {}: {}", played.calls, said.calls, text);
         prop_assert!(played.ms <= said.ms, "{} ms, worst {}: {}", played.ms, said.ms, text);
     }
