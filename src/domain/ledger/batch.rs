@@ -136,8 +136,13 @@ impl Outbox {
     }
 
     /// A ledger id for the row that is queued next, of a request that arrived `at`.
-    pub fn next_id(&self, at: Instant, random: [u8; 10]) -> String {
-        ledger_id_in(self.filling, self.shards(), at, random)
+    pub fn next_id(&mut self, at: Instant, random: [u8; 10]) -> String {
+        let shards = self.shards();
+        // A shard that has not answered yet may be down: rows would wait behind its batch.
+        let mut others = (0..shards).map(|n| (self.filling + n) % shards);
+        let free = others.find(|shard| self.lanes[*shard as usize].unanswered.is_none());
+        self.filling = free.unwrap_or(self.filling);
+        ledger_id_in(self.filling, shards, at, random)
     }
 
     /// Queues a row. Answers its shard when that has a full batch to send.

@@ -205,3 +205,23 @@ fn rows_that_come_together_go_to_one_shard_and_the_next_batch_to_the_next() {
         assert!(filled.windows(2).all(|pair| pair[1] == (pair[0] + 1) % shards), "{filled:?}");
     }
 }
+
+#[test]
+fn no_row_waits_behind_a_shard_that_does_not_answer() {
+    let mut outbox = Outbox::new(ledger_id(Instant(0), [3; 10]), 4);
+    let push = |outbox: &mut Outbox, n: u64| {
+        let ledger_id = outbox.next_id(Instant(n), [n as u8; 10]);
+        let shard = shard_of(&ledger_id, 4);
+        outbox.push(RequestRow { ledger_id, ..RequestRow::default() });
+        shard
+    };
+    let down = push(&mut outbox, 0);
+    assert!(matches!(outbox.take(down, Instant(0)), Taken::Batch(_)));
+    for n in 1..20 {
+        let shard = push(&mut outbox, n);
+        assert_ne!(shard, down);
+        assert!(matches!(outbox.take(shard, Instant(n)), Taken::Batch(batch) if batch.rows.len() == 1));
+        outbox.answered(shard, n.div_ceil(3));
+    }
+    assert_eq!(outbox.waiting(), 0);
+}
