@@ -7,6 +7,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { percentile } from '../bench/load.mjs';
+import { inspect } from '../worker/inspector.mjs';
 import { startUpstream, frames, routeOf, sse } from '../worker/upstream.mjs';
 import { sleep, startWorker } from '../worker/worker.mjs';
 import { play, wordsOf } from './faults.mjs';
@@ -45,7 +46,8 @@ async function setStage({ seed }) {
   const stage = { sent: 0, reset: 0, calls: 0, seed, agent: new Agent({ keepAlive: true, maxSockets: SOCKETS }) };
   const before = workerds();
   stage.upstream = await startUpstream({ keep: false, otherwise: (call) => (stage.calls++, scripted(stage, call)) });
-  stage.worker = await startWorker({ vars: { AUTH: 'keys', POLICY_TTL_MS: '30000' } });
+  stage.worker = await startWorker({ vars: { AUTH: 'keys', POLICY_TTL_MS: '30000' }, inspectorPort: 0 });
+  stage.inspector = await inspect(stage.worker, 'understudy');
   stage.pid = workerds().find((pid) => !before.includes(pid));
   for (const name of ['acme', 'other']) await stage.worker.put(`provider:${name}`, stage.upstream.provider(name));
   await stage.worker.put('policy:soak', POLICY);
@@ -53,7 +55,7 @@ async function setStage({ seed }) {
   for (const relay of ['pipe', 'inspect']) await stage.worker.put(`policy:${relay}`, { chain: ['acme/bulk'], stream: { relay }, timeouts: { idle_ms: 600000 } });
   const made = await stage.worker.admin('/keys', { method: 'POST', body: { name: 'soak' } });
   stage.key = (await made.json()).key;
-  stage.close = async () => (stage.agent.destroy(), await stage.worker.close(), await stage.upstream.close());
+  stage.close = async () => (stage.inspector.close(), stage.agent.destroy(), await stage.worker.close(), await stage.upstream.close());
   return stage;
 }
 
@@ -119,7 +121,7 @@ async function fastest(stage, seconds) {
 
 /** Open loop: a request is due whether or not the last one was answered. */
 async function load(stage, { rate, seconds, window, note }) {
-  const windows = [];
+  const [windows, live] = [[], []];
   const started = performance.now();
   const flying = new Set();
   let current = fresh();
@@ -139,13 +141,24 @@ async function load(stage, { rate, seconds, window, note }) {
     }
     await sleep(5);
     if (performance.now() - started > (windows.length + 1) * window * 1000) {
-      windows.push(closed(current, stage, flying.size));
+      windows.push({ ...closed(current, stage, flying.size), heap: (await stage.inspector.heap()).held });
       current = fresh();
+      if (windows.length === calmAfter(Math.floor(seconds / window))) live.push(await reachable(stage));
       if (windows.length - told >= 10) note((told = windows.length, `${Math.round((windows.length * window) / 60)} min: ${JSON.stringify(windows.at(-1))}`));
     }
   }
   await Promise.all(flying);
-  return { windows };
+  live.push(await reachable(stage));
+  return { windows, live };
+}
+
+/** The first windows fill caches and heaps. */
+const calmAfter = (windows) => Math.ceil(windows / 6);
+
+/** Bytes of JavaScript that are in use once V8 has collected what is not: what grows here is kept by the Worker, not garbage that waits. */
+async function reachable({ inspector }) {
+  await inspector.collect();
+  return (await inspector.heap()).used;
 }
 
 /** An answer that failed, and says so. */
@@ -198,16 +211,16 @@ async function books(stage) {
 const mean = (list) => list.reduce((sum, x) => sum + x, 0) / list.length;
 
 /** Each promise with whether it was kept. */
-function verdicts({ windows, streams, crowd, slow, ledger }) {
-  // The first minutes fill caches and heaps.
-  const calm = windows.slice(Math.ceil(windows.length / 6));
+function verdicts({ windows, live: [first, last], streams, crowd, slow, ledger }) {
+  const calm = windows.slice(calmAfter(windows.length));
   const third = Math.max(1, Math.floor(calm.length / 3));
   const [early, late] = [calm.slice(0, third), calm.slice(-third)];
   const grown = mean(late.map((w) => w.rss)) - mean(early.map((w) => w.rss));
   // The fastest tenth: what the Worker itself takes, whatever else this machine is doing.
   const drift = mean(late.map((w) => w.p10)) / mean(early.map((w) => w.p10));
   return [
-    [`memory flat: ${(grown / MB).toFixed(1)} MB from the first third to the last`, grown < 16 * MB],
+    [`memory flat: ${(grown / MB).toFixed(1)} MB more in the process from the first third to the last`, grown < 16 * MB],
+    [`nothing kept: ${(first / MB).toFixed(1)} MB of JavaScript in use after the first sixth, ${(last / MB).toFixed(1)} at the end, each time once collected`, last - first < 4 * MB],
     [`no latency drift: p10 ${drift.toFixed(2)} x from the first third to the last`, drift < 1.5],
     [`ledger complete: ${ledger.requests} rows of ${ledger.sent} requests, ${ledger.attempts} attempts for ${ledger.calls} calls, ${ledger.lost} lost, ${ledger.dropped} dropped; ${ledger.reset} sent again over closed connections`, ledger.requests === ledger.sent && ledger.attempts >= ledger.calls && ledger.lost === 0 && ledger.dropped === 0],
     [`no wrong answer: ${windows.reduce((sum, w) => sum + w.wrong, 0)}`, windows.every((w) => w.wrong === 0)],
@@ -221,8 +234,8 @@ function table(report) {
   const sum = (key) => windows.reduce((total, w) => total + w[key], 0);
   const lines = verdicts(report).map(([text, good]) => `${good ? 'kept  ' : 'BROKEN'}  ${text}`);
   const step = Math.max(1, Math.floor(windows.length / 12));
-  const rows = windows.filter((_, i) => i % step === 0).map((w, i) => `| ${i * step + 1} | ${(w.rss / MB).toFixed(0)} | ${w.p10} | ${w.p50} | ${w.p99} | ${w.good} | ${w.failed} |`);
-  return [`${report.minutes} min at ${report.rate} requests/s (the most measured: ${report.most}); ${sum('good')} answered, ${sum('failed')} failed and said so`, '', '| window | memory, MB | p10, ms | p50, ms | p99, ms | answered | failed |', '| --- | --- | --- | --- | --- | --- | --- |', ...rows, '', ...lines].join('\n');
+  const rows = windows.filter((_, i) => i % step === 0).map((w, i) => `| ${i * step + 1} | ${(w.rss / MB).toFixed(0)} | ${(w.heap / MB).toFixed(0)} | ${w.p10} | ${w.p50} | ${w.p99} | ${w.good} | ${w.failed} |`);
+  return [`${report.minutes} min at ${report.rate} requests/s (the most measured: ${report.most}); ${sum('good')} answered, ${sum('failed')} failed and said so`, '', '| window | process, MB | of it JavaScript | p10, ms | p50, ms | p99, ms | answered | failed |', '| --- | --- | --- | --- | --- | --- | --- | --- |', ...rows, '', ...lines].join('\n');
 }
 
 function rss(pid) {

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
+import { inspect } from './inspector.mjs';
 import { rig } from './rig.mjs';
 import { STALL, frames, json, body, openaiError, sse, status } from './upstream.mjs';
 import { sleep } from './worker.mjs';
 
 const { worker, policy } = await rig({ inspectorPort: 0 });
-const inspector = await inspect('understudy');
+const inspector = await inspect(worker, 'understudy');
 after(() => inspector.close());
 
 const WORDS = ['one ', 'two ', 'three ', 'four'];
@@ -72,28 +73,4 @@ async function held() {
   let count = 0;
   for (let at = 0; at < nodes.length; at += step) if (strings[nodes[at + name]] === 'system / WeakCell') count++;
   return count;
-}
-
-/** The inspector of one of the Worker's isolates. */
-async function inspect(title) {
-  const targets = await (await fetch(`http://127.0.0.1:${await worker.inspector()}/json`)).json();
-  const socket = new WebSocket(targets.find((target) => target.title.includes(title)).webSocketDebuggerUrl);
-  await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
-  let [calls, chunks] = [0, []];
-  const waiting = new Map();
-  socket.onmessage = ({ data }) => {
-    const { id, method, params } = JSON.parse(data);
-    if (method === 'HeapProfiler.addHeapSnapshotChunk') chunks.push(params.chunk);
-    waiting.get(id)?.();
-  };
-  const call = (method, params = {}) => new Promise((resolve) => (waiting.set(++calls, resolve), socket.send(JSON.stringify({ id: calls, method, params }))));
-  await call('HeapProfiler.enable');
-  return {
-    async snapshot() {
-      chunks = [];
-      await call('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
-      return chunks.join('');
-    },
-    close: () => socket.close(),
-  };
 }
