@@ -1,16 +1,18 @@
 // Load for as long as it takes to see what only time shows: memory that grows, latency that drifts, rows that go missing.
 //
 //   1. the most that this machine takes, measured for some seconds (clients and upstream share the machine with the Worker)
-//   2. half of that, or --rate, for --minutes, 1 % of the calls failing in every way of faults.mjs
-//   3. --streams streams at once
-//   4. clients that read slowly, piped and inspected: what the Worker holds meanwhile
+//   2. every fault of faults.mjs once, with and without a stream: the largest, of which an hour draws one or two, take as much
+//      memory as the process ever needs, and it gives none back
+//   3. half of that rate, or --rate, for --minutes, 1 % of the calls failing in all those ways
+//   4. --streams streams at once
+//   5. clients that read slowly, piped and inspected: what the Worker holds meanwhile
 import { readFileSync, readdirSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { percentile } from '../bench/load.mjs';
 import { inspect } from '../worker/inspector.mjs';
 import { startUpstream, frames, routeOf, sse } from '../worker/upstream.mjs';
 import { sleep, startWorker } from '../worker/worker.mjs';
-import { play, wordsOf } from './faults.mjs';
+import { FAULTS, play, wordsOf } from './faults.mjs';
 import { dice } from './random.mjs';
 
 const MB = 1 << 20;
@@ -27,6 +29,7 @@ export async function main(args) {
   try {
     const most = await fastest(stage, 10);
     const rate = settings.rate || Math.max(1, Math.floor(most / 2));
+    await everyFault(stage);
     note(`the most this machine takes now: ${Math.round(most)} requests/s; the soak runs at ${rate} requests/s`);
     const soak = await load(stage, { rate, seconds: settings.minutes * 60, window: settings.window, note });
     const crowd = await manyStreams(stage, settings.streams);
@@ -51,6 +54,7 @@ async function setStage({ seed }) {
   stage.pid = workerds().find((pid) => !before.includes(pid));
   for (const name of ['acme', 'other']) await stage.worker.put(`provider:${name}`, stage.upstream.provider(name));
   await stage.worker.put('policy:soak', POLICY);
+  await stage.worker.put('policy:faults', { ...POLICY, chain: ['acme/faulty', 'other/fine'], breaker: null });
   await stage.worker.put('policy:crowd', { chain: ['acme/crowd'], deadline_ms: 600000 });
   for (const relay of ['pipe', 'inspect']) await stage.worker.put(`policy:${relay}`, { chain: ['acme/bulk'], stream: { relay }, timeouts: { idle_ms: 600000 } });
   const made = await stage.worker.admin('/keys', { method: 'POST', body: { name: 'soak' } });
@@ -63,7 +67,8 @@ function scripted({ seed, calls }, call) {
   const request = Number(call.body.match(/soak r=(\d+);/)?.[1] ?? 0);
   if (call.model === 'crowd') return sse(frames(routeOf(call.path), wordsOf(request, 0, 10), call.model).flatMap((frame) => [frame, 1000]));
   if (call.model === 'bulk') return sse(frames('chat', wordsOf(request, 0, 1), call.model).slice(0, 2), ...Array.from({ length: 400 }, () => `: ${'x'.repeat(16 << 10)}\n\n${frames('chat', ['x'.repeat(100 << 10)], call.model)[1]}`), frames('chat', [], call.model).slice(1));
-  return play(call, dice(seed, request, calls), { request, attempt: 0, leak: '', health: call.model }).steps;
+  const turn = call.model === 'faulty' ? request : undefined;
+  return play(call, dice(seed, request, calls), { request, attempt: 0, leak: '', health: call.model, turn }).steps;
 }
 
 /**
@@ -117,6 +122,16 @@ async function fastest(stage, seconds) {
     }
   }));
   return done / ((performance.now() - started) / 1000);
+}
+
+/** Requests whose first call meets the faults in turn (those of streams stand twice in their list), a few at a time. */
+async function everyFault(stage) {
+  for (const streamed of [false, true]) {
+    let left = 2 * FAULTS.length;
+    await Promise.all(Array.from({ length: 12 }, async () => {
+      while (left-- > 0) await ask(stage, 'policy/faults', streamed, { keepText: false });
+    }));
+  }
 }
 
 /** Open loop: a request is due whether or not the last one was answered. */
