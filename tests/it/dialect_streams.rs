@@ -520,6 +520,33 @@ fn hosted_tools_of_anthropic_are_content() {
     assert_eq!(chat(&events)["choices"][0]["finish_reason"], "stop");
 }
 
+/// Beside what is new, Perplexity repeats all that was said so far, and Together says it again.
+#[test]
+fn what_a_chunk_says_twice_is_said_once() {
+    let perplexity = |so_far: &str, new: &str, reason: Value| {
+        json!({"id": "c1", "object": "chat.completion", "choices": [{"index": 0, "finish_reason": reason,
+            "message": {"role": "assistant", "content": so_far}, "delta": {"role": "assistant", "content": new}}]})
+    };
+    let together = |new: &str, reason: Value| {
+        json!({"id": "c1", "object": "chat.completion.chunk", "choices": [{"index": 0, "text": new, "logprobs": null,
+            "finish_reason": reason, "delta": {"token_id": 1, "role": "assistant", "content": new, "tool_calls": null}}]})
+    };
+    for chunks in [
+        [
+            perplexity("Hel", "Hel", Value::Null),
+            perplexity("Hello", "lo", Value::Null),
+            perplexity("Hello", "", json!("stop")),
+        ],
+        [together("Hel", Value::Null), together("lo", Value::Null), together("", json!("stop"))],
+    ] {
+        let events = chat_events(&chunks);
+        assert_eq!(gist(&events).0, "Hello", "{}", chunks[0]);
+        assert!(events.contains(&Event::Finish(Finish::Stop)));
+    }
+    let whole = perplexity("Hello", "", json!("stop")).to_string();
+    assert_eq!(gist(&dialect::read_answer(Wire::Chat, whole.as_bytes()).expect("an answer")).0, "Hello");
+}
+
 #[test]
 fn legacy_completions_are_text() {
     let body =

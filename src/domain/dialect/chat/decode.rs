@@ -16,6 +16,8 @@ use serde_json::value::RawValue;
 /// Reads one answer.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
+    /// It comes in one piece.
+    whole: bool,
     started: bool,
     /// The tier was told.
     tier: bool,
@@ -44,6 +46,7 @@ impl Decoder {
         if chunk.choices.as_ref().is_none_or(Vec::is_empty) && chunk.error.is_none() {
             return Err(Malformed("the answer has no choices".to_owned()));
         }
+        self.whole = true;
         self.chunk(&chunk, out)?;
         self.close(out);
         Ok(())
@@ -110,19 +113,27 @@ impl Decoder {
         if let Some(logprobs) = choice.logprobs {
             self::logprobs(logprobs, out);
         }
-        if let Some(text) = &choice.text {
-            push_text(text.as_str(), Event::Text, out);
-        }
-        if let Some(message) = &choice.message {
-            self.delta(message, true, out)?;
-        }
-        if let Some(delta) = &choice.delta {
-            self.delta(delta, false, out)?;
-        }
+        self.said(choice, out)?;
         if let Some(reason) = &choice.finish_reason {
             self.finish(reason.as_str(), out);
         }
         Ok(())
+    }
+
+    /// What a choice says, once: beside what is new, Perplexity repeats all that it said so far as `message`, and Together says
+    /// it again as `text`.
+    fn said(&mut self, choice: &Choice<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let (said, whole) = match (&choice.delta, &choice.message) {
+            (Some(delta), None) => (Some(delta), false),
+            (Some(delta), Some(_)) if !self.whole => (Some(delta), false),
+            (_, message) => (message.as_ref(), true),
+        };
+        if let Some(text) = &choice.text
+            && said.is_none_or(|said| said.content.is_none())
+        {
+            push_text(text.as_str(), Event::Text, out);
+        }
+        said.map_or(Ok(()), |said| self.delta(said, whole, out))
     }
 
     fn delta(&mut self, delta: &Delta<'_>, whole: bool, out: &mut Vec<Event>) -> Result<(), Malformed> {
