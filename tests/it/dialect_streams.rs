@@ -478,6 +478,29 @@ fn truncated_after_the_reason_is_finished() {
 }
 
 #[test]
+fn an_answer_of_several_choices_is_whole_when_all_of_them_are() {
+    let chunk = |index: u64, delta: Value, reason: Value| json!({"id": "c1", "choices": [{"index": index, "delta": delta, "finish_reason": reason}]});
+    let role = json!({"role": "assistant", "content": ""});
+    let chunks = [
+        chunk(0, role.clone(), Value::Null),
+        chunk(1, role, Value::Null),
+        chunk(0, json!({"content": "a"}), Value::Null),
+        chunk(0, json!({}), json!("stop")),
+        chunk(1, json!({"content": "b"}), Value::Null),
+        chunk(1, json!({}), json!("length")),
+    ];
+    let finishes = |chunks: &[Value]| -> Vec<Event> {
+        chat_events(chunks).into_iter().filter(|event| matches!(event, Event::Finish(_) | Event::End)).collect()
+    };
+    assert!(finishes(&chunks[..5]).is_empty(), "the second was cut off");
+    assert_eq!(finishes(&chunks), [Event::Finish(Finish::Stop)]);
+    // A host that forgets why the second ended has said that all is over.
+    let stream: String = chunks[..5].iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    let events = events_of(Wire::Chat, [stream.as_bytes(), b"data: [DONE]\n\n"]);
+    assert_eq!(events[events.len() - 2..], [Event::Finish(Finish::Stop), Event::End]);
+}
+
+#[test]
 fn text_then_tool_then_text_keeps_blocks_apart() {
     let events = chat_events(&[
         delta(json!({"content": "one"})),

@@ -1,6 +1,7 @@
 //! Chat completions as they come: chunks of a stream, a whole answer, and the legacy completions, as [`Event`]s.
 //!
-//! A decoder tells the first choice apart from others: the others only count as content, since no translation knows them.
+//! A decoder tells the first choice apart from others: the others only count as content, since no translation knows them. An
+//! answer of several is whole when each of them is.
 
 use crate::domain::dialect::chat::calls::{Calls, Piece};
 use crate::domain::dialect::chat::wire::{
@@ -12,6 +13,10 @@ use crate::domain::dialect::{CallKind, Event, Finish};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+
+/// The most choices beside the first that are waited for: more than any host makes.
+const OTHERS_MAX: usize = 1_000;
 
 /// Reads one answer.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +27,10 @@ pub struct Decoder {
     /// The tier was told.
     tier: bool,
     calls: Calls,
+    /// Choices beside the first that have begun and not ended.
+    others: BTreeSet<u64>,
+    /// Why the first choice ended, while others go on.
+    held: Option<Finish>,
     finished: bool,
     over: bool,
     failed: bool,
@@ -56,6 +65,7 @@ impl Decoder {
         if !self.over && !self.failed {
             self.over = true;
             self.calls.finish(out);
+            out.extend(self.held.take().map(Event::Finish));
             out.push(Event::End);
         }
     }
@@ -99,15 +109,30 @@ impl Decoder {
         out.push(Event::Start { id, model: text(chunk.model) });
     }
 
+    /// A choice that no translation knows: it counts as content, and the answer is not whole before it has ended.
+    fn other(&mut self, index: u64, choice: &Choice<'_>, out: &mut Vec<Event>) {
+        if has_content(choice) {
+            out.push(Event::Foreign);
+        }
+        let ended = choice.finish_reason.as_ref().is_some_and(|reason| !reason.as_str().is_empty());
+        if ended {
+            self.others.remove(&index);
+        } else if (choice.delta.is_some() || choice.text.is_some()) && self.others.len() < OTHERS_MAX {
+            self.others.insert(index);
+        }
+        if self.others.is_empty() {
+            out.extend(self.held.take().map(Event::Finish));
+        }
+    }
+
     fn choice(&mut self, choice: &Choice<'_>, at: usize, out: &mut Vec<Event>) -> Result<(), Malformed> {
         if let Some(error) = choice.error {
             self.fail(inband::failure(error.get()), out);
             return Ok(());
         }
-        if choice.index.map_or(at > 0, |index| index > 0) {
-            if has_content(choice) {
-                out.push(Event::Foreign);
-            }
+        let index = choice.index.unwrap_or(at as u64);
+        if index > 0 {
+            self.other(index, choice, out);
             return Ok(());
         }
         if let Some(logprobs) = choice.logprobs {
@@ -225,7 +250,10 @@ impl Decoder {
         }
         self.finished = true;
         self.calls.finish(out);
-        out.push(Event::Finish(finish));
+        match self.others.is_empty() {
+            true => out.push(Event::Finish(finish)),
+            false => self.held = Some(finish),
+        }
     }
 }
 
