@@ -419,6 +419,26 @@ fn an_empty_finish_reason_is_none() {
     assert_eq!(messages(&events)["stop_reason"], "max_tokens");
 }
 
+/// Gemini's endpoint for OpenAI's clients says why it stopped in words of its own.
+#[test]
+fn gemini_stops_in_words_of_its_own() {
+    for (reason, said) in [
+        ("content_filter: RECITATION", Finish::ContentFilter(None)),
+        ("content_filter: PROHIBITED_CONTENT", Finish::ContentFilter(None)),
+        ("SAFETY", Finish::ContentFilter(None)),
+        ("PROHIBITED_CONTENT", Finish::ContentFilter(None)),
+        ("MAX_TOKENS", Finish::Length),
+        ("STOP", Finish::Stop),
+    ] {
+        assert!(chat_events(&[finish(reason)]).contains(&Event::Finish(said)), "{reason}");
+    }
+    for reason in ["function_call_filter: MALFORMED_FUNCTION_CALL", "MALFORMED_FUNCTION_CALL"] {
+        let events = chat_events(&[delta(json!({"content": "a"})), finish(reason)]);
+        let Some(Event::Error(failure)) = events.last() else { panic!("{events:?}") };
+        assert_eq!((failure.class, failure.code.as_deref()), (Class::Malformed, Some(reason)));
+    }
+}
+
 #[test]
 fn deepseek_out_of_resources_is_a_failure() {
     let events = chat_events(&[delta(json!({"content": "a"})), finish("insufficient_system_resource")]);

@@ -226,13 +226,21 @@ impl Decoder {
         self.calls.feed(Piece { index, id, name, arguments: &input, kind: CallKind::Custom }, out)
     }
 
-    /// A host that stops for tools may still say `stop`, or nothing.
+    /// A host that stops for tools may still say `stop`, or nothing. Gemini's says its own words, in capitals or behind one of
+    /// OpenAI's kind: `content_filter: RECITATION`.
     fn finish(&mut self, reason: &str, out: &mut Vec<Event>) {
-        let finish = match reason {
+        let word = reason.split(':').next().unwrap_or(reason).trim().to_ascii_lowercase();
+        let finish = match word.as_str() {
             "" => return,
             "length" | "max_tokens" | "model_length" => Finish::Length,
             "tool_calls" | "function_call" | "tool_use" => Finish::ToolCalls,
-            "content_filter" | "refusal" | "safety" | "SAFETY" => Finish::ContentFilter(None),
+            "content_filter" | "refusal" | "safety" | "recitation" | "blocklist" | "prohibited_content" | "spii" => {
+                Finish::ContentFilter(None)
+            }
+            "function_call_filter" | "malformed_function_call" => {
+                let failure = Failure::new(Class::Malformed, "the model's call of a tool was malformed");
+                return self.fail(Failure { code: Some(reason.to_owned()), status: Some(200), ..failure }, out);
+            }
             "insufficient_system_resource" => {
                 let code = Some("insufficient_system_resource".to_owned());
                 let failure = Failure::new(Class::Overloaded, "the upstream ran out of resources for this answer");
