@@ -328,6 +328,18 @@ fn calls_are_told_apart_whatever_the_host_leaves_out() {
 }
 
 #[test]
+fn an_empty_call_is_none() {
+    let empty = [
+        json!({"function_call": {}}),
+        json!({"tool_calls": [{"index": 0, "id": "", "function": {"name": "", "arguments": ""}}]}),
+    ];
+    for empty in empty {
+        let events = chat_events(&[delta(empty), delta(json!({"content": "a"})), finish("stop")]);
+        assert!(gist(&events).1.is_empty() && events.contains(&Event::Finish(Finish::Stop)), "{events:?}");
+    }
+}
+
+#[test]
 fn stop_after_calls_means_calls() {
     let events = chat_events(&[call(None, None, Some("a"), "{}"), finish("stop")]);
     assert!(events.contains(&Event::Finish(Finish::ToolCalls)));

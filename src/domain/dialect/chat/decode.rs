@@ -211,6 +211,10 @@ impl Decoder {
             (None, Some(raw)) => raw.get(),
             (None, None) => "",
         };
+        // Some hosts write an empty call where there is none.
+        if id.is_empty() && name.is_empty() && arguments.is_empty() {
+            return Ok(());
+        }
         self.calls.feed(Piece { index, id, name, arguments, kind: CallKind::Function }, out)
     }
 
