@@ -221,6 +221,14 @@ fn reasoning_of_deepseek_and_xai_is_not_content() {
 }
 
 #[test]
+fn mistrals_thinking_is_reasoning() {
+    let thought = json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]});
+    let events = chat_events(&[delta(thought), delta(json!({"content": [{"type": "text", "text": "a"}]}))]);
+    assert!(events.contains(&Event::Reasoning("Hm.".to_owned())) && !events.contains(&Event::Foreign), "{events:?}");
+    assert_eq!(gist(&events).0, "a");
+}
+
+#[test]
 fn azure_begins_with_an_empty_chunk() {
     let Some(events) = recorded_stream("azure/model-router-chat-stream") else { return };
     let Some(Event::Start { id, model }) = events.first() else { panic!("{:?}", events.first()) };

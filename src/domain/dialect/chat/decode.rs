@@ -327,10 +327,20 @@ fn content(content: &RawValue, out: &mut Vec<Event>) {
 fn part(part: &ContentPart<'_>, out: &mut Vec<Event>) {
     let kind = part.kind.as_ref().map_or("text", |kind| kind.as_str());
     match (kind, &part.text, &part.refusal) {
+        ("thinking", ..) => match thought(part) {
+            thought if thought.is_empty() => out.push(Event::Foreign),
+            thought => out.push(Event::Reasoning(thought)),
+        },
         ("text" | "output_text", Some(text), _) => push_text(text.as_str(), Event::Text, out),
         ("refusal", _, Some(text)) => push_text(text.as_str(), Event::Refusal, out),
         _ => out.push(Event::Foreign),
     }
+}
+
+/// The text of Mistral's thinking, a list of parts.
+fn thought(part: &ContentPart<'_>) -> String {
+    let parts = part.thinking.and_then(|raw| serde_json::from_slice::<Vec<ContentPart<'_>>>(raw.get().as_bytes()).ok());
+    parts.iter().flatten().filter_map(|part| part.text.as_ref()).map(Str::as_str).collect()
 }
 
 fn push_text(text: &str, event: impl Fn(String) -> Event, out: &mut Vec<Event>) {
@@ -342,7 +352,9 @@ fn push_text(text: &str, event: impl Fn(String) -> Event, out: &mut Vec<Event>) 
 fn has_content(choice: &Choice<'_>) -> bool {
     let says = |delta: &Delta<'_>| {
         let text = delta.content.and_then(text_of).is_some_and(|text| !text.is_empty());
-        text || delta.tool_calls.is_some() || delta.reasoning_content.is_some() || delta.audio.is_some()
+        let calls = delta.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty());
+        let thinks = delta.reasoning_content.as_ref().is_some_and(|text| !text.as_str().is_empty());
+        text || calls || thinks || delta.audio.is_some()
     };
     choice.text.as_ref().is_some_and(|text| !text.as_str().is_empty())
         || choice.delta.as_ref().is_some_and(says)

@@ -124,6 +124,8 @@ pub struct ContentPart<'a> {
     pub text: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub refusal: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    pub thinking: Option<&'a RawValue>,
 }
 
 /// Token counts as chat hosts spell them.
