@@ -389,6 +389,25 @@ fn hosted_items_count_as_content_and_are_not_translated() {
     }
 }
 
+/// What an item of a kind not known here holds means nothing here: a search of tools has an object for `arguments`.
+#[test]
+fn an_item_of_another_kind_is_content_whatever_it_holds() {
+    let item = json!({"id": "tsc_1", "type": "tool_search_call", "execution": "server", "call_id": null, "status": "completed",
+        "arguments": {"paths": ["crm"]}, "content": "text", "summary": 5, "name": ["x"]});
+    let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]});
+    let whole = json!({"id": "resp_1", "status": "completed", "output": [item, message]});
+    let said = sum(&events_of_answer(whole.to_string().as_bytes()));
+    assert!(said.foreign && said.ended && said.text == "hi", "{said:?}");
+    let records = [
+        json!({"type": "response.output_item.added", "output_index": 0, "item": item}),
+        json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
+        json!({"type": "response.output_text.delta", "output_index": 1, "delta": "hi"}),
+        json!({"type": "response.completed", "response": whole}),
+    ];
+    let stream: String = records.iter().map(|record| format!("data: {record}\n\n")).collect();
+    assert_eq!(sum(&events_of_stream(stream.as_bytes(), stream.len())), said);
+}
+
 #[test]
 fn recorded_answers_are_read_whole() {
     let Some(body) = recorded::bytes("openai-responses/tool-call-2", "response.json") else { return };

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::dialect::chat::wire::{Str, text_of};
 use crate::domain::dialect::decoder::{Decode, Malformed};
-use crate::domain::dialect::responses::wire::{Frame, Head, Item, Part, Response};
+use crate::domain::dialect::responses::wire::{Frame, Head, Item, Kind, Part, Response};
 use crate::domain::dialect::{CallKind, Event, Finish, inband};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
@@ -156,8 +156,10 @@ impl Decoder {
 
     fn item(&mut self, place: u64, raw: Option<&RawValue>, done: bool, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let Some(raw) = raw else { return Ok(()) };
-        let item: Item<'_> = serde_json::from_slice(raw.get().as_bytes())
-            .map_err(|error| inband::unreadable("an item of the output", &error))?;
+        let Some(item) = item_of(raw)? else {
+            self.foreign(out);
+            return Ok(());
+        };
         match item.kind.as_str() {
             "function_call" => {
                 self.call(place, &item, CallKind::Function, out);
@@ -171,8 +173,8 @@ impl Decoder {
                     self.end_call(place, &item.input.and_then(text_of).unwrap_or_default(), out);
                 }
             }
-            "message" | "reasoning" => {}
-            _ => self.foreign(out),
+            // A message or reasoning: its pieces come by themselves.
+            _ => {}
         }
         Ok(())
     }
@@ -258,12 +260,11 @@ impl Decoder {
     }
 
     fn whole_item(&mut self, place: u64, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let item: Item<'_> = serde_json::from_slice(raw.get().as_bytes())
-            .map_err(|error| inband::unreadable("an item of the output", &error))?;
-        match item.kind.as_str() {
-            "message" => item.content.iter().flatten().for_each(|part| self.part(place, part, out)),
-            "reasoning" => self.reasoning(place, &item, out),
-            _ => self.item(place, Some(raw), true, out)?,
+        let item = item_of(raw)?;
+        match item.as_ref().map(|item| (item.kind.as_str(), item)) {
+            Some(("message", item)) => item.content.iter().flatten().for_each(|part| self.part(place, part, out)),
+            Some(("reasoning", item)) => self.reasoning(place, item, out),
+            Some(_) | None => self.item(place, Some(raw), true, out)?,
         }
         Ok(())
     }
@@ -310,6 +311,19 @@ impl Decoder {
     fn error(&mut self, failure: Failure, out: &mut Vec<Event>) {
         self.over = true;
         out.push(Event::Error(failure));
+    }
+}
+
+/// An item; `None` for one of a kind that is not known here.
+fn item_of(raw: &RawValue) -> Result<Option<Item<'_>>, Malformed> {
+    let bytes = raw.get().as_bytes();
+    let unreadable = |error: serde_json::Error| inband::unreadable("an item of the output", &error);
+    let Kind { kind } = serde_json::from_slice(bytes).map_err(unreadable)?;
+    match kind.as_str() {
+        "message" | "reasoning" | "function_call" | "custom_tool_call" => {
+            serde_json::from_slice(bytes).map(Some).map_err(unreadable)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -78,7 +78,15 @@ pub struct Incomplete<'a> {
     pub reason: Option<Str<'a>>,
 }
 
-/// An item of the output.
+/// What kind of item it is. Of kinds that are not known here nothing more is read: their fields mean other things (`arguments` is
+/// an object in a search of tools).
+#[derive(Debug, Deserialize)]
+pub struct Kind<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Str<'a>,
+}
+
+/// An item of the output, of a kind that other families know.
 #[derive(Debug, Deserialize)]
 pub struct Item<'a> {
     #[serde(borrow, rename = "type")]
