@@ -159,6 +159,13 @@ fn a_second_message_start_begins_nothing() {
     assert_eq!(calls[1]["function"]["arguments"], "{\"value\":\"Sparkle Day\"}");
 }
 
+/// Some hosts of Anthropic's wire end as chat does.
+#[test]
+fn done_after_a_message_is_no_bad_record() {
+    let stop = b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\ndata: [DONE]\n\n";
+    assert_eq!(events_of(Wire::Messages, [stop.as_slice()]), [Event::End]);
+}
+
 #[test]
 fn a_message_delta_restates_the_input() {
     let Some(events) = recorded_stream("anthropic/message-delta-input-tokens-stream") else { return };

@@ -195,6 +195,10 @@ impl Decoder {
 
 impl Decode for Decoder {
     fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        // Some hosts of this wire end as chat does. The end was told with `message_stop`.
+        if record.data.trim_ascii() == "[DONE]" {
+            return Ok(());
+        }
         if record.name == "error" {
             self.fail(inband::told(record.data), out);
             return Ok(());
