@@ -642,6 +642,26 @@ fn answers_that_are_none_are_malformed() {
     }
 }
 
+/// A prompt that fills the window is one that is too long; an answer that does was cut off.
+#[test]
+fn a_full_window_is_a_prompt_too_long_where_nothing_was_said() {
+    let body = |content: Value| {
+        json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": content,
+            "stop_reason": "model_context_window_exceeded", "usage": {"input_tokens": 9, "output_tokens": 0}})
+    };
+    let read = |content: Value| dialect::read_answer(Wire::Messages, body(content).to_string().as_bytes());
+    let events = read(json!([])).expect("an answer");
+    let failure = events.iter().find_map(|event| match event {
+        Event::Error(failure) => Some(failure.clone()),
+        _ => None,
+    });
+    let failure = failure.expect("a failure");
+    assert_eq!((failure.class, failure.status), (Class::ContextLength, Some(200)));
+    assert!(!events.contains(&Event::End));
+    let events = read(json!([{"type": "text", "text": "a"}])).expect("an answer");
+    assert!(events.contains(&Event::Finish(Finish::Length)) && events.contains(&Event::End));
+}
+
 #[test]
 fn an_error_in_a_whole_answer_is_an_error() {
     let events =

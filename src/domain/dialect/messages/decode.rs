@@ -9,7 +9,7 @@ use crate::domain::dialect::inband::{self, unreadable};
 use crate::domain::dialect::json_text::compact;
 use crate::domain::dialect::messages::wire::{Block, Delta, Frame, Message, StopDetails, Tier, UsageIn};
 use crate::domain::dialect::{CallKind, Event, Finish};
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
 
 /// Reads one answer.
@@ -20,6 +20,8 @@ pub struct Decoder {
     /// The tool call that is open: block index, dense index, whether arguments came, what they are when none come.
     tool: Option<OpenTool>,
     tools: usize,
+    /// Something of the answer was shown.
+    any: bool,
     finished: bool,
     over: bool,
     failed: bool,
@@ -112,16 +114,26 @@ impl Decoder {
     fn block(&mut self, block: &Block<'_>, index: u64, out: &mut Vec<Event>) {
         self.end_tool(out);
         match block.kind.as_str() {
-            "text" => push_text(block.text.as_ref(), Event::Text, out),
-            "thinking" => push_text(block.thinking.as_ref(), Event::Reasoning, out),
+            "text" => self.say(block.text.as_ref(), Event::Text, out),
+            "thinking" => self.say(block.thinking.as_ref(), Event::Reasoning, out),
             "tool_use" => self.tool(block, index, out),
-            _ => out.push(Event::Foreign),
+            _ => {
+                self.any = true;
+                out.push(Event::Foreign);
+            }
+        }
+    }
+
+    fn say(&mut self, text: Option<&Str<'_>>, event: fn(String) -> Event, out: &mut Vec<Event>) {
+        if let Some(text) = text.map(Str::as_str).filter(|text| !text.is_empty()) {
+            self.any = true;
+            out.push(event(text.to_owned()));
         }
     }
 
     fn tool(&mut self, block: &Block<'_>, place: u64, out: &mut Vec<Event>) {
         let index = self.tools;
-        self.tools = self.tools.saturating_add(1);
+        (self.tools, self.any) = (index.saturating_add(1), true);
         let text = |text: Option<&Str<'_>>| text.map_or_else(String::new, |text| text.as_str().to_owned());
         let (id, name) = (text(block.id.as_ref()), text(block.name.as_ref()));
         out.push(Event::ToolStart { index, id, name, kind: CallKind::Function });
@@ -131,8 +143,8 @@ impl Decoder {
     }
 
     fn delta(&mut self, delta: &Delta<'_>, index: u64, out: &mut Vec<Event>) {
-        push_text(delta.text.as_ref(), Event::Text, out);
-        push_text(delta.thinking.as_ref(), Event::Reasoning, out);
+        self.say(delta.text.as_ref(), Event::Text, out);
+        self.say(delta.thinking.as_ref(), Event::Reasoning, out);
         let Some(json) = delta.partial_json.as_ref().filter(|json| !json.as_str().is_empty()) else { return };
         if let Some(tool) = self.tool.as_mut().filter(|tool| tool.block == index) {
             tool.any = true;
@@ -169,6 +181,12 @@ impl Decoder {
         let finish = match reason.map(Str::as_str) {
             None => return,
             Some("stop_sequence") => Finish::StopSequence(owned(sequence)),
+            // The prompt alone fills the window.
+            Some(code @ "model_context_window_exceeded") if !self.any => {
+                let failure =
+                    Failure::new(Class::ContextLength, "the model's context window leaves no room for an answer");
+                return self.fail(Failure { code: Some(code.to_owned()), status: Some(200), ..failure }, out);
+            }
             Some("max_tokens" | "model_context_window_exceeded") => Finish::Length,
             Some("tool_use") => Finish::ToolCalls,
             Some("refusal") => Finish::ContentFilter(details.and_then(|details| owned(details.explanation.as_ref()))),
@@ -214,12 +232,6 @@ impl Decode for Decoder {
 
     fn end(&mut self, out: &mut Vec<Event>) {
         self.end_tool(out);
-    }
-}
-
-fn push_text(text: Option<&Str<'_>>, event: impl Fn(String) -> Event, out: &mut Vec<Event>) {
-    if let Some(text) = text.filter(|text| !text.as_str().is_empty()) {
-        out.push(event(text.as_str().to_owned()));
     }
 }
 
