@@ -217,6 +217,25 @@ fn thinking_is_not_shown_but_is_progress() {
     }
 }
 
+/// The newest models keep what they think to themselves: that they thought is all there is of it.
+#[test]
+fn an_answer_that_thinking_used_up_is_one_though_it_is_not_shown() {
+    let body = |block: Value, reason: &str| {
+        json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [block],
+            "stop_reason": reason, "usage": {"input_tokens": 9, "output_tokens": 50}})
+    };
+    let thought = json!({"type": "thinking", "thinking": "", "signature": "s"});
+    let check = |body: Value| answer::check(&Route::Messages, Wire::Messages, body.to_string().as_bytes(), None, false);
+    assert!(check(body(thought.clone(), "max_tokens")).is_ok());
+    assert!(check(body(thought.clone(), "end_turn")).is_err(), "reasoning that leads to nothing is no answer");
+    for thought in [thought, json!({"type": "redacted_thinking", "data": "x"})] {
+        let body = body(thought, "max_tokens").to_string();
+        let across = answer::check(&Route::Chat, Wire::Messages, body.as_bytes(), Some(&voice()), false);
+        assert!(across.is_ok(), "{body}");
+    }
+    assert!(check(body(json!({"type": "text", "text": ""}), "max_tokens")).is_err());
+}
+
 #[test]
 fn reasoning_of_deepseek_and_xai_is_not_content() {
     for case in ["deepseek/reasoning-stream", "azure/deepseek-reasoning-stream", "xai/text-stream"] {

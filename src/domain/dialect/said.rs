@@ -16,7 +16,9 @@ impl Said {
     /// Takes note of an event.
     pub fn note(&mut self, event: &Event) {
         match event {
-            Event::Reasoning(_) => self.reasoned |= event.is_content(),
+            // Some models keep to themselves what they think: that they do is all they say.
+            Event::Reasoning(_) => self.reasoned = true,
+            Event::Foreign => self.anything |= !self.across,
             _ => self.anything |= event.is_content(),
         }
     }

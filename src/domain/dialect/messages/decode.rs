@@ -115,10 +115,14 @@ impl Decoder {
         self.end_tool(out);
         match block.kind.as_str() {
             "text" => self.say(block.text.as_ref(), Event::Text, out),
-            "thinking" => self.say(block.thinking.as_ref(), Event::Reasoning, out),
-            "tool_use" => self.tool(block, index, out),
-            _ => {
+            "thinking" => {
                 self.any = true;
+                out.push(Event::Reasoning(block.thinking.as_ref().map_or("", Str::as_str).to_owned()));
+            }
+            "tool_use" => self.tool(block, index, out),
+            kind => {
+                self.any = true;
+                out.extend((kind == "redacted_thinking").then(|| Event::Reasoning(String::new())));
                 out.push(Event::Foreign);
             }
         }
