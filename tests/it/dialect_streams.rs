@@ -194,6 +194,28 @@ fn usage_with_cache_counts_all_input() {
     );
 }
 
+/// What it took to shorten a conversation is paid as well, and stands in none of the counts at the top.
+#[test]
+fn usage_counts_what_compaction_took() {
+    let counts = |events: &[Event]| {
+        let usage = events.iter().rev().find_map(|event| match event {
+            Event::Usage(usage) => Some(*usage),
+            _ => None,
+        });
+        let usage = usage.expect("usage");
+        (usage.input, usage.output)
+    };
+    let whole = |case: &str| {
+        let body = recorded::bytes(case, "response.json")?;
+        Some(counts(&dialect::read_answer(Wire::Messages, &body).expect("an answer")))
+    };
+    let Some(compacted) = whole("anthropic/compaction") else { return };
+    assert_eq!(compacted, (682 + 60_385, 1_320 + 592));
+    assert_eq!(whole("anthropic/fallback"), Some((412, 264)), "another model's try is none");
+    let stream = recorded_stream("anthropic/compaction-stream").expect("the stream beside it");
+    assert_eq!(counts(&stream), (612 + 60_385, 2_819 + 522));
+}
+
 #[test]
 fn usage_comes_only_when_asked_for() {
     let Some(events) = recorded_stream("anthropic/text-stream") else { return };

@@ -109,6 +109,60 @@ pub struct UsageIn {
     pub output_tokens_details: Option<OutputDetails>,
     #[serde(default, deserialize_with = "tier")]
     pub service_tier: Option<Tier>,
+    /// What it took to shorten the conversation first: paid as well, and left out of the counts beside it.
+    #[serde(default, rename = "iterations", deserialize_with = "compactions")]
+    pub compacted: Option<Counts>,
+}
+
+/// Tokens by what is paid for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Not from a cache.
+    fresh: u64,
+    written: u64,
+    cached: u64,
+    output: u64,
+}
+
+/// One of the calls of the model that an answer took.
+#[derive(Deserialize)]
+struct Iteration<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Str<'a>>,
+    #[serde(default)]
+    input_tokens: Option<f64>,
+    #[serde(default)]
+    cache_creation_input_tokens: Option<f64>,
+    #[serde(default)]
+    cache_read_input_tokens: Option<f64>,
+    #[serde(default)]
+    output_tokens: Option<f64>,
+}
+
+/// The counts of those iterations that shortened a conversation. What is no list of such breaks nothing of the counts beside it.
+fn compactions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Counts>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    let all = serde_json::from_slice::<Vec<Iteration<'_>>>(raw.get().as_bytes()).unwrap_or_default();
+    let number = |field: Option<f64>| field.map_or(0, count);
+    let counts = all.iter().filter(|each| each.kind.as_ref().is_some_and(|kind| kind.as_str() == "compaction"));
+    let counts = counts.map(|each| Counts {
+        fresh: number(each.input_tokens),
+        written: number(each.cache_creation_input_tokens),
+        cached: number(each.cache_read_input_tokens),
+        output: number(each.output_tokens),
+    });
+    Ok(counts.reduce(Counts::plus))
+}
+
+impl Counts {
+    fn plus(self, other: Counts) -> Counts {
+        Counts {
+            fresh: self.fresh.saturating_add(other.fresh),
+            written: self.written.saturating_add(other.written),
+            cached: self.cached.saturating_add(other.cached),
+            output: self.output.saturating_add(other.output),
+        }
+    }
 }
 
 /// Anthropic's words for the tier that served an answer.
@@ -154,6 +208,7 @@ impl UsageIn {
         self.output_tokens = later.output_tokens.or(self.output_tokens);
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
         self.service_tier = later.service_tier.or(self.service_tier);
+        self.compacted = later.compacted.or(self.compacted);
     }
 
     /// The larger of each: a message that starts twice is not paid twice.
@@ -171,12 +226,18 @@ impl UsageIn {
     /// Anthropic counts cached input beside `input_tokens`; we count all input.
     pub fn usage(&self) -> Usage {
         let number = |field: Option<f64>| field.map_or(0, count);
-        let (cached, written) = (number(self.cache_read_input_tokens), number(self.cache_creation_input_tokens));
-        Usage {
-            input: number(self.input_tokens).saturating_add(cached).saturating_add(written),
-            cached,
-            cache_written: written,
+        let told = Counts {
+            fresh: number(self.input_tokens),
+            written: number(self.cache_creation_input_tokens),
+            cached: number(self.cache_read_input_tokens),
             output: number(self.output_tokens),
+        };
+        let all = self.compacted.unwrap_or_default().plus(told);
+        Usage {
+            input: all.fresh.saturating_add(all.cached).saturating_add(all.written),
+            cached: all.cached,
+            cache_written: all.written,
+            output: all.output,
             reasoning: self.output_tokens_details.and_then(|details| details.thinking_tokens).map_or(0, count),
         }
     }
