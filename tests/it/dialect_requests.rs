@@ -467,6 +467,29 @@ fn an_image_in_a_tool_result_follows_in_a_user_message() {
     assert_eq!(messages[4]["content"][1], json!({"type": "text", "text": "go on"}));
 }
 
+/// A title and what a document is about are part of the prompt; citations would be looked for in the answer.
+#[test]
+fn what_stands_beside_a_document_goes_along() {
+    let turn = |block: Value| ask(json!({"messages": [{"role": "user", "content": [block]}]}));
+    let plain = json!({"type": "text", "media_type": "text/plain", "data": "It rains."});
+    let document = json!({"type": "document", "source": plain, "title": "Report", "context": "Of May."});
+    let content = &claude_to_chat(turn(document.clone()))["messages"][0]["content"];
+    assert_eq!(content, &json!([{"type": "text", "text": "Of May."}, {"type": "text", "text": "Report\nIt rains."}]));
+    let (body, _) = sent(Family::Messages, &turn(document), &to(Wire::Responses, "openai", "gpt-4o"));
+    assert_eq!(body["input"][0]["content"][1]["text"], "Report\nIt rains.");
+    let parts = json!({"type": "content", "content": [{"type": "text", "text": "It rains."}]});
+    let content = claude_to_chat(turn(json!({"type": "document", "source": parts, "title": "Report"})));
+    assert_eq!(content["messages"][0]["content"][0]["text"], "Report");
+    for block in [
+        json!({"type": "document", "source": plain, "citations": {"enabled": true}}),
+        json!({"type": "search_result", "source": "https://example.com", "title": "t", "content": [], "citations": {"enabled": true}}),
+    ] {
+        assert_eq!(unfit(Family::Messages, turn(block), &gpt()), "citations");
+    }
+    let without = json!({"type": "document", "source": plain, "citations": {"enabled": false}});
+    assert_eq!(claude_to_chat(turn(without))["messages"][0]["content"], "It rains.");
+}
+
 #[test]
 fn thinking_does_not_cross() {
     for case in ["anthropic/thinking-2", "anthropic/redacted-thinking-2", "anthropic/thinking-with-tool-2"] {

@@ -21,6 +21,11 @@ pub fn url(source: &Source) -> Option<String> {
     }
 }
 
+/// A document of plain text as text alone, its title first.
+pub fn titled(title: Option<&str>, text: &str) -> String {
+    title.map_or_else(|| text.to_owned(), |title| format!("{title}\n{text}"))
+}
+
 /// A media type in its one spelling.
 pub fn media_type_of(text: &str) -> String {
     match text.trim().to_ascii_lowercase() {

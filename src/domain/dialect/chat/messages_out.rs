@@ -126,7 +126,9 @@ impl Writer<'_> {
                     texts.push(format!("[image returned by tool {id}, see next message]"));
                     shown.extend(self.parts(std::slice::from_ref(part))?);
                 }
-                Part::Document { source: Source::Text(text), .. } => texts.push(text.clone()),
+                Part::Document { source: Source::Text(text), title } => {
+                    texts.push(media::titled(title.as_deref(), text));
+                }
                 Part::Document { .. } => {
                     texts.push(format!("[document returned by tool {id}, see next message]"));
                     shown.extend(self.parts(std::slice::from_ref(part))?);
@@ -162,7 +164,7 @@ impl Writer<'_> {
 
     fn document(&self, source: &Source, title: Option<&str>) -> Result<Value, Incompatible> {
         match source {
-            Source::Text(text) => Ok(json!({"type": "text", "text": text})),
+            Source::Text(text) => Ok(json!({"type": "text", "text": media::titled(title, text)})),
             Source::Base64 { media_type, .. } if self.manner.files && media_type == "application/pdf" => {
                 let name = title.unwrap_or("document.pdf");
                 Ok(json!({"type": "file", "file": {"filename": name, "file_data": media::url(source)}}))

@@ -86,6 +86,10 @@ impl Place {
     ) -> Result<(), Incompatible> {
         let text = |name: &str| block.get(name).and_then(Value::as_str).map(str::to_owned);
         let kind = text("type").ok_or_else(|| self.bad(n, "type"))?;
+        // The client looks for them in the answer.
+        if block.pointer("/citations/enabled").and_then(Value::as_bool) == Some(true) {
+            conversation.semantic("citations");
+        }
         match kind.as_str() {
             "text" => parts.push(Part::Text(text("text").ok_or_else(|| self.bad(n, "text"))?)),
             "image" => match source(block.get("source")) {
@@ -134,10 +138,14 @@ impl Place {
         n: usize,
         parts: &mut Vec<Part>,
     ) -> Result<(), Incompatible> {
-        let title = block.get("title").and_then(Value::as_str).map(str::to_owned);
+        let text = |name: &str| block.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let title = text("title").map(str::to_owned);
+        // What it is about: no other wire has a place for it beside the document.
+        parts.extend(text("context").map(|context| Part::Text(context.to_owned())));
         let from = block.get("source");
         let content = from.filter(|from| from.get("type").is_some_and(|kind| kind == "content"));
         if let Some(content) = content.and_then(|from| from.get("content")) {
+            parts.extend(title.map(Part::Text));
             let inner = Place(format!("{}[{n}].source.content", self.0));
             parts.extend(inner.results(conversation, content)?);
             return Ok(());

@@ -89,8 +89,9 @@ fn items_of(turn: &Turn, customs: &HashSet<String>, reply: &mut Reply) -> Result
 fn part_of(part: &Part, role: Role) -> Result<Option<Value>, Incompatible> {
     let text_type = if role == Role::Assistant { "output_text" } else { "input_text" };
     Ok(Some(match part {
-        Part::Text(text) | Part::Document { source: Source::Text(text), .. } => {
-            json!({"type": text_type, "text": text})
+        Part::Text(text) => json!({"type": text_type, "text": text}),
+        Part::Document { source: Source::Text(text), title } => {
+            json!({"type": text_type, "text": media::titled(title.as_deref(), text)})
         }
         Part::Image { source, detail } => {
             let url = media::url(source).ok_or_else(|| Incompatible("vision".to_owned()))?;
