@@ -721,6 +721,7 @@ fn what_only_biases_is_dropped_and_listed() {
     }
     let cases = [
         (json!({"top_k": 4}), "top_k"),
+        (json!({"thinking": {"type": "adaptive"}}), "thinking"),
         (json!({"context_management": {"edits": []}}), "context_management"),
         (json!({"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}), "cache_control"),
     ];

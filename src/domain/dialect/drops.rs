@@ -1,7 +1,7 @@
 //! What an encoder cannot carry: the two weights of a field, settled by the policy's `translate`.
 
 use crate::domain::dialect::Incompatible;
-use crate::domain::dialect::conversation::{Conversation, Field, Residue};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, Residue, Thinking};
 use crate::domain::error::short;
 use crate::domain::policy::Translate;
 use serde_json::Value;
@@ -56,6 +56,18 @@ impl Drops {
             true => Ok(()),
             false => self.quality(from.name_of(field)),
         }
+    }
+
+    /// The same of the wish that the model think, be it as much as it sees fit. One that does not is at rest already.
+    ///
+    /// # Errors
+    /// As [`Drops::quality`].
+    pub fn thinking(&mut self, from: &Conversation) -> Result<(), Incompatible> {
+        let asked = match from.reasoning.wanted_effort() {
+            Some(effort) => effort != Effort::None,
+            None => from.reasoning.thinking == Thinking::Adaptive,
+        };
+        if asked { self.field(from, Field::Effort) } else { Ok(()) }
     }
 
     /// Settles a conversation's residue: the first semantic one ends it, the others are left out.

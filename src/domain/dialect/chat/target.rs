@@ -185,15 +185,15 @@ impl Writer<'_> {
     }
 
     fn reasoning(&mut self, facts: &Facts) -> Result<(), Incompatible> {
+        let thinks = self.thinker != Thinker::No || facts.supports(Feature::Reasoning).unwrap_or(self.host.effort);
+        if !thinks {
+            return self.drops.thinking(self.from);
+        }
         let Some(wanted) = self.from.reasoning.wanted_effort() else { return Ok(()) };
         let least = match self.thinker {
             Thinker::Later => Effort::None,
             Thinker::Gpt5 => Effort::Minimal,
-            Thinker::O => Effort::Low,
-            Thinker::No if facts.supports(Feature::Reasoning).unwrap_or(self.host.effort) => Effort::Low,
-            // A model that does not think is at rest already.
-            Thinker::No if wanted == Effort::None => return Ok(()),
-            Thinker::No => return self.drop(Field::Effort),
+            Thinker::O | Thinker::No => Effort::Low,
         };
         self.put("reasoning_effort", wanted.clamp(least, hosts::strongest(self.to.model)).name());
         Ok(())

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::domain::catalogue::{Facts, Feature};
-use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Part, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Field, OutputFormat, Part, Tool, ToolChoice};
 use crate::domain::dialect::converse::blocks::Blocks;
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::names::{self, CHAT_MAX};
@@ -203,8 +203,8 @@ impl Writer<'_> {
 
     fn account(&mut self) -> Result<(), Incompatible> {
         let from = self.from;
+        self.drops.thinking(from)?;
         let unknown = [
-            (from.reasoning.wanted_effort().is_some_and(|effort| effort != Effort::None), Field::Effort),
             (from.reasoning.summary.is_some(), Field::Summary),
             (from.user.is_some(), Field::User),
             (from.service_tier.as_deref().is_some_and(|tier| !matches!(tier, "auto" | "default")), Field::ServiceTier),

@@ -165,7 +165,7 @@ impl Writer<'_> {
             Thinker::Gpt5 => Effort::Minimal,
             Thinker::O => Effort::Low,
             Thinker::No if facts.supports(Feature::Reasoning) == Some(true) => Effort::Low,
-            Thinker::No => return self.no_reasoning(wanted, summary),
+            Thinker::No => return self.no_reasoning(summary),
         };
         let effort = wanted.map(|wanted| wanted.clamp(least, strongest(self.to.model)).name());
         let fields = [("effort", effort), ("summary", summary)];
@@ -177,11 +177,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A model that does not reason honours `none` by itself.
-    fn no_reasoning(&mut self, wanted: Option<Effort>, summary: Option<&str>) -> Result<(), Incompatible> {
-        if wanted.is_some_and(|effort| effort != Effort::None) {
-            self.drop(Field::Effort)?;
-        }
+    fn no_reasoning(&mut self, summary: Option<&str>) -> Result<(), Incompatible> {
+        self.drops.thinking(self.from)?;
         match summary {
             Some(_) => self.drop(Field::Summary),
             None => Ok(()),
