@@ -816,10 +816,17 @@ fn cache_breakpoints_cross_to_claude() {
         let body = sent(Family::Chat, &body, &sonnet()).0;
         assert_eq!(body["messages"][0]["content"][0]["cache_control"], expected);
     }
-    let body = json!({"model": "m", "messages": [
-        {"role": "user", "content": [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]},
-    ]});
-    assert_eq!(chat_to_claude(body)["messages"][0]["content"][0]["cache_control"], json!({"type": "ephemeral"}));
+    let part = json!({"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}});
+    let body =
+        |parts: usize| json!({"model": "m", "messages": [{"role": "user", "content": vec![part.clone(); parts]}]});
+    let (one, dropped) = sent(Family::Chat, &body(1), &sonnet());
+    assert_eq!(one["messages"][0]["content"][0]["cache_control"], json!({"type": "ephemeral"}));
+    assert!(dropped.is_empty(), "{dropped:?}");
+    // There is room for four.
+    let (five, dropped) = sent(Family::Chat, &body(5), &sonnet());
+    let marked = five["messages"][0]["content"].as_array().expect("blocks").iter();
+    assert_eq!(marked.filter(|block| block.get("cache_control").is_some()).count(), 4);
+    assert_eq!(dropped, ["prompt_cache_breakpoint"]);
 }
 
 /// Every recorded request of a family goes to the other one, or says what it lacks.

@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 
 use crate::domain::dialect::continuity::settled;
-use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::conversation::{Cache, Conversation, Field, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::messages::claude::Claude;
@@ -133,20 +133,22 @@ impl<'a> Blocks<'a> {
                 Part::Document { source, title } => blocks.push(self.document(source, title.as_deref())?),
                 Part::ToolCall { id, name, arguments, .. } => blocks.push(self.call(id, name, arguments)?),
                 Part::ToolResult { id, parts, is_error } => blocks.push(self.result(id, parts, *is_error)?),
-                Part::CacheBreak(cache) => self.cache(blocks.last_mut(), *cache),
+                Part::CacheBreak(cache) => self.cache(blocks.last_mut(), *cache)?,
             }
         }
         Ok(blocks)
     }
 
-    fn cache(&mut self, block: Option<&mut Value>, cache: Cache) {
-        if let Some(block) = block.filter(|_| self.breaks < BREAKS_MAX) {
-            self.breaks = self.breaks.saturating_add(1);
-            block["cache_control"] = match cache {
-                Cache::Short => json!({"type": "ephemeral"}),
-                Cache::Long => json!({"type": "ephemeral", "ttl": "1h"}),
-            };
-        }
+    fn cache(&mut self, block: Option<&mut Value>, cache: Cache) -> Result<(), Incompatible> {
+        let Some(block) = block.filter(|_| self.breaks < BREAKS_MAX) else {
+            return self.drops.quality(self.from.name_of(Field::CacheControl));
+        };
+        self.breaks = self.breaks.saturating_add(1);
+        block["cache_control"] = match cache {
+            Cache::Short => json!({"type": "ephemeral"}),
+            Cache::Long => json!({"type": "ephemeral", "ttl": "1h"}),
+        };
+        Ok(())
     }
 
     fn image(&mut self, source: &Source, detail: Option<&str>) -> Result<Value, Incompatible> {
