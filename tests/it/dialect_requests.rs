@@ -547,6 +547,23 @@ fn json_schema_natively_or_by_a_tool() {
 }
 
 /// The tool that stands in for a schema never overrides what the client said of its own tools.
+/// Claude's schemas close every object: one that is open on purpose is told of.
+#[test]
+fn an_open_object_in_a_schema_is_said_to_be_closed() {
+    let format = |open: Value| {
+        let schema = json!({"type": "object", "properties": {"m": {"type": "object", "additionalProperties": open}}});
+        hello(json!({"response_format": {"type": "json_schema", "json_schema": {"name": "o", "schema": schema}}}))
+    };
+    let (body, dropped) = sent(Family::Chat, &format(json!({"type": "number"})), &sonnet());
+    let map = &body["output_config"]["format"]["schema"]["properties"]["m"];
+    assert_eq!(
+        (&map["additionalProperties"], &map["description"]),
+        (&json!(false), &json!("{additionalProperties: {\"type\":\"number\"}}"))
+    );
+    assert_eq!(dropped, ["response_format"]);
+    assert!(sent(Family::Chat, &format(json!(false)), &sonnet()).1.is_empty());
+}
+
 #[test]
 fn a_stand_in_for_a_schema_keeps_the_clients_tool_choice() {
     let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": {"type": "object"}}});

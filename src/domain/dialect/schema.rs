@@ -29,7 +29,7 @@ const MAPS: &[&str] = &["properties", "$defs", "definitions", "patternProperties
 /// Keys whose value is a schema or a list of them.
 const NESTED: &[&str] = &["items", "anyOf", "allOf", "prefixItems", "not"];
 
-/// A schema that Anthropic's structured output takes; whether it checks less than the client's did.
+/// A schema that Anthropic's structured output takes; whether it checks less than the client's did, or lets less in.
 pub fn for_anthropic(schema: &Value) -> (Value, bool) {
     let mut weaker = false;
     let schema = sanitised(schema, &mut weaker);
@@ -64,6 +64,9 @@ fn object(fields: &Map<String, Value>, weaker: &mut bool) -> Value {
             out.insert(name.to_owned(), sanitised(value, weaker));
         } else if name != "additionalProperties" {
             out.insert(name.to_owned(), value.clone());
+        } else if *value != Value::Bool(false) {
+            // Every object is closed: one that is open on purpose holds less than the client's.
+            said.push(format!("{name}: {value}"));
         }
     }
     if is_object(&out) {
