@@ -205,6 +205,25 @@ fn thinking_gives_way_to_tools() {
     assert_eq!((&body["thinking"]["type"], dropped), (&json!("adaptive"), vec![]));
 }
 
+/// Neither an answer that was begun without it nor a word added to a tool's result.
+#[test]
+fn thinking_gives_way_to_what_was_begun_without_it() {
+    let call = json!({"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}]});
+    let result = json!({"role": "tool", "tool_call_id": "c1", "content": "r"});
+    let said = |role: &str| json!({"role": role, "content": "b"});
+    for turns in [
+        json!([said("user"), call, result, said("user")]),
+        json!([said("user"), call]),
+        json!([said("user"), said("assistant")]),
+    ] {
+        let body = json!({"model": "m", "reasoning_effort": "high", "messages": turns});
+        let (body, dropped) = sent(Family::Chat, &body, &sonnet());
+        assert!(body.get("thinking").is_none() && dropped.contains(&"reasoning_effort".to_owned()), "{body}");
+    }
+    let body = json!({"model": "m", "reasoning_effort": "high", "messages": [said("user"), call, result, said("assistant"), said("user")]});
+    assert_eq!(sent(Family::Chat, &body, &sonnet()).0["thinking"]["type"], "enabled");
+}
+
 /// A summary of the reasoning is Claude's thinking, where it thinks.
 #[test]
 fn a_summary_of_the_reasoning_is_asked_for() {

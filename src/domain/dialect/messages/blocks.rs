@@ -226,9 +226,3 @@ pub fn called_tools(from: &Conversation, reply: &mut Reply) -> Vec<Value> {
     let define = |name: String| json!({"name": name, "input_schema": {"type": "object", "properties": {}}});
     names.into_iter().map(define).collect()
 }
-
-/// Whether the model is in the middle of a loop of tools: the last word is a result.
-pub fn ends_with_results(from: &Conversation) -> bool {
-    let last = from.turns.iter().rev().find(|turn| turn.role != Role::System);
-    last.is_some_and(|turn| turn.parts.iter().any(|part| matches!(part, Part::ToolResult { .. })))
-}

@@ -243,8 +243,7 @@ impl Writer<'_> {
         let most = self.body.get("max_tokens").and_then(Value::as_u64).unwrap_or(0);
         let forced =
             self.body.get("tool_choice").is_some_and(|choice| matches!(choice["type"].as_str(), Some("any" | "tool")));
-        let in_tool_loop = blocks::ends_with_results(self.from);
-        let plan = think::plan(&self.claude, effort, most, forced || in_tool_loop);
+        let plan = think::plan(&self.claude, effort, most, forced || self.goes_on());
         if plan.lost {
             self.drop(Field::Effort)?;
         }
@@ -256,6 +255,15 @@ impl Writer<'_> {
             config["effort"] = json!(effort.name());
         }
         Ok(())
+    }
+
+    /// Whether the model goes on with what it began, its answer or a loop of tools, whose thinking is not at hand.
+    fn goes_on(&self) -> bool {
+        let last = self.body.get("messages").and_then(Value::as_array).and_then(|messages| messages.last());
+        let is_result = |block: &Value| block["type"] == "tool_result";
+        last.is_some_and(|turn| {
+            turn["role"] == "assistant" || turn["content"].as_array().into_iter().flatten().any(is_result)
+        })
     }
 
     fn sampling(&mut self) -> Result<(), Incompatible> {

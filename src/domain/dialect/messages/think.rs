@@ -30,8 +30,8 @@ pub struct Plan {
     pub lost: bool,
 }
 
-/// Plans the thinking of one answer. `clash`: a tool is forced, or the last turn's call came without its thinking block;
-/// a budget stands neither.
+/// Plans the thinking of one answer. `clash`: a tool is forced, or the answer or its call was begun without its thinking block;
+/// a budget stands none of it.
 pub fn plan(claude: &Claude, effort: Effort, max_tokens: u64, clash: bool) -> Plan {
     let lost = Plan { lost: true, ..Plan::default() };
     match (claude.thinks, effort) {
