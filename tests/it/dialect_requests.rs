@@ -755,6 +755,8 @@ fn what_only_biases_is_dropped_and_listed() {
         let refused = encode(Family::Chat, &hello(more.clone()), &sonnet(), Translate::Strict);
         assert_eq!(refused, Err(Incompatible(path.to_owned())), "{more}");
     }
+    // A number that other hosts take for all of them.
+    assert_eq!(sent(Family::Chat, &hello(json!({"top_k": -1})), &sonnet()).1, ["top_k"]);
     let cases = [
         (json!({"top_k": 4}), "top_k"),
         (json!({"thinking": {"type": "adaptive"}}), "thinking"),

@@ -58,7 +58,11 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
         "tool_choice" | "function_call" => {}
         "temperature" => conversation.temperature = Some(value.as_f64().ok_or_else(|| bad(name))?),
         "top_p" => conversation.top_p = Some(value.as_f64().ok_or_else(|| bad(name))?),
-        "top_k" => conversation.top_k = Some(count(value).ok_or_else(|| bad(name))?),
+        // OpenAI has no such word: what other hosts take for it (-1 is all) is no mistake.
+        "top_k" => match count(value) {
+            Some(top_k) => conversation.top_k = Some(top_k),
+            None => conversation.quality(name),
+        },
         "stop" => conversation.stop = stop(value)?,
         "stream" => conversation.stream = value.as_bool().ok_or_else(|| bad(name))?,
         "stream_options" => {
