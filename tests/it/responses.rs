@@ -105,6 +105,16 @@ fn what_only_the_wires_owner_can_hold_is_semantic_residue() {
 }
 
 #[test]
+fn hints_on_tools_are_quality_residue() {
+    let tool =
+        |hint: &str, value: Value| json!({"input": "a", "tools": [{"type": "function", "name": "f", hint: value}]});
+    for hint in ["defer_loading", "allowed_callers", "output_schema"] {
+        leaves(tool(hint, json!(true)), Residue::Quality(format!("tools.{hint}")));
+        assert!(conversation(tool(hint, json!(false))).residue.is_empty(), "{hint}");
+    }
+}
+
+#[test]
 fn what_biases_quality_is_quality_residue_and_defaults_are_none() {
     let quality = |body: Value, path: &str| leaves(body, Residue::Quality(path.to_owned()));
     quality(json!({"store": true}), "store");

@@ -76,7 +76,14 @@ fn bad(path: &str) -> Incompatible {
 fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompatible> {
     for tool in value.as_array().ok_or_else(|| bad("tools"))? {
         match tool["type"].as_str() {
-            Some("function") => conversation.tools.push(function(tool)?),
+            Some("function") => {
+                for hint in ["defer_loading", "allowed_callers", "output_schema"] {
+                    if !says_nothing(&tool[hint]) {
+                        conversation.quality(format!("tools.{hint}"));
+                    }
+                }
+                conversation.tools.push(function(tool)?);
+            }
             Some("custom") => conversation.tools.push(custom(tool)?),
             Some(hosted) => conversation.semantic(hosted),
             None => return Err(bad("tools.type")),
