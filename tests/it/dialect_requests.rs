@@ -426,6 +426,34 @@ fn functions_are_tools() {
     assert_eq!(body["tool_choice"]["name"], "f");
 }
 
+/// Gemini's endpoint for OpenAI's clients makes calls without an id: each still has its own result.
+#[test]
+fn calls_without_an_id_keep_their_results() {
+    let call =
+        |name: &str, id: Value| json!({"id": id, "type": "function", "function": {"name": name, "arguments": "{}"}});
+    let result = |text: &str, id: Value| json!({"role": "tool", "tool_call_id": id, "content": text});
+    for id in [json!(""), Value::Null] {
+        let body = json!({"model": "m", "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": null, "tool_calls": [call("f", id.clone()), call("g", id.clone())]},
+            result("of f", id.clone()), result("of g", id.clone()),
+            {"role": "assistant", "content": null, "tool_calls": [call("h", id.clone())]},
+            result("of h", id.clone()),
+        ]});
+        let (body, dropped) = sent(Family::Chat, &body, &sonnet());
+        let mut ids: Vec<&Value> = Vec::new();
+        for (calls, results, texts) in [(1, 2, &["of f", "of g"][..]), (3, 4, &["of h"][..])] {
+            let blocks = |at: usize| body["messages"][at]["content"].as_array().expect("blocks");
+            for ((call, result), text) in blocks(calls).iter().zip(blocks(results)).zip(texts) {
+                assert_eq!((&call["id"], &result["content"]), (&result["tool_use_id"], &json!(text)), "{body}");
+                assert!(!ids.contains(&&call["id"]), "{body}");
+                ids.push(&call["id"]);
+            }
+        }
+        assert_eq!((ids.len(), dropped), (3, vec![]));
+    }
+}
+
 #[test]
 fn images_and_files() {
     let chat = json!({"model": "m", "messages": [{"role": "user", "content": [

@@ -7,6 +7,8 @@
 //! tool, function      a result, part of a user's turn
 //! ```
 
+use std::collections::VecDeque;
+
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::{CallKind, Incompatible, media};
 use serde_json::Value;
@@ -17,8 +19,7 @@ use serde_json::Value;
 /// [`Incompatible`] with the path of what no chat API would take.
 pub fn read(conversation: &mut Conversation, messages: Option<&Value>, cache: Cache) -> Result<(), Incompatible> {
     let messages = messages.and_then(Value::as_array).ok_or_else(|| Incompatible("messages".to_owned()))?;
-    // The retired `function` role has no ids: they are counted out, and a result answers the latest call.
-    let mut functions = 0_usize;
+    let mut nameless = Nameless::default();
     for (n, message) in messages.iter().enumerate() {
         let at = Place { n, cache };
         let role = message.get("role").and_then(Value::as_str).ok_or_else(|| at.bad("role"))?;
@@ -31,16 +32,37 @@ pub fn read(conversation: &mut Conversation, messages: Option<&Value>, cache: Ca
                 let parts = at.content(conversation, message)?;
                 conversation.turns.push(Turn { role: Role::User, parts });
             }
-            "assistant" => at.assistant(conversation, message, &mut functions)?,
+            "assistant" => at.assistant(conversation, message, &mut nameless)?,
             "tool" => {
-                let id = message.get("tool_call_id").and_then(Value::as_str).ok_or_else(|| at.bad("tool_call_id"))?;
-                at.result(conversation, message, id.to_owned())?;
+                let id = id_in(message, "tool_call_id").unwrap_or_else(|| nameless.result());
+                at.result(conversation, message, id)?;
             }
-            "function" => at.result(conversation, message, function_id(functions))?,
+            "function" => at.result(conversation, message, nameless.result())?,
             _ => return Err(at.bad("role")),
         }
     }
     Ok(())
+}
+
+/// Calls without an id, as Gemini's endpoint makes them and the retired `functions` were: they are counted out, and a result
+/// without one answers the first that waits of the turn that called last.
+#[derive(Default)]
+struct Nameless {
+    made: usize,
+    waiting: VecDeque<String>,
+}
+
+impl Nameless {
+    fn call(&mut self) -> String {
+        self.made = self.made.saturating_add(1);
+        let id = format!("call_fn_{}", self.made);
+        self.waiting.push_back(id.clone());
+        id
+    }
+
+    fn result(&mut self) -> String {
+        self.waiting.pop_front().unwrap_or_else(|| "call_fn_0".to_owned())
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -68,7 +90,7 @@ impl Place {
         self,
         conversation: &mut Conversation,
         message: &Value,
-        functions: &mut usize,
+        nameless: &mut Nameless,
     ) -> Result<(), Incompatible> {
         let mut parts = self.content(conversation, message)?;
         if let Some(refusal) = present(message, "refusal").and_then(Value::as_str) {
@@ -80,25 +102,27 @@ impl Place {
         if present(message, "reasoning_content").or(present(message, "reasoning")).is_some() {
             conversation.quality("messages.reasoning_content");
         }
+        if present(message, "tool_calls").or(present(message, "function_call")).is_some() {
+            nameless.waiting.clear();
+        }
         for call in present(message, "tool_calls").and_then(Value::as_array).into_iter().flatten() {
-            match self.call(call)? {
+            match self.call(call, nameless)? {
                 Some(part) => parts.push(part),
                 None => conversation.semantic("tool_calls"),
             }
         }
         if let Some(function) = present(message, "function_call") {
-            *functions = functions.saturating_add(1);
-            parts.push(self.function(function, function_id(*functions))?);
+            parts.push(self.function(function, nameless.call())?);
         }
         conversation.turns.push(Turn { role: Role::Assistant, parts });
         Ok(())
     }
 
-    fn call(self, call: &Value) -> Result<Option<Part>, Incompatible> {
-        let id = || call.get("id").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| self.bad("tool_calls.id"));
+    fn call(self, call: &Value, nameless: &mut Nameless) -> Result<Option<Part>, Incompatible> {
+        let mut id = || id_in(call, "id").unwrap_or_else(|| nameless.call());
         match (present(call, "function"), present(call, "custom")) {
-            (Some(function), _) => self.function(function, id()?).map(Some),
-            (None, Some(custom)) => self.custom(custom, id()?).map(Some),
+            (Some(function), _) => self.function(function, id()).map(Some),
+            (None, Some(custom)) => self.custom(custom, id()).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -193,6 +217,7 @@ fn present<'a>(message: &'a Value, field: &str) -> Option<&'a Value> {
     message.get(field).filter(|value| !value.is_null())
 }
 
-fn function_id(n: usize) -> String {
-    format!("call_fn_{n}")
+/// The id in a field, where there is one.
+fn id_in(value: &Value, field: &str) -> Option<String> {
+    value.get(field).and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned)
 }
