@@ -135,6 +135,12 @@ fn by_words(body: &ErrorBody) -> Option<Class> {
         "throttling" if tables::by_text(&body.message, Some(429)) == Some(Class::QuotaExhausted) => {
             Some(Class::QuotaExhausted)
         }
+        // Of a right that is lacking, of a spent limit and of an input that it refuses, xAI speaks with one name.
+        "permissiondenied" => {
+            let said = tables::by_text(&body.message, Some(403));
+            let said = said.filter(|class| matches!(class, Class::QuotaExhausted | Class::ContentPolicy));
+            said.or_else(|| tables::by_word(word))
+        }
         word => tables::by_word(word),
     })
 }

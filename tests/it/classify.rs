@@ -195,6 +195,20 @@ fn azure_gemini_and_others() {
     let azure = json!({"error": {"message": "The response was filtered", "type": null, "param": "prompt", "code": "content_filter",
         "status": 400, "innererror": {"code": "ResponsibleAIPolicyViolation"}}});
     is(Class::ContentPolicy, 400, &azure);
+    let flagged = "openai/o3 requires moderation on OpenRouter. Your input was flagged for \"violence\".";
+    is(
+        Class::ContentPolicy,
+        403,
+        &json!({"error": {"code": 403, "message": flagged, "metadata": {"reasons": ["violence"]}}}),
+    );
+    is(
+        Class::ContentPolicy,
+        400,
+        &openai("invalid_request_error", json!("invalid_request_error"), "Content Exists Risk"),
+    );
+    let refused = "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO";
+    is(Class::ContentPolicy, 403, &json!({"code": "permission-denied", "error": refused}));
+    is(Class::Forbidden, 403, &json!({"code": "permission-denied", "error": "Your key may not use this model."}));
     let failure =
         is(Class::RateLimited, 429, &json!({"error": {"code": "429", "message": "Please retry after 86400 seconds."}}));
     assert_eq!(failure.retry_after, Some(Span(86_400_000)));

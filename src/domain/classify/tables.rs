@@ -174,6 +174,9 @@ const TEXTS: &[(Class, &[&str])] = &[
             "flagged as potentially violating our usage policy",
             "rejected as a result of our safety system",
             "your request was flagged",
+            "your input was flagged",
+            "content exists risk",
+            "content violates usage guidelines",
         ],
     ),
     (
