@@ -213,6 +213,8 @@ fn azure_gemini_and_others() {
         is(Class::RateLimited, 429, &json!({"error": {"code": "429", "message": "Please retry after 86400 seconds."}}));
     assert_eq!(failure.retry_after, Some(Span(86_400_000)));
     is(Class::NotFound, 404, &json!({"error": {"code": "DeploymentNotFound", "message": "x"}}));
+    let gone = "The model `x` has been decommissioned and is no longer supported.";
+    is(Class::NotFound, 400, &openai("invalid_request_error", json!("model_decommissioned"), gone));
 
     let gemini = |quota: &str| {
         json!([{"error": {"code": 429, "message": "You exceeded your current quota", "status": "RESOURCE_EXHAUSTED",

@@ -114,7 +114,15 @@ const WORDS: &[(Class, &[&str])] = &[
     ),
     (
         Class::NotFound,
-        &["notfound", "modelnotfound", "resourcenotfound", "deploymentnotfound", "modelnotavailable", "unknownmodel"],
+        &[
+            "notfound",
+            "modelnotfound",
+            "resourcenotfound",
+            "deploymentnotfound",
+            "modelnotavailable",
+            "unknownmodel",
+            "modeldecommissioned",
+        ],
     ),
     (Class::Unsupported, &["unsupportedparameter", "unsupportedvalue", "unknownparameter", "unsupportedfeature"]),
 ];
