@@ -264,6 +264,29 @@ fn azure_gemini_and_others() {
         400,
         &json!({"error": {"code": 400, "message": "the request exceeds the available context size", "type": "exceed_context_size_error"}}),
     );
+    // xAI, Workers AI, Together, Nova on Bedrock, Groq.
+    let long = "This model's maximum prompt length is 131072 but the request contains 537812 tokens.";
+    is(Class::ContextLength, 400, &json!({"code": "invalid-argument", "error": long}));
+    let long = "AiError: The estimated number of input and maximum output tokens (8810) exceeded this model context window limit (8192)";
+    is(Class::ContextLength, 413, &json!({"success": false, "errors": [{"code": 5021, "message": long}]}));
+    let long =
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097. Given: 5000 `inputs` tokens";
+    is(Class::ContextLength, 422, &openai("invalid_request_error", Value::Null, long));
+    let long = "The model returned the following errors: Input Tokens Exceeded: Number of input tokens exceeds maximum length.";
+    is_of(
+        "bedrock",
+        Class::ContextLength,
+        400,
+        &[("x-amzn-errortype", "ValidationException")],
+        &json!({"message": long}).to_string(),
+    );
+    let inband = classify_error_value(&json!({"__type": "validationException", "message": long}), Some(200));
+    assert_eq!(inband.class, Class::ContextLength);
+    is(
+        Class::ContextLength,
+        400,
+        &openai("invalid_request_error", Value::Null, "Please reduce the length of the messages or completion."),
+    );
     let failure = is(
         Class::InvalidRequest,
         422,
