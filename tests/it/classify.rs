@@ -119,6 +119,7 @@ fn anthropic_errors() {
     of(Class::QuotaExhausted, 400, "invalid_request_error", "Your credit balance is too low to access the API.");
     of(Class::Unsupported, 400, "invalid_request_error", "This model does not support effort level 'xhigh'.");
     of(Class::Unsupported, 400, "invalid_request_error", "foo: Extra inputs are not permitted");
+    of(Class::Unsupported, 400, "invalid_request_error", "`temperature` is deprecated for this model.");
     of(Class::ContentPolicy, 400, "invalid_request_error", "Output blocked by content filtering policy");
     of(Class::Auth, 401, "authentication_error", "invalid x-api-key");
     of(Class::QuotaExhausted, 402, "billing_error", "payment");
@@ -247,6 +248,19 @@ fn azure_gemini_and_others() {
     google(Class::ServerError, 500, "INTERNAL", "An internal error has occurred.");
     google(Class::Overloaded, 503, "UNAVAILABLE", "The model is overloaded.");
     google(Class::Timeout, 504, "DEADLINE_EXCEEDED", "late");
+    let field = "Invalid JSON payload received. Unknown name \"seed\": Cannot find field.";
+    google(Class::Unsupported, 400, "INVALID_ARGUMENT", field);
+    for tools in ["This model doesn't support tool use.", "This model doesn’t support the toolChoice.auto field."] {
+        is_of(
+            "bedrock",
+            Class::Unsupported,
+            400,
+            &[("x-amzn-errortype", "ValidationException")],
+            &json!({"message": tools}).to_string(),
+        );
+    }
+    let format = "This response_format type is unavailable now";
+    is(Class::Unsupported, 400, &openai("invalid_request_error", json!("invalid_request_error"), format));
 
     is(Class::QuotaExhausted, 402, &openai("unknown_error", json!("invalid_request_error"), "Insufficient Balance"));
     is(

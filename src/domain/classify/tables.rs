@@ -229,6 +229,11 @@ const TEXTS: &[(Class, &[&str])] = &[
         &[
             "does not support",
             "do not support",
+            "doesn't support",
+            "doesn’t support",
+            "cannot find field",
+            "is deprecated for this model",
+            "type is unavailable now",
             "is not supported",
             "are not supported",
             "not supported with this model",
