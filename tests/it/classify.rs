@@ -263,6 +263,13 @@ fn azure_gemini_and_others() {
     is(Class::Unsupported, 400, &openai("invalid_request_error", json!("invalid_request_error"), format));
 
     is(Class::QuotaExhausted, 402, &openai("unknown_error", json!("invalid_request_error"), "Insufficient Balance"));
+    let spent = "Your team has either used all available credits or reached its monthly spending limit.";
+    is(Class::QuotaExhausted, 429, &json!({"code": "Some resource has been exhausted", "error": spent}));
+    is(Class::QuotaExhausted, 429, &json!({"code": "resource-exhausted", "error": spent}));
+    is(Class::QuotaExhausted, 403, &json!({"code": "permission-denied", "error": spent}));
+    google(Class::QuotaExhausted, 429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.");
+    let usage = "You have reached your specified API usage limits. You will regain access on 2026-04-01 at 00:00 UTC.";
+    is(Class::QuotaExhausted, 400, &anthropic("invalid_request_error", usage));
     is(
         Class::ContextLength,
         400,

@@ -150,6 +150,10 @@ const TEXTS: &[(Class, &[&str])] = &[
             "exceeded your current quota",
             "too many tokens per day",
             "spend limit",
+            "spending limit",
+            "used all available credits",
+            "credits are depleted",
+            "specified api usage limits",
             "billing hard limit",
         ],
     ),
@@ -247,6 +251,15 @@ const TEXTS: &[(Class, &[&str])] = &[
         ],
     ),
 ];
+
+/// Texts that say that a limit is spent where the word beside them speaks of rates.
+const SPENT: [&str; 3] = ["spending limit", "used all available credits", "credits are depleted"];
+
+/// Whether a message says so.
+pub fn says_spent(message: &str) -> bool {
+    let message = message.to_lowercase();
+    SPENT.iter().any(|text| message.contains(text))
+}
 
 /// A code or type as the tables write it: lowercase letters and digits, without the `Error` or `Exception` at its end.
 pub fn normal(word: &str) -> String {
