@@ -314,6 +314,10 @@ fn azure_gemini_and_others() {
         &json!({"detail": [{"loc": ["body", "messages"], "msg": "field required", "type": "missing"}]}),
     );
     assert_eq!(failure.reason, "body.messages: field required");
+    let mistral = json!({"object": "error", "type": "invalid_request_error", "code": null, "message": {"detail": [{"loc": ["body", "messages"], "msg": "field required", "type": "missing"}]}});
+    assert_eq!(is(Class::InvalidRequest, 422, &mistral).reason, "body.messages: field required");
+    let detail = json!({"detail": {"message": "out of credit", "type": "insufficient_quota"}});
+    assert_eq!(is(Class::QuotaExhausted, 429, &detail).reason, "out of credit");
     assert_eq!(is(Class::InvalidRequest, 400, &json!({"error": "bad thing"})).reason, "bad thing");
     assert_eq!(is(Class::InvalidRequest, 400, &json!({"message": "bad thing"})).reason, "bad thing");
     assert_eq!(is(Class::InvalidRequest, 400, &json!("bad thing")).reason, "bad thing");

@@ -5,7 +5,8 @@
 //! {"type": "error", "error": {"type", "message", "details": {"error_code"}}, "request_id"}        Anthropic
 //! [{"error": {...}}]                                                                             Gemini
 //! {"message"} {"Message"} {"__type", "code", "originalStatusCode"}                               AWS
-//! {"detail": "text" | [{"msg", "loc"}]}  {"error": "text"}  {"errors": [...]}  text  HTML        others
+//! {"detail": "text" | {...} | [{"msg", "loc"}]}  {"error": "text"}  {"errors": [...]}  text  HTML    others
+//! {"message": {"detail": [{"msg", "loc"}]}}                                                      Mistral
 //! ```
 
 use serde_json::Value;
@@ -92,6 +93,7 @@ impl ErrorBody {
             match value.get(name) {
                 Some(Value::String(text)) => self.say(text),
                 Some(list @ Value::Array(_)) => self.say(&first_message(list)),
+                Some(inner @ Value::Object(_)) if depth < DEPTH_MAX => self.read(inner, depth + 1),
                 Some(_) | None => {}
             }
         }
