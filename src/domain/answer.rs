@@ -37,8 +37,9 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
         return Err(malformed(body, String::new()));
     }
     let events = dialect::read_answer(wire, body).map_err(|Malformed(what)| malformed(body, what))?;
+    let same = wire == Wire::Opaque || wire.family() == Some(route.family());
     let mut checked = Checked::default();
-    let (mut said, mut finish): (Said, Option<Finish>) = (Said::default(), None);
+    let (mut said, mut finish): (Said, Option<Finish>) = (Said::nothing(!same), None);
     for event in &events {
         said.note(event);
         match event {
@@ -67,7 +68,6 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
         checked.usage = Some(Usage::default());
         checked.rewritten = if asked == Wire::Invoke { envelope::counted(body) } else { None };
     }
-    let same = wire == Wire::Opaque || wire.family() == Some(route.family());
     if !same || (stream && wire != Wire::Opaque) {
         let voice = voice.cloned().unwrap_or_default();
         let replayed = (same && stream).then(|| match route {

@@ -10,9 +10,16 @@ pub struct Said {
     anything: bool,
     /// Reasoning.
     reasoned: bool,
+    /// The client is of another family: what only the answer's own knows does not reach it.
+    across: bool,
 }
 
 impl Said {
+    /// Nothing yet; `across` for a client of another family.
+    pub const fn nothing(across: bool) -> Said {
+        Said { anything: false, reasoned: false, across }
+    }
+
     /// Takes note of an event.
     pub fn note(&mut self, event: &Event) {
         match event {

@@ -9,6 +9,7 @@ use super::seen::{self, Seen};
 use super::{Setup, Way};
 use crate::domain::classify::classify_error_value;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed};
+use crate::domain::dialect::said::Said;
 use crate::domain::dialect::{self, Event, Wire};
 use crate::domain::error::stream_error;
 use crate::domain::eventstream::{Frame, Frames};
@@ -82,7 +83,7 @@ impl Reader {
             decoder: dialect::decoder(setup.wire),
             encoder,
             gate,
-            seen: Seen::default(),
+            seen: Seen { said: Said::nothing(way == Way::Translate), ..Seen::default() },
             failed: None,
             silent: false,
             blind: false,
@@ -333,6 +334,8 @@ impl Sink {
                 true => self.failed = Some(seen::empty()),
                 false => self.gate = Gate::Open,
             },
+            // What no translation knows shows the client nothing.
+            (Event::Foreign, Gate::Holding(_)) if self.way == Way::Translate => {}
             (_, Gate::Holding(Commit::FirstContent)) if event.is_content() => self.gate = Gate::Open,
             (_, Gate::Holding(_) | Gate::Open) => {}
         }

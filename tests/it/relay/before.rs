@@ -1,11 +1,13 @@
 //! Before the commit: when a stream earns it, and what fails it while another target can still be tried.
 
 use super::{COMMENT, DONE, HI, OVERLOADED, ROLE, STOP, chunks, committing, piped, play, setup};
+use understudy::domain::answer;
 use understudy::domain::dialect::Wire;
+use understudy::domain::dialect::decoder::Voice;
 use understudy::domain::outcome::{Class, Failure};
 use understudy::domain::policy::{Commit, StreamRules};
 use understudy::domain::relay::{Ending, Held, Intake, Setup};
-use understudy::domain::route::Family;
+use understudy::domain::route::{Family, Route};
 
 fn chat() -> Setup {
     setup(Wire::Chat, Family::Chat)
@@ -156,6 +158,26 @@ fn a_whole_answer_without_its_end_is_completed() {
 fn a_last_event_without_blank_line_counts() {
     let went = play(committing(Commit::Complete, chat()), chunks(&[ROLE, HI, STOP, "data: [DONE]"]), Ending::Clean);
     assert_eq!((went.committed, went.client), (Ok(usize::MAX), [ROLE, HI, STOP, "data: [DONE]"].concat()));
+}
+
+/// A picture alone is an answer within the family; a client of another one would see none of it, and a good end.
+#[test]
+fn what_only_its_family_knows_is_no_answer_elsewhere() {
+    const PICTURE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"images\":[{\"type\":\"image_url\"}]}}]}\n\n";
+    commits_at(Commit::FirstContent, &[ROLE, PICTURE, STOP, DONE], 1);
+    let whole = r#"{"choices":[{"index":0,"finish_reason":"stop","message":{"images":[{"type":"image_url"}]}}]}"#;
+    assert!(answer::check(&Route::Chat, Wire::Chat, whole.as_bytes(), None, false).is_ok());
+    for (family, route) in [(Family::Messages, Route::Messages), (Family::Responses, Route::Responses)] {
+        for commit in [Commit::FirstContent, Commit::Complete] {
+            let across = committing(commit, setup(Wire::Chat, family));
+            let failed = play(across.clone(), chunks(&[ROLE, PICTURE, STOP, DONE]), Ending::Clean).committed;
+            assert_eq!(failed.expect_err("nothing to see").class, Class::Malformed);
+            let went = play(across, chunks(&[ROLE, PICTURE, HI, STOP, DONE]), Ending::Clean);
+            assert!(went.committed.is_ok() && went.tail.finished, "{}", went.client);
+        }
+        let failed = answer::check(&route, Wire::Chat, whole.as_bytes(), Some(&Voice::default()), false);
+        assert_eq!(failed.expect_err("nothing to see").class, Class::Malformed);
+    }
 }
 
 #[test]
