@@ -17,6 +17,7 @@
 //! translate  decoded and encoded again, across families
 //! ```
 
+mod data;
 mod reader;
 mod seen;
 mod tail;

@@ -1,10 +1,8 @@
 //! Reads a stream record by record, and writes what the client is to see of it.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde_json::Value;
 
+use super::data::{kind_of, sequence_number, unwrapped};
 use super::seen::{self, Seen};
 use super::{Setup, Way};
 use crate::domain::classify::classify_error_value;
@@ -113,7 +111,7 @@ impl Reader {
                     match frames.take() {
                         Ok(Some(frame)) => sink.frame(&frame, out),
                         Ok(None) => return,
-                        Err(error) => return sink.broke_form(error.to_string()),
+                        Err(error) => return sink.lost_form(error.to_string(), out),
                     }
                 }
             }
@@ -231,7 +229,11 @@ impl Sink {
             }
         }
         self.seen.records += 1;
-        let failure = classify_error_value(&error, Some(200));
+        self.broke(classify_error_value(&error, Some(200)), out);
+    }
+
+    /// The stream broke by itself, and not by an event of the family's own.
+    fn broke(&mut self, failure: Failure, out: &mut Vec<u8>) {
         if self.way == Way::Reframe && self.gate == Gate::Open && !self.silent && !self.seen.ended {
             self.break_off(&failure, out);
         }
@@ -354,6 +356,16 @@ impl Sink {
         }
     }
 
+    /// A bad frame: nothing tells where the next one begins, so that an answer that is not whole is over.
+    fn lost_form(&mut self, what: String, out: &mut Vec<u8>) {
+        match self.gate {
+            Gate::Open if !self.silent && !self.seen.is_whole() => {
+                self.broke(Failure::new(Class::Malformed, what), out);
+            }
+            Gate::Open | Gate::Holding(_) => self.broke_form(what),
+        }
+    }
+
     /// A bad record: before the commit the end of this target, after it a note.
     fn broke_form(&mut self, what: String) {
         let note = match self.gate {
@@ -363,34 +375,4 @@ impl Sink {
         };
         note.get_or_insert_with(|| Failure::new(Class::Malformed, what));
     }
-}
-
-/// The Anthropic event inside an InvokeModel chunk.
-fn unwrapped(payload: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Chunk {
-        bytes: String,
-    }
-    let chunk: Chunk = serde_json::from_slice(payload.as_bytes()).ok()?;
-    String::from_utf8(STANDARD.decode(chunk.bytes).ok()?).ok()
-}
-
-/// The `type` of an Anthropic event: the name of its server-sent event.
-fn kind_of(data: &str) -> String {
-    #[derive(Deserialize)]
-    struct Typed {
-        #[serde(rename = "type", default)]
-        kind: String,
-    }
-    serde_json::from_slice::<Typed>(data.as_bytes()).map(|typed| typed.kind).unwrap_or_default()
-}
-
-/// The `sequence_number` of a Responses event, found without reading the rest of it. Text inside strings cannot fake it:
-/// quotes are escaped there.
-fn sequence_number(data: &str) -> Option<u64> {
-    let name = "\"sequence_number\":";
-    let at = memchr::memmem::find(data.as_bytes(), name.as_bytes())?;
-    let rest = data[at + name.len()..].trim_start();
-    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    rest[..digits].parse().ok()
 }

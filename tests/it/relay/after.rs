@@ -344,11 +344,29 @@ fn exceptions_among_frames() {
 
 #[test]
 fn a_damaged_frame() {
-    let mut bytes = frame(data_of(MESSAGES[0]));
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    let went = play(setup(Wire::Invoke, Family::Messages), [bytes.as_slice()], Ending::Clean);
+    let damaged = |event: &str| {
+        let mut bytes = frame(data_of(event));
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        bytes
+    };
+    let went = play(setup(Wire::Invoke, Family::Messages), [damaged(MESSAGES[0]).as_slice()], Ending::Clean);
     assert_eq!(went.committed.unwrap_err().class, Class::Malformed);
+    // After the commit nothing more can come of the stream: the client is told at once.
+    let frames: Vec<Vec<u8>> = MESSAGES[..3].iter().map(|event| frame(data_of(event))).collect();
+    let pieces = [frames.concat(), damaged(MESSAGES[2]), frame(data_of(MESSAGES[3]))];
+    for family in [Family::Messages, Family::Chat, Family::Responses] {
+        let went = play(setup(Wire::Invoke, family), pieces.iter().map(Vec::as_slice), Ending::Clean);
+        let (_, event) = last(&went.client);
+        assert_eq!(event["error"]["code"], "stream_error", "{}", went.client);
+        assert!(went.tail.append.is_empty(), "{}", went.client);
+        let class = went.tail.outcome.map(|failure| failure.class);
+        assert_eq!((class, went.tail.finished), (Some(Class::Malformed), false));
+    }
+    // An answer that is all there but for its end is completed.
+    let pieces = [frames.concat(), frame(data_of(MESSAGES[3])), damaged(MESSAGE_STOP)];
+    let went = play(setup(Wire::Invoke, Family::Chat), pieces.iter().map(Vec::as_slice), Ending::Clean);
+    assert!(went.client.ends_with(DONE) && went.tail.finished, "{}", went.client);
 }
 
 #[test]
