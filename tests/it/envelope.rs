@@ -114,6 +114,14 @@ fn hints_are_dropped_and_strict_refuses_that() {
     assert_eq!((sent["speed"].clone(), dropped), (Value::Null, vec!["speed".to_owned()]));
     let strict = wrap(body.to_string().as_bytes(), &to(Wire::Invoke), Translate::Strict).map(|_| ());
     assert_eq!(strict, Err(Incompatible("speed".to_owned())));
+    // A breakpoint of the whole request is unknown there; those of blocks are not.
+    let ephemeral = json!({"type": "ephemeral"});
+    let turn = json!({"role": "user", "content": [{"type": "text", "text": "a", "cache_control": ephemeral}]});
+    for wire in [Wire::Invoke, Wire::RawPredict] {
+        let (sent, dropped) = wrapped(&json!({"cache_control": ephemeral, "messages": [turn]}), wire);
+        assert_eq!((sent["cache_control"].clone(), dropped), (Value::Null, vec!["cache_control".to_owned()]));
+        assert_eq!(sent["messages"][0], turn);
+    }
 }
 
 #[test]

@@ -28,8 +28,9 @@ use serde_json::{Value, json};
 
 /// Fields that change what is stored or where it runs: other hosts lack them.
 const SEMANTIC: [&str; 3] = ["container", "mcp_servers", "inference_geo"];
-/// Fields that only bias speed or cost, and that the hosts refuse as unknown.
-const QUALITY: [&str; 4] = ["speed", "fallbacks", "fallback_credit_token", "service_tier"];
+/// Fields that only bias speed or cost, and that the hosts refuse as unknown. A breakpoint for the whole of a request is one,
+/// those of its blocks are not.
+const QUALITY: [&str; 5] = ["speed", "fallbacks", "fallback_credit_token", "service_tier", "cache_control"];
 /// Tools that Anthropic's own API runs, by the start of their type.
 const HOSTED: [&str; 4] = ["web_fetch_", "code_execution_", "mcp_toolset", "advisor_"];
 /// Claude Code's first system block: reserved on Bedrock, and another one in every request, so that nothing is cached.
