@@ -13,8 +13,8 @@ use super::{sim, vertex};
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, envelope, translate};
-use crate::domain::outcome::{Class, Failure, KeySlot};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas, envelope, translate};
+use crate::domain::outcome::{Class, Failure, KeySlot, Phase};
 use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
 use crate::domain::provider::Auth;
 use crate::domain::relay::Setup;
@@ -302,7 +302,11 @@ fn forwards(name: &str, own_key: bool, anthropic: bool) -> bool {
 fn dressed(job: &Job, ready: &Ready, wire: Wire, slot: KeySlot) -> Outgoing {
     let anthropic = matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict) || job.route == Route::CountTokens;
     let forwarded = job.headers.iter().filter(|(name, _)| forwards(name, slot == KeySlot::Own, anthropic));
-    let mut headers = Outgoing(forwarded.map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
+    let forwarded = forwarded.filter_map(|(name, value)| match name {
+        "anthropic-beta" => Some((name.to_owned(), betas::header(value, wire)?)),
+        _ => Some((name.to_owned(), value.to_owned())),
+    });
+    let mut headers = Outgoing(forwarded.collect());
     if anthropic && job.headers.value("anthropic-version").is_none() {
         headers.set("anthropic-version", ANTHROPIC_VERSION);
     }

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use understudy::domain::dialect::envelope::{counted, counting, with_betas, wrap};
-use understudy::domain::dialect::{Destination, Incompatible, Wire};
+use understudy::domain::dialect::{Destination, Incompatible, Wire, betas};
 use understudy::domain::policy::Translate;
 
 fn to(wire: Wire) -> Destination<'static> {
@@ -132,6 +132,39 @@ fn betas_move_from_the_header_into_the_body() {
     assert_eq!(with("{}", "a-2025, oauth-2025-04-20,,b"), json!({"anthropic_beta": ["a-2025", "b"]}));
     assert_eq!(with(r#"{"anthropic_beta":["a"]}"#, "a,b"), json!({"anthropic_beta": ["a", "b"]}));
     assert_eq!(with("{}", " "), json!({}));
+}
+
+/// What Claude Code names in every call, a cloud refuses as a whole.
+#[test]
+fn betas_that_a_cloud_does_not_know_stay_behind() {
+    let code = "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,prompt-caching-scope-2026-01-05, \
+        advanced-tool-use-2025-11-20";
+    let left = ["interleaved-thinking-2025-05-14", "context-management-2025-06-27", "tool-search-tool-2025-10-19"];
+    for wire in [Wire::Invoke, Wire::RawPredict] {
+        assert_eq!(betas::header(code, wire), Some(left.join(",")));
+        assert_eq!(betas::header("oauth-2025-04-20, fast-mode-2026-02-01", wire), None);
+    }
+    assert_eq!(betas::header(code, Wire::Messages).as_deref(), Some(code));
+    assert_eq!(betas::header("prompt-caching-2024-07-31", Wire::RawPredict), None);
+}
+
+#[test]
+fn how_far_a_breakpoint_reaches_is_for_anthropic_alone() {
+    let hint = |scope: bool| match scope {
+        true => json!({"type": "ephemeral", "scope": "global"}),
+        false => json!({"type": "ephemeral"}),
+    };
+    let body = |scope: bool| {
+        json!({"system": [{"type": "text", "text": "the \"scope\"", "cache_control": hint(scope)}],
+            "messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [
+                {"type": "text", "text": "a", "cache_control": hint(scope)}]}]}],
+            "tools": [{"name": "f", "input_schema": {"type": "object", "properties": {"scope": {"type": "string"}}}}]})
+    };
+    for wire in [Wire::Invoke, Wire::RawPredict] {
+        let ((with, dropped), (without, none)) = (wrapped(&body(true), wire), wrapped(&body(false), wire));
+        assert_eq!((with, dropped), (without, vec!["cache_control.scope".to_owned()]));
+        assert_eq!(none, Vec::<String>::new());
+    }
 }
 
 #[test]

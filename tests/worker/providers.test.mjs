@@ -104,12 +104,13 @@ describe('bedrock', () => {
 
   test('a Messages client at Claude, streamed in frames: its own events, its betas in the body', async () => {
     const sent = answering({ [FRANKFURT]: () => [200, EVENTS, invoked()] });
-    const streamed = worker.anthropic().messages.stream({ model: 'bedrock/claude-sonnet-4-5@eu-central-1', max_tokens: 64, messages, thinking: { type: 'disabled' } }, { headers: { 'anthropic-beta': 'interleaved-thinking-2025-05-14' } });
+    const streamed = worker.anthropic().messages.stream({ model: 'bedrock/claude-sonnet-4-5@eu-central-1', max_tokens: 64, messages, thinking: { type: 'disabled' } }, { headers: { 'anthropic-beta': 'interleaved-thinking-2025-05-14,prompt-caching-scope-2026-01-05' } });
     const message = await streamed.finalMessage();
     assert.equal(message.content[0].text, SAID);
     assert.equal(sent[0].path, `${CLAUDE}/invoke-with-response-stream`);
     assert.equal(sent[0].headers.get('accept'), EVENTS);
-    assert.deepEqual(sent[0].json.anthropic_beta, ['interleaved-thinking-2025-05-14']);
+    assert.deepEqual(sent[0].json.anthropic_beta, ['interleaved-thinking-2025-05-14'], 'those that Bedrock knows');
+    assert.equal(sent[0].headers.get('anthropic-beta'), 'interleaved-thinking-2025-05-14');
     assert.deepEqual(sent[0].json.thinking, { type: 'disabled' });
     signed(sent[0], 'eu-central-1');
   });

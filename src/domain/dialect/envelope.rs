@@ -7,7 +7,7 @@
 //! model              in the path                            in the path
 //! stream             by the path, taken out                 stays, and by the path
 //! anthropic_version  bedrock-2023-05-31                     vertex-2023-10-16
-//! anthropic-beta     array anthropic_beta in the body       header
+//! anthropic-beta     array anthropic_beta in the body       header     (those that the cloud knows)
 //! images by URL      no                                     no
 //! count_tokens       base64 in input.invokeModel.body       the model in the body, not in the path
 //! ```
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas};
 use crate::domain::policy::Translate;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,8 +35,6 @@ const QUALITY: [&str; 5] = ["speed", "fallbacks", "fallback_credit_token", "serv
 const HOSTED: [&str; 4] = ["web_fetch_", "code_execution_", "mcp_toolset", "advisor_"];
 /// Claude Code's first system block: reserved on Bedrock, and another one in every request, so that nothing is cached.
 const BILLING: &str = "x-anthropic-billing-header";
-/// The most betas that are passed on.
-const BETAS_MAX: usize = 32;
 
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -52,6 +50,12 @@ pub fn wrap(body: &[u8], to: &Destination<'_>, translate: Translate) -> Result<E
     for name in SEMANTIC {
         fields.remove(name);
     }
+    let unscoped = ["system", "tools", "messages"].into_iter();
+    let unscoped: Vec<_> = unscoped.filter_map(|name| Some((name, without_scope(fields.get(name)?)?))).collect();
+    if !unscoped.is_empty() {
+        drops.quality("cache_control.scope")?;
+    }
+    fields.extend(unscoped.iter().map(|(name, value)| ((*name).to_owned(), value.as_ref())));
     for name in QUALITY {
         // `auto`, `standard_only` and the standard speed are what these hosts do anyway.
         let said = fields.remove(name).map(RawValue::get);
@@ -102,15 +106,13 @@ pub fn counted(answer: &[u8]) -> Option<Vec<u8>> {
 
 /// Adds the betas of an `anthropic-beta` header to a body for InvokeModel, which takes them there alone.
 pub fn with_betas(body: Vec<u8>, header: &str) -> Vec<u8> {
-    let betas = header.split(',').map(str::trim).filter(|beta| !beta.is_empty() && !beta.starts_with("oauth-"));
-    let betas: Vec<&str> = betas.take(BETAS_MAX).collect();
     let Ok(mut fields) = serde_json::from_slice::<Fields<'_>>(&body) else { return body };
     let own: Vec<String> = fields
         .get("anthropic_beta")
         .and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok())
         .unwrap_or_default();
     let mut all: Vec<&str> = own.iter().map(String::as_str).collect();
-    for beta in betas {
+    for beta in betas::kept(header, Wire::Invoke) {
         if !all.contains(&beta) {
             all.push(beta);
         }
@@ -176,6 +178,25 @@ fn below_bound(
         drops.quality("max_tokens")?;
     }
     Ok(raw(cap.saturating_sub(1)))
+}
+
+/// Blocks whose breakpoints leave out how far they reach, which only Anthropic's own API knows; `None` where none says so.
+fn without_scope(blocks: &RawValue) -> Option<Box<RawValue>> {
+    if !blocks.get().contains("\"scope\"") {
+        return None;
+    }
+    let mut blocks: Value = serde_json::from_slice(blocks.get().as_bytes()).ok()?;
+    unscope(&mut blocks).then(|| raw(blocks)).flatten()
+}
+
+fn unscope(blocks: &mut Value) -> bool {
+    let mut found = false;
+    for block in blocks.as_array_mut().into_iter().flatten() {
+        let hint = block.get_mut("cache_control").and_then(Value::as_object_mut);
+        found |= hint.is_some_and(|hint| hint.shift_remove("scope").is_some());
+        found |= block.get_mut("content").is_some_and(unscope);
+    }
+    found
 }
 
 /// The system text without Claude Code's billing block; `None` when there is none, `Some(None)` when nothing is left.

@@ -13,6 +13,7 @@
 //! Dialects never see a policy, and the chain never sees a dialect.
 
 pub mod answer;
+pub mod betas;
 pub mod capability;
 pub mod chat;
 pub mod continuity;
