@@ -122,7 +122,8 @@ impl<'a> Attempt<'a> {
         let (phase, clock) = self.first_clock();
         self.line.limit(phase, clock, clock);
         let wire = self.ready.wire.unwrap_or(Wire::Opaque);
-        let answer = outbound.send(&self.line, self.reading(wire)).await.map_err(|failure| self.blamed(failure))?;
+        let answer = outbound.send(&self.line, self.reading(wire), self.body_clock()).await;
+        let answer = answer.map_err(|failure| self.blamed(failure))?;
         self.marks.headers = Some((answer.headers_at(), answer.status()));
         match answer.status() {
             200..=203 | 205..=299 => self.judge(answer, wire).await,
@@ -140,6 +141,15 @@ impl<'a> Attempt<'a> {
                 .min_by_key(|(_, clock)| *clock)
                 .unwrap_or(attempt),
             false => attempt,
+        }
+    }
+
+    /// The clock of an answer that is read whole, once its head is there.
+    fn body_clock(&self) -> (Phase, Span) {
+        let clocks = self.clocks();
+        match self.job.stream && clocks.first_token < clocks.attempt {
+            true => (Phase::FirstToken, clocks.first_token),
+            false => (Phase::Attempt, clocks.attempt),
         }
     }
 

@@ -135,18 +135,25 @@ export class Line {
   }
 
   // Sends a request; see `answer` for what it resolves with. Rejects where the runtime found no connection.
-  async send(url, lines, body, reading) {
+  async send(url, lines, body, reading, later) {
+    const sent = clock();
     const init = { method: "POST", headers: write({}, lines), body, redirect: "manual", signal: this.control.signal };
-    return this.answer(await this.heard(fetch(url, init)), reading);
+    return this.answer(await this.heard(fetch(url, init)), reading, later, sent);
   }
 
   // The head of an answer, with as much of its body as is read whatever it says: the beginning of an error, and an answer
-  // whose content type `reading` (an index of READS) calls for.
-  async answer(response, reading) {
+  // whose content type `reading` (an index of READS) calls for. That one has until `later` ms after the call was sent, where the
+  // clock that ran until its head is shorter.
+  async answer(response, reading, later, sent = clock()) {
     const kind = (response.headers.get("content-type") ?? "").toLowerCase();
     const answer = { response, status: response.status, kind, at: clock(), bytes: undefined, over: false, broke: undefined };
     const good = response.status >= 200 && response.status < 300;
-    if (!good || READS[reading].test(kind)) await this.heard(gather(answer, good ? ANSWER_BYTES : ERROR_BYTES));
+    if (!good) await this.heard(gather(answer, ERROR_BYTES));
+    else if (READS[reading].test(kind)) {
+      // A timer that fires before then finds that there is time left.
+      this.ends = Math.max(this.ends, sent + later);
+      await this.heard(gather(answer, ANSWER_BYTES));
+    }
     return answer;
   }
 }

@@ -45,9 +45,9 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn wrote(this: &Wire) -> f64;
     #[wasm_bindgen(method)]
-    fn send(this: &Wire, url: &str, lines: &str, body: Uint8Array, reading: u8) -> Promise;
+    fn send(this: &Wire, url: &str, lines: &str, body: Uint8Array, reading: u8, later: f64) -> Promise;
     #[wasm_bindgen(method)]
-    fn answer(this: &Wire, response: &Response, reading: u8) -> Promise;
+    fn answer(this: &Wire, response: &Response, reading: u8, later: f64) -> Promise;
 
     /// An upstream's answer: its head, and what was read of its body.
     pub type Answer;
@@ -131,27 +131,30 @@ impl Line {
         Line { wire: Wire::new(client), client: client.cloned(), sent_at: glue::now(), live: Cell::new(true), clock }
     }
 
-    /// Sends the request; resolves with the answer's head.
+    /// Sends the request; resolves with the answer's head. `then` is the clock of an answer that is read whole, from the moment
+    /// that its head has come.
     ///
     /// # Errors
     /// [`Class::Unreachable`]: no connection, or none that brought headers.
-    pub async fn send(&self, outbound: &Outbound, reading: Reading) -> Result<Answer, Failure> {
+    pub async fn send(&self, outbound: &Outbound, reading: Reading, then: (Phase, Span)) -> Result<Answer, Failure> {
         let lines = glue::to_lines(&outbound.headers);
         let body = Uint8Array::from(outbound.body.as_slice());
-        self.hear(self.wire.send(&outbound.url, &lines, body, reading as u8)).await
+        self.hear(self.wire.send(&outbound.url, &lines, body, reading as u8, ms_of(then.1)), then).await
     }
 
     /// Takes a response that was made here for an upstream's.
     ///
     /// # Errors
     /// None that such a response can bring.
-    pub async fn receive(&self, response: &Response, reading: Reading) -> Result<Answer, Failure> {
-        self.hear(self.wire.answer(response, reading as u8)).await
+    pub async fn receive(&self, response: &Response, reading: Reading, then: (Phase, Span)) -> Result<Answer, Failure> {
+        self.hear(self.wire.answer(response, reading as u8, ms_of(then.1)), then).await
     }
 
-    async fn hear(&self, answer: Promise) -> Result<Answer, Failure> {
+    async fn hear(&self, answer: Promise, then: (Phase, Span)) -> Result<Answer, Failure> {
         let answer = JsFuture::from(answer).await;
-        answer.map(JsCast::unchecked_into).map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))
+        let answer = answer.map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))?;
+        self.clock.set(then);
+        Ok(answer.unchecked_into())
     }
 
     /// Aborts when the call is given up.

@@ -22,6 +22,7 @@ use crate::domain::request::{Body, Envelope};
 use crate::domain::route::Route;
 use crate::domain::sigv4;
 use crate::domain::sim::Played;
+use crate::domain::time::Span;
 
 /// How this Worker names itself to whoever it calls.
 const CDN_LOOP: &str = "understudy";
@@ -35,16 +36,16 @@ pub enum Sendable {
 }
 
 impl Sendable {
-    /// Sends it; resolves with the answer's head.
+    /// Sends it; resolves with the answer's head. `then` as of [`Line::send`].
     ///
     /// # Errors
     /// No connection, or none that brought headers.
-    pub async fn send(&self, line: &Line, reading: Reading) -> Result<Answer, Failure> {
+    pub async fn send(&self, line: &Line, reading: Reading, then: (Phase, Span)) -> Result<Answer, Failure> {
         match self {
-            Sendable::Outbound(outbound) => line.send(outbound, reading).await,
+            Sendable::Outbound(outbound) => line.send(outbound, reading, then).await,
             Sendable::Scripted(played) => {
                 let response = sim::respond(played, &line.signal()).await?;
-                line.receive(&response, reading).await
+                line.receive(&response, reading, then).await
             }
         }
     }

@@ -392,6 +392,21 @@ describe('answers that are no stream', { concurrency: 4 }, () => {
     servedBy(await askWhole('chat', p.model), p, 1);
   });
 
+  test('a JSON answer to a streamed request has until its first content is due, once its head is there', async () => {
+    const late = (ms) => [{ status: 200, headers: { 'content-type': 'application/json' } }, ms, JSON.stringify(body('chat', SAID))];
+    const p = await policyOn('chat', [late(600)], { timeouts: { headers_ms: 250, first_token_ms: 10_000 } });
+    const response = await ask('chat', p.model);
+    servedBy(response, p, 1);
+    finished('chat', await response.text());
+    const slow = await policyOn('chat', [late(60_000), answer(WORDS)], { timeouts: { headers_ms: 250, first_token_ms: 600 } });
+    const next = await ask('chat', slow.model);
+    servedBy(next, slow, 2);
+    outcomes(next, 'timeout', 'ok');
+    const [call] = slow.calls(1);
+    await call.ended;
+    assert.ok(call.closedEarly && call.openMs >= 570 && call.openMs < 600 + SLACK_MS, `closed after ${call.openMs} ms`);
+  });
+
   test('a stream that the upstream answers with JSON is one in the client’s shape, with its time and its usage', async () => {
     const whole = (route) => [{ status: 200, headers: { 'content-type': 'application/json' } }, JSON.stringify(body(route, 'one\ntwo'), null, 2)];
     const chat = await policy([whole('chat')]);
