@@ -170,6 +170,14 @@ fn azure_calls_deployments_under_a_dated_version() {
 }
 
 #[test]
+fn workers_ai_has_responses_for_open_models_of_openai_alone() {
+    let provider = Provider::built_in("cloudflare").expect("a row");
+    let wire = |model: &str| provider.wire(&Route::Responses, model);
+    assert_eq!(wire("@cf/openai/gpt-oss-120b"), Some(Wire::Responses));
+    assert_eq!(wire("@cf/meta/llama-3.3-70b-instruct-fp8-fast"), Some(Wire::Chat));
+}
+
+#[test]
 fn what_a_provider_lacks_has_no_wire() {
     let none = [
         ("anthropic", Route::Embeddings),

@@ -123,13 +123,13 @@ impl Provider {
             return Some(own_wire(route));
         }
         match self.dialect {
-            Dialect::OpenAi => self.openai_wire(route),
+            Dialect::OpenAi => self.openai_wire(route, model),
             Dialect::Anthropic => self.anthropic_wire(route),
             Dialect::Azure if is_claude(model) => match route {
                 Route::CountTokens => Some(Wire::Opaque),
                 route => translatable(route).then_some(Wire::Messages),
             },
-            Dialect::Azure => self.openai_wire(route),
+            Dialect::Azure => self.openai_wire(route, model),
             Dialect::Bedrock if is_claude(model) => of_claude(route, Wire::Invoke),
             Dialect::Bedrock => translatable(route).then_some(Wire::Converse),
             Dialect::Vertex if is_claude(model) => of_claude(route, Wire::RawPredict),
@@ -137,9 +137,12 @@ impl Provider {
         }
     }
 
-    fn openai_wire(&self, route: &Route) -> Option<Wire> {
+    fn openai_wire(&self, route: &Route, model: &str) -> Option<Wire> {
         let has = |name: &str| self.routes.iter().any(|route| route == name);
-        if self.serves(route) {
+        // Workers AI speaks Responses for OpenAI's open models alone.
+        let workers_ai = self.name == "cloudflare" && self.is_at_home();
+        let lacks = workers_ai && *route == Route::Responses && !model.contains("gpt-oss");
+        if self.serves(route) && !lacks {
             return Some(own_wire(route));
         }
         match translatable(route) {
