@@ -49,7 +49,7 @@ pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
     let end = loop {
         match chain.next(now()) {
             Step::Call(call) => {
-                hedge_at = call.hedge_at.or(hedge_at);
+                hedge_at = call.hedge_at;
                 flights.push(start(job, call));
                 continue;
             }

@@ -368,6 +368,14 @@ describe('details', { concurrency: 4 }, () => {
     const early = await policyOn('chat', [answer(WORDS), answer(WORDS)], {}, { hops: [{ hedge_after_ms: 500 }] });
     servedBy(await ask('chat', early.model), early, 1, { attempts: 1 });
   });
+
+  test('hedge: a hop that failed before its time hedges none of those that follow', async () => {
+    const p = await policyOn('chat', [status(503), sse(900, ...frames('chat', WORDS)), answer(WORDS)], {}, { hops: [{ hedge_after_ms: 300 }] });
+    const response = await ask('chat', p.model);
+    servedBy(response, p, 2, { attempts: 2 });
+    assert.equal(saidIn(await response.text()), SAID);
+    assert.equal(p.calls(3).length, 0);
+  });
 });
 
 describe('answers that are no stream', { concurrency: 4 }, () => {
