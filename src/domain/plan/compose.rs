@@ -3,7 +3,8 @@
 //! The order is the contract's, weakest first: defaults, policy, hop, rule, request. A request may shorten a policy's clocks
 //! and its deadline, not lengthen them. On a plain model there is no owner's policy to shorten: its clocks are the
 //! request's to say, but for those that a rule sets. Hops that a request brings are its own; of their clocks, too, none
-//! gets longer than the policy's they are put under.
+//! gets longer than the policy's they are put under. Hops of a rule or of a stored policy stay their owner's, whoever named
+//! them: their clocks a request can only shorten.
 
 use std::borrow::Cow;
 
@@ -17,7 +18,7 @@ use crate::domain::policy::file::HopFile;
 use crate::domain::policy::overrides::{Overrides, TimeoutsOverride, add_boundaries};
 use crate::domain::policy::resolve::{Lookup, MAX_TARGETS, World, resolve_hops};
 use crate::domain::policy::tree::{Base, Branch, Draw, Node, Tree};
-use crate::domain::policy::{KeyChoice, Plan, PlanName, Timeouts};
+use crate::domain::policy::{Hop, KeyChoice, Plan, PlanName, Timeouts};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Brought;
 use crate::domain::rules::Picked;
@@ -66,6 +67,7 @@ impl Course<'_> {
         if let Some(rule) = &self.rule {
             apply_rule(rule, &mut plan, &mut base, world, draw)?;
         }
+        self.set_clocks(&mut plan.hops);
         if let Some(brought) = &self.request.asked.fallback {
             let branch = self.brought(brought, &base, world)?;
             plan.hops.truncate(1);
@@ -110,10 +112,11 @@ impl Course<'_> {
                 first.map_or((brought.field, "cannot be used"), |first| (&first.path, &first.message));
             return Err(Refusal::value(path, message));
         };
+        let change = &self.request.asked.overrides.timeouts;
         for entry in &mut branch.entries {
             match &mut entry.node {
                 Node::Hop(hop) => {
-                    hop.timeouts = self.capped(hop.timeouts, base.timeouts);
+                    hop.timeouts = self.changed(change, self.capped(hop.timeouts, base.timeouts));
                     hop.endpoint = brought.endpoint.clone();
                     // What fails at an endpoint of the request's own says nothing of the provider of that name.
                     hop.breaker = hop.breaker.filter(|_| hop.endpoint.is_none());
@@ -123,6 +126,7 @@ impl Course<'_> {
                     if let Some(rule) = &self.rule {
                         nested.each_hop(&mut |hop| rule.then.overrides.apply_to(hop));
                     }
+                    nested.each_hop(&mut |hop| hop.timeouts = change.shorten(hop.timeouts));
                 }
             }
         }
@@ -148,21 +152,27 @@ impl Course<'_> {
         Ok(hop)
     }
 
+    /// What the request says of the clocks of hops that it does not bring.
+    fn set_clocks(&self, hops: &mut [Hop]) {
+        let asked = self.request.asked;
+        let change = &asked.overrides.timeouts;
+        if let Some((first, rest)) = hops.split_first_mut() {
+            first.timeouts = self.changed(change, self.changed(&asked.first_timeouts, first.timeouts));
+            rest.iter_mut().for_each(|hop| hop.timeouts = change.shorten(hop.timeouts));
+        }
+    }
+
     fn apply_request(&self, plan: &mut Plan) {
         let asked = self.request.asked;
-        if let Some(first) = plan.hops.first_mut() {
-            first.timeouts = self.changed(&asked.first_timeouts, first.timeouts);
-        }
         for hop in &mut plan.hops {
             hop.on = asked.overrides.on.over(hop.on);
-            hop.timeouts = self.changed(&asked.overrides.timeouts, hop.timeouts);
             hop.retries = if asked.again { 0 } else { hop.retries };
         }
         plan.stream = asked.overrides.stream.over(plan.stream);
         plan.deadline = asked.overrides.deadline.map_or(plan.deadline, |limit| plan.deadline.min(limit));
     }
 
-    /// A request's change to clocks.
+    /// A request's change to the clocks of a hop that it names itself.
     fn changed(&self, change: &TimeoutsOverride, timeouts: Timeouts) -> Timeouts {
         match &self.start {
             Start::Policy(_) => change.shorten(timeouts),
