@@ -29,6 +29,7 @@ pub fn target(name: &str) -> Target {
 pub fn hop(name: &str) -> Hop {
     Hop {
         target: target(name),
+        policies: Vec::new(),
         retries: 0,
         hedge_after: None,
         key: KeyChoice::Managed,

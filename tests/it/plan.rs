@@ -470,6 +470,29 @@ fn a_key_s_deny_binds_every_target_whoever_named_it() {
 }
 
 #[test]
+fn a_policy_that_is_denied_is_reached_by_no_way_around() {
+    let denied = |store: &Store, body: Value| {
+        let denied = store.met(body, &[]).denied.into_iter();
+        denied.map(|skip| skip.and_then(|skip| skip.detail().map(str::to_owned))).collect::<Vec<_>>()
+    };
+    let nested = || json!({"model": "policy/sonnet"});
+    let brought = || json!({"model": "gpt-4o", "models": ["google/g", "policy/sonnet"]});
+    // A key's deny matches no hop ever, also one that is a policy in a chain of the owner's.
+    let by_key = || Some("key-deny".to_owned());
+    let key = sonnet().key(json!({"deny": ["policy/cheap"]}));
+    assert_eq!(denied(&key, nested()), [None, None, by_key()]);
+    assert_eq!(denied(&key, brought()), [None, None, None, None, by_key()]);
+    let key = sonnet().key(json!({"deny": ["policy/s*"]}));
+    assert_eq!(denied(&key, brought()), [None, None, by_key(), by_key(), by_key()]);
+    // A rule's binds what the request could not ask for; what policies are made of was the owner's choice.
+    let by_rule = || Some("rule-deny".to_owned());
+    let rule = |name: &str| sonnet().rule(json!({"model": name}), json!({"deny": "not for you"}));
+    assert_eq!(denied(&rule("policy/sonnet"), brought()), [None, None, by_rule(), by_rule(), by_rule()]);
+    assert_eq!(denied(&rule("policy/cheap"), nested()), [None, None, None]);
+    assert_eq!(denied(&rule("policy/cheap"), brought()), [None, None, None, None, None]);
+}
+
+#[test]
 fn a_key_s_allow_is_asked_of_what_the_request_names_and_of_nothing_else() {
     let store = sonnet().key(json!({"allow": ["policy/*", "openai/gpt-4o*"]}));
     assert_eq!(targets(&store.plan(json!({"model": "policy/sonnet"}))).len(), 3);

@@ -208,6 +208,11 @@ test('deny binds every target of the plan; a model may be written bare in it', a
   await refused(await worker.chat('gpt-4o-mini', {}, bearer(bare.key)), 403, 'model_not_allowed', 'openai/gpt-4o-mini');
   const everywhere = await created({ deny: ['bedrock/claude-opus-4-1'] });
   await refused(await worker.chat('bedrock/claude-opus-4-1@eu-central-1', {}, bearer(everywhere.key)), 403, 'model_not_allowed');
+  // A policy that is denied is not reached by way of a model that fails either.
+  const inner = await created({ deny: [p.model] });
+  const around = await worker.chat(p.targets[0], { models: [p.model] }, bearer(inner.key));
+  assert.equal(around.status, 500);
+  assert.match(around.headers.get('x-understudy-trail'), /=skip:boundary:key-deny/);
 });
 
 test('the key’s policy comes after a rule, and only where none is named', async () => {

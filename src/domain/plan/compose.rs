@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::course::{Course, Start, read_model};
 use super::refusals::{bad_model, policy_not_found};
 use crate::domain::document::{BadDocument, Findings, Kind, Path};
+use crate::domain::key::KeyFile;
 use crate::domain::outcome::Skip;
 use crate::domain::policy::file::HopFile;
 use crate::domain::policy::overrides::{Overrides, TimeoutsOverride, add_boundaries};
@@ -68,13 +69,15 @@ impl Course<'_> {
             apply_rule(rule, &mut plan, &mut base, world, draw)?;
         }
         self.set_clocks(&mut plan.hops);
-        if let Some(brought) = &self.request.asked.fallback {
+        let brought = self.request.asked.fallback.as_ref();
+        if let Some(brought) = brought {
             let branch = self.brought(brought, &base, world)?;
             plan.hops.truncate(1);
             plan.hops.extend(branch.flatten(draw));
         }
         self.apply_request(&mut plan);
-        let denied = plan.hops.iter().map(|hop| self.denied(&hop.target.to_string(), world)).collect();
+        let hops = plan.hops.iter().enumerate();
+        let denied = hops.map(|(at, hop)| self.denied(hop, at > 0 && brought.is_some(), world)).collect();
         Ok(Composed { plan, denied })
     }
 
@@ -194,11 +197,20 @@ impl Course<'_> {
         }
     }
 
-    fn denied(&self, target: &str, world: World<'_>) -> Option<Skip> {
-        let by_key = self.request.key.is_some_and(|key| key.denies(target, world.default_provider));
-        let by = if by_key { "key" } else { "rule" };
-        let denied = by_key || self.request.rules.denied(&self.facts(target)).is_some();
-        denied.then(|| Skip::Boundary(format!("{by}-deny")))
+    /// The boundary that a deny draws around a hop; `brought`: the request names it, or the policy that leads to it. A key's deny
+    /// is asked of the policies on the way, too, a rule's only of one that a request brings: within policies the owner chose.
+    fn denied(&self, hop: &Hop, brought: bool, world: World<'_>) -> Option<Skip> {
+        let target = hop.target.to_string();
+        let policies: Vec<String> = hop.policies.iter().map(|name| format!("policy/{name}")).collect();
+        let on_the_way = || std::iter::once(&target).chain(&policies);
+        let by_key = |key: &KeyFile| on_the_way().any(|name| key.denies(name, world.default_provider));
+        let by_rule = |name: &String| self.request.rules.denied(&self.facts(name)).is_some();
+        let by = match () {
+            () if self.request.key.is_some_and(by_key) => "key",
+            () if on_the_way().take(if brought { 2 } else { 1 }).any(by_rule) => "rule",
+            () => return None,
+        };
+        Some(Skip::Boundary(format!("{by}-deny")))
     }
 }
 

@@ -296,6 +296,8 @@ pub struct Param {
 #[derive(Clone, Debug)]
 pub struct Hop {
     pub target: Target,
+    /// The names of the policies on the way here, below the one that the plan is of, outermost first.
+    pub policies: Vec<String>,
     /// Further tries of the same target after the first, 0 to 10.
     pub retries: u32,
     pub hedge_after: Option<Span>,

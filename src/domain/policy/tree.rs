@@ -93,6 +93,7 @@ impl Base {
     pub fn hop(&self, target: Target, key: KeyChoice) -> Hop {
         Hop {
             target,
+            policies: Vec::new(),
             retries: 0,
             hedge_after: None,
             key,
