@@ -254,6 +254,13 @@ fn a_request_s_fallback_replaces_what_follows_the_first_hop() {
 }
 
 #[test]
+fn what_is_wrong_within_a_policy_that_a_request_brings_is_its_owner_s_fault() {
+    let store = sonnet().policy("leads-nowhere", json!({"chain": ["openai/gpt-4o", "policy/none"]}));
+    let body = json!({"model": "gpt-4o", "models": ["policy/cheap", "policy/leads-nowhere"]});
+    store.refuses(body, 500, "policy_invalid", "policy \"leads-nowhere\": chain[1].model: \"policy/none\"");
+}
+
+#[test]
 fn one_off_credentials_go_with_their_hop_alone() {
     let client = json!({"base_url": "https://llm.example.com/v1", "api_key": "sk"});
     let body = json!({"model": "gpt-4o", "openpipe": {"fallback": {"model": "m"}, "fallback_client": client}});

@@ -110,10 +110,7 @@ impl Course<'_> {
         let mut findings = Findings::new();
         let root = Path::Root(brought.field);
         let Some(mut branch) = resolve_hops(&hops, base, MAX_TARGETS - 1, world, &root, &mut findings) else {
-            let first = findings.as_slice().first();
-            let (path, message) =
-                first.map_or((brought.field, "cannot be used"), |first| (&first.path, &first.message));
-            return Err(Refusal::value(path, message));
+            return Err(unresolved(brought, &hops, base, world, &findings));
         };
         let change = &self.request.asked.overrides.timeouts;
         for entry in &mut branch.entries {
@@ -212,6 +209,22 @@ impl Course<'_> {
         };
         Some(Skip::Boundary(format!("{by}-deny")))
     }
+}
+
+/// Why hops that a request brings lead nowhere: what is wrong within a policy is its owner's fault, that they are too many is the
+/// request's.
+fn unresolved(brought: &Brought, hops: &[HopFile], base: &Base, world: World<'_>, findings: &Findings) -> Refusal {
+    let broken = hops.iter().filter(|hop| hop.model.starts_with("policy/")).find_map(|hop| {
+        let mut alone = Findings::new();
+        let led = resolve_hops(std::slice::from_ref(hop), base, MAX_TARGETS, world, &Path::ROOT, &mut alone);
+        alone.into_vec().into_iter().next().filter(|_| led.is_none())
+    });
+    if let Some(broken) = broken {
+        return Refusal::new(500, "policy_invalid", broken.message);
+    }
+    let first = findings.as_slice().first();
+    let (path, message) = first.map_or((brought.field, "cannot be used"), |first| (&first.path, &first.message));
+    Refusal::value(path, message)
 }
 
 /// What a rule changes: the first hop's retries, what follows it, and fields of the policy.
