@@ -115,7 +115,7 @@ fn split<'a>(
     if let Some((before, after)) = text.split_once(':')
         && !before.contains('/')
     {
-        let provider = if before == "gemini" { "google" } else { before };
+        let provider = before_colon(before);
         if known(provider) {
             return Ok((provider.to_owned(), after));
         }
@@ -125,6 +125,11 @@ fn split<'a>(
         Some((provider, _)) => Err(BadModel::UnknownProvider(provider.to_owned())),
         None => Ok((default_provider.to_owned(), text)),
     }
+}
+
+/// The provider that a name before a colon means.
+pub fn before_colon(name: &str) -> &str {
+    if name == "gemini" { "google" } else { name }
 }
 
 /// `@region` counts only where regions exist, and never as `@default` or `@latest` (versions of Vertex models).

@@ -138,6 +138,9 @@ fn a_pattern_names_models_as_requests_do() {
         ("openai:gpt-*", "gpt-4o", true),
         ("openpipe:my-*", "openpipe/my-ft", true),
         ("ft:gpt-*", "ft:gpt-4o:acme", true),
+        ("gemini:gemini-2.5-*", "gemini:gemini-2.5-pro", true),
+        ("gemini:gemini-2.5-*", "google/gemini-2.5-pro", true),
+        ("gemini:gemini-2.5-*", "gemini/gemini-2.5-pro", false),
         ("policy/*", "policy/x", true),
         ("x", "policy/x", false),
         // Who is denied a model is denied it in every region, and one region's denial is no other's.

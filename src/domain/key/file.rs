@@ -17,7 +17,7 @@ use crate::domain::crypto::Sealed;
 use crate::domain::document::shape::{PROSE, SCHEMA_FIELD};
 use crate::domain::document::{BadDocument, Field, Findings, Kind, Object, Path, Shape, Text, json};
 use crate::domain::refusal::Refusal;
-use crate::domain::target::{is_policy_name, is_provider_name, without_region};
+use crate::domain::target::{before_colon, is_policy_name, is_provider_name, without_region};
 use crate::domain::time::Instant;
 
 /// One gateway key's document.
@@ -55,7 +55,7 @@ impl Glob {
     /// A pattern.
     pub fn new(pattern: &str) -> Glob {
         let colon = pattern.split_once(':').filter(|(provider, _)| is_provider_name(provider));
-        let with_slash = colon.map(|(provider, model)| WildMatch::new(&format!("{provider}/{model}")));
+        let with_slash = colon.map(|(provider, model)| WildMatch::new(&format!("{}/{model}", before_colon(provider))));
         Glob { as_written: WildMatch::new(pattern), with_slash }
     }
 

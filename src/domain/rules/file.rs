@@ -14,7 +14,7 @@ use crate::domain::document::{BadDocument, Field, Findings, Kind, Object, Path, 
 use crate::domain::policy::fields::{CONSENT, DEADLINE_MS, HOPS, KEEP, ON, RETRIES, STREAM, TIMEOUTS};
 use crate::domain::policy::file::{HopFile, overrides, read_hops};
 use crate::domain::policy::overrides::Overrides;
-use crate::domain::target::{ModelRef, is_policy_name, is_provider_name};
+use crate::domain::target::{ModelRef, before_colon, is_policy_name, is_provider_name};
 
 /// Rules of one document, and rules over all its rulesets.
 const MAX_RULES: usize = 5_000;
@@ -351,10 +351,7 @@ impl Models<'_> {
             (true, _) | (false, Err(_)) => vec![text.to_owned()],
         };
         let colon = text.split_once(':').filter(|(provider, _)| is_provider_name(provider));
-        names
-            .extend(colon.map(|(provider, model)| {
-                format!("{}/{model}", if provider == "gemini" { "google" } else { provider })
-            }));
+        names.extend(colon.map(|(provider, model)| format!("{}/{model}", before_colon(provider))));
         if is_glob(text) && (colon.is_some() || !text.contains('/')) {
             names.push(format!("{}/{text}", self.default_provider));
         }
