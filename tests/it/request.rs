@@ -93,6 +93,10 @@ fn params_set_and_remove_top_level_fields() {
         r#"{"model":"m","metadata":{}}"#,
     );
     rewrites(r#"{"model":"a","n":1,"n":2}"#, &[param("n", None)], r#"{"model":"m"}"#);
+    // A field that only Understudy reads of a client may be one that the hop's provider knows: what the owner sets goes on.
+    let models = [param("models", Some("[\"b\"]"))];
+    rewrites(r#"{"model":"a"}"#, &models, r#"{"model":"m","models":["b"]}"#);
+    rewrites(r#"{"model":"a","models":["c"],"n":1}"#, &models, r#"{"model":"m","n":1,"models":["b"]}"#);
 }
 
 #[test]

@@ -132,9 +132,11 @@ impl Envelope {
         }
         for (index, param) in params.iter().enumerate() {
             let repeated = params.iter().skip(index + 1).any(|later| later.field == param.field);
+            // A client's own member of that name was replaced above, but for those that were consumed.
+            let placed = find(&self.members, &param.field).is_some() && !CONSUMED.contains(&param.field.as_str());
             if let Some(value) = &param.value
                 && !repeated
-                && find(&self.members, &param.field).is_none()
+                && !placed
             {
                 let key = serde_json::Value::from(param.field.as_str());
                 splice.append(format!("{key}:{}", value.get()));
