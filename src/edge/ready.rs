@@ -134,20 +134,27 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry
     let Body::Json(envelope) = inquiry.body else { return };
     let Some(first) = plan.hops.first().filter(|_| route.generates()) else { return };
     let family = route.family();
-    let candidates: Vec<(&mut Prospect, Candidate<'_>)> = prospects
+    let candidates: Vec<(&mut Prospect, &Hop, Candidate<'_>)> = prospects
         .iter_mut()
         .zip(plan.hops.iter().zip(ready))
         .filter(|(prospect, _)| prospect.skip.is_none())
         .filter_map(|(prospect, (hop, ready))| {
             let same_provider = hop.target.provider == first.target.provider;
-            Some((prospect, Candidate { facts: &ready.facts, wire: ready.wire?, same_provider }))
+            Some((prospect, hop, Candidate { facts: &ready.facts, wire: ready.wire?, same_provider }))
         })
         .collect();
     // What no hop could lack is not looked for: a large body would be read for nothing.
-    if !candidates.iter().all(|(_, candidate)| candidate.can_all()) {
-        let needs = capability::needs(family, bytes.len(), &|name| envelope.value(bytes, name));
-        for (prospect, candidate) in candidates {
-            let lacks = capability::lacks(&needs, family, candidate);
+    if !candidates.iter().all(|(_, _, candidate)| candidate.can_all()) {
+        let of_all = capability::needs(family, bytes.len(), &|name| envelope.value(bytes, name));
+        for (prospect, hop, candidate) in candidates {
+            let lacks = match hop.params.as_slice() {
+                [] => capability::lacks(&of_all, family, candidate),
+                // A hop that is sent less may need less.
+                params => {
+                    let changed = |name: &str| envelope.value_under(bytes, params, name);
+                    capability::lacks(&capability::needs(family, bytes.len(), &changed), family, candidate)
+                }
+            };
             prospect.skip = lacks.map(|feature| Skip::Incompatible(feature.to_owned()));
         }
     }

@@ -63,6 +63,24 @@ test('params set and remove fields of the client’s body', async () => {
   assert.deepEqual({ temperature, top_p, seed }, { temperature: 0.5, top_p: undefined, seed: 3 });
 });
 
+test('a hop whose params take away what its target lacks is called', async () => {
+  const p = await policy([status(500), answer(), answer()], QUICK);
+  await worker.put('models', { [p.targets[1]]: { supports: [] } });
+  const asked = { tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object', properties: {} } } }], service_tier: 'flex' };
+  const weaker = (params) => worker.put(`policy:${p.name}`, { chain: [p.targets[0], { model: p.targets[1], params }, p.targets[2].replace('acme/', 'other/')], ...QUICK });
+  await weaker({ tools: null });
+  servedBy(await worker.chat(p.model, asked), p, 2);
+  assert.equal(p.calls(2)[0].json.tools, undefined);
+  await weaker({ temperature: 1 });
+  const skipped = await worker.chat(p.model, asked);
+  outcomes(skipped, 'server_error', 'skip:incompatible', 'skip:incompatible');
+  assert.match(skipped.headers.get('x-understudy-trail'), /skip:incompatible:tools, .*skip:incompatible:service_tier/);
+  await worker.put(`policy:${p.name}`, { chain: [p.targets[0], { model: p.targets[2].replace('acme/', 'other/'), params: { service_tier: 'auto' } }], ...QUICK });
+  upstream.on(p.targets[2].replace('acme/', 'other/'), answer());
+  assert.equal((await worker.chat(p.model, asked)).headers.get('x-understudy-model'), p.targets[2].replace('acme/', 'other/'));
+  await worker.remove('models');
+});
+
 test('load balance: drawn by weight, sticky by user, the rest follow', async () => {
   const p = await policy([answer(), answer(), answer()], { type: 'load_balance' }, { hops: [{ weight: 1 }, { weight: 1 }, { weight: 0 }] });
   for (let n = 0; n < 40; n++) assert.equal((await worker.chat(p.model)).headers.get('x-understudy-fallback'), 'false');

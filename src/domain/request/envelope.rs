@@ -73,6 +73,14 @@ impl Envelope {
         find(&self.members, name).and_then(|member| body.get(member.value.clone()))
     }
 
+    /// The same as it goes to a hop of these params, which set or remove it.
+    pub fn value_under<'a>(&self, body: &'a [u8], params: &'a [Param], name: &str) -> Option<&'a [u8]> {
+        match params.iter().rev().find(|param| param.field == name) {
+            Some(param) => param.value.as_ref().map(|value| value.get().as_bytes()),
+            None => self.value(body, name),
+        }
+    }
+
     /// The bytes of the value of a member of `metadata`.
     pub fn metadata_value<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
         find(&self.metadata, name).and_then(|member| body.get(member.value.clone()))
