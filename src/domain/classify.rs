@@ -92,13 +92,29 @@ pub fn classify_error_value(value: &Value, status: Option<u16>) -> Failure {
     }
 }
 
-/// A provider's own rules on a failure that came inside a 200.
-pub fn reclassify(failure: Failure, rules: &[ErrorRule]) -> Failure {
-    let text = failure.body.as_deref().unwrap_or(failure.reason.as_bytes());
-    match rules.iter().find(|rule| rule.holds(failure.status.unwrap_or(200), text)) {
-        Some(rule) => Failure { class: rule.class, ..failure },
-        None => failure,
-    }
+/// A provider's own rules on a failure that came inside a 200. `body` is the answer, or as much of it as was read.
+pub fn reclassify(failure: Failure, rules: &[ErrorRule], body: &[u8]) -> Failure {
+    let bytes = body.get(..BODY_MAX).unwrap_or(body);
+    let malformed = failure.class == Class::Malformed;
+    let said = match &failure.body {
+        Some(error) => error.as_slice(),
+        // What is no answer may be an error in a shape that nobody else knows.
+        None if malformed => bytes,
+        None => failure.reason.as_bytes(),
+    };
+    let Some(rule) = rules.iter().find(|rule| rule.holds(failure.status.unwrap_or(200), said)) else { return failure };
+    let body = failure.body.or_else(|| malformed.then(|| bytes.to_vec()));
+    Failure { class: rule.class, body, ..failure }
+}
+
+/// The failure that a good answer is by a provider's own rules: some say so in a 200. Those alone are asked that name both this
+/// status and a text, as either by itself fits many a good answer.
+pub fn disowned(status: u16, body: &[u8], rules: &[ErrorRule]) -> Option<Failure> {
+    let bytes = body.get(..BODY_MAX).unwrap_or(body);
+    let says = |rule: &ErrorRule| rule.contains.clone().filter(|_| rule.status.is_some() && rule.holds(status, bytes));
+    let (class, text) = rules.iter().find_map(|rule| Some((rule.class, says(rule)?)))?;
+    let reason = format!("the answer contains {text:?}, an error by the provider's own rules");
+    Some(Failure { status: Some(status), ..Failure::new(class, reason) })
 }
 
 impl ErrorRule {

@@ -36,7 +36,7 @@ pub use whole::Whole;
 
 use reader::{Gate, Reader};
 
-/// Bytes kept of a stream that shows no event, to say what it was instead.
+/// Bytes kept of the beginning of a stream, to say what it was where it was none, and for a provider's own rules.
 const HEAD_MAX: usize = 64 << 10;
 
 /// How a stream is to be read and written.
@@ -101,7 +101,7 @@ pub struct Intake {
     reader: Reader,
     held: Vec<u8>,
     most: usize,
-    /// The start of the stream, while it has shown no event.
+    /// The start of the stream, as the upstream sent it.
     head: Vec<u8>,
 }
 
@@ -119,10 +119,8 @@ impl Intake {
 
     /// Takes the next bytes in.
     pub fn push(&mut self, chunk: &[u8]) -> Held {
-        if self.reader.seen().records == 0 {
-            let room = HEAD_MAX.saturating_sub(self.head.len());
-            self.head.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
-        }
+        let room = HEAD_MAX.saturating_sub(self.head.len());
+        self.head.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
         if self.reader.way() == Way::Pipe {
             self.held.extend_from_slice(chunk);
         }
@@ -154,6 +152,11 @@ impl Intake {
         }
         self.reader.open();
         Held::Commit
+    }
+
+    /// The beginning of the stream, as the upstream sent it: 64 KiB at most.
+    pub fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// Content events so far: the first is the first token, each resets the idle clock. Comments, pings and role-only

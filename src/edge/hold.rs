@@ -46,10 +46,14 @@ impl Attempt<'_> {
         let buffer = answer.bytes().unwrap_or_default();
         // A stream that is made of a JSON answer is written here too.
         let voice = (self.translates(wire) || self.job.stream).then(|| self.voice());
-        let checked = answer::check(&self.job.route, wire, &buffer.to_vec(), voice.as_ref(), self.job.stream)
-            .map_err(|failure| classify::reclassify(failure, &self.ready.provider.errors))?;
+        let (bytes, rules) = (buffer.to_vec(), &self.ready.provider.errors);
+        let checked = answer::check(&self.job.route, wire, &bytes, voice.as_ref(), self.job.stream)
+            .map_err(|failure| classify::reclassify(failure, rules, &bytes))?;
         self.marks.usage = checked.usage;
         self.marks.content_chars = checked.content_chars;
+        if let Some(failure) = classify::disowned(answer.status(), &bytes, rules) {
+            return Err(failure);
+        }
         self.content.set(true);
         Ok(match checked.rewritten {
             Some(bytes) => {
@@ -84,7 +88,7 @@ impl Attempt<'_> {
     pub(super) async fn stream(mut self, answer: &Answer, wire: Wire) -> Result<Served, Failure> {
         let Some(body) = answer.response().body() else { return Err(no_body(answer)) };
         let setup = self.setup(wire);
-        let mode = setup.mode();
+        let (mode, rules) = (setup.mode(), &self.ready.provider.errors);
         let mut intake = Intake::new(setup);
         let reader = self.open(&body)?;
         let mut ended = false;
@@ -97,15 +101,19 @@ impl Attempt<'_> {
                 }
             };
             self.note(&intake);
-            match held {
-                Held::Hold => {}
-                Held::Commit => break,
+            let failure = match held {
+                Held::Hold => continue,
+                Held::Commit => match classify::disowned(answer.status(), intake.head(), rules) {
+                    Some(failure) => failure,
+                    None => break,
+                },
                 Held::Failed(failure) => {
-                    self.line.abort();
                     let failure = Failure { status: failure.status.or(Some(answer.status())), ..failure };
-                    return Err(classify::reclassify(failure, &self.ready.provider.errors));
+                    classify::reclassify(failure, rules, intake.head())
                 }
-            }
+            };
+            self.line.abort();
+            return Err(failure);
         }
         let rest = (!ended).then(|| {
             reader.release();

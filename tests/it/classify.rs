@@ -1,7 +1,9 @@
 //! The classifier: providers' error answers, as they give them, and the class that each is.
 
 use serde_json::{Value, json};
-use understudy::domain::classify::{ErrorRule, Facts, classify, classify_error_value, duration, retry_after};
+use understudy::domain::classify::{
+    ErrorRule, Facts, classify, classify_error_value, disowned, duration, reclassify, retry_after,
+};
 use understudy::domain::outcome::{Class, Failure};
 use understudy::domain::time::{Instant, Span};
 
@@ -339,6 +341,35 @@ fn the_providers_own_rules_come_first() {
     assert_eq!(of(400, r#"{"error":{"code":"context_length_exceeded","message":"x"}}"#).class, Class::InvalidRequest);
     let failure = of(418, "");
     assert_eq!((failure.class, failure.retry_after), (Class::RateLimited, Some(Span(3_000))));
+}
+
+#[test]
+fn the_providers_own_rules_are_asked_of_a_200_too() {
+    let rule =
+        |status, contains: Option<&str>, class| ErrorRule { status, contains: contains.map(str::to_owned), class };
+    let rules = [
+        rule(Some(200), Some("server busy"), Class::Overloaded),
+        rule(None, Some("no capacity"), Class::RateLimited),
+        rule(Some(200), None, Class::ServerError),
+    ];
+    // In a shape of its own, which is no answer.
+    let malformed = || Failure { status: Some(200), ..Failure::new(Class::Malformed, "no choices") };
+    let busy = br#"{"code": 1305, "msg": "Server busy"}"#;
+    let failure = reclassify(malformed(), &rules, busy);
+    assert_eq!((failure.class, failure.body.as_deref()), (Class::Overloaded, Some(&busy[..])));
+    assert_eq!(reclassify(malformed(), &rules, b"no capacity").class, Class::RateLimited);
+    assert_eq!(reclassify(malformed(), &rules, b"else").class, Class::ServerError);
+    assert_eq!(reclassify(malformed(), &rules[..1], b"else"), malformed());
+    // What was said before an error, or before a stream broke off, is no error.
+    let error = Failure { body: Some(b"{}".to_vec()), ..Failure::new(Class::Overloaded, "x") };
+    assert_eq!(reclassify(error.clone(), &rules[1..2], b"no capacity"), error);
+    let cut = Failure::new(Class::Interrupted, "x");
+    assert_eq!(reclassify(cut.clone(), &rules[1..2], b"no capacity"), cut);
+    // A good answer is an error by a rule alone that names its status and a text.
+    assert_eq!(disowned(200, b"The server BUSY page", &rules).map(|failure| failure.class), Some(Class::Overloaded));
+    for (status, body) in [(201, "server busy"), (200, "no capacity"), (200, "Hello")] {
+        assert_eq!(disowned(status, body.as_bytes(), &rules), None, "{status} {body}");
+    }
 }
 
 #[test]

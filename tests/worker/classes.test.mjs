@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QUICK, outcomes, rig, servedBy } from './rig.mjs';
 import { RESET, answer, anthropicError, data, event, json, openaiError, sse, status, text } from './upstream.mjs';
+import { saidIn } from './worker.mjs';
 
 const { worker, policy } = await rig();
 
@@ -133,4 +134,25 @@ test('a provider document classifies its own errors first', async () => {
   await worker.put(`policy:${p.name}`, { chain: [p.targets[0].replace('acme/', 'capacity/'), p.targets[1]], ...QUICK });
   const response = await worker.chat(p.model);
   outcomes(response, 'overloaded', 'ok');
+});
+
+test('a provider that fails in a 200 is classified by its own rules: in a shape of its own, or in the guise of an answer', async () => {
+  const document = JSON.parse(await (await worker.kv()).get('provider:acme'));
+  const errors = [{ status: 200, contains: 'server busy', class: 'overloaded' }, { contains: 'no capacity', class: 'overloaded' }];
+  await worker.put('provider:polite', { ...document, errors });
+  const odd = json({ code: 1305, msg: 'Server busy' });
+  const busy = answer(['Sorry, the ', 'server busy']);
+  for (const [behaviour, more, expected, first = 'overloaded'] of [
+    [odd, {}, 'second'], [answer('Sorry: server busy'), {}, 'second'], [answer('Sorry: server busy'), { stream: true }, 'second'],
+    [busy, { stream: true, understudy: { stream: { commit: 'complete' } } }, 'second'],
+    // A text alone may stand in any good answer.
+    [answer('There is no capacity'), {}, 'There is no capacity', 'ok'], [answer('There is no capacity'), { stream: true }, 'There is no capacity', 'ok'],
+  ]) {
+    const p = await policy([behaviour, answer('second')], QUICK);
+    await worker.put(`policy:${p.name}`, { chain: [p.targets[0].replace('acme/', 'polite/'), p.targets[1]], ...QUICK });
+    const response = await worker.chat(p.model, more);
+    const body = await response.text();
+    assert.equal(more.stream ? saidIn(body) : JSON.parse(body).choices[0].message.content, expected, body);
+    outcomes(response, ...(first === 'ok' ? ['ok'] : [first, 'ok']));
+  }
 });
