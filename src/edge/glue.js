@@ -158,8 +158,9 @@ export class Line {
   }
 }
 
-// Which answers are read whole: none, documents (never a stream), any text, all. The same order as `Reading` in line.rs.
-const READS = [/^$(?!)/, /json|html/, /json|html|^text\//, /^/];
+// Which answers are read whole: none, documents (never a stream), any text but events, all. The same order as `Reading` in
+// line.rs.
+const READS = [/^$(?!)/, /json|html/, /json|html|^text\/(?!event-stream)/, /^/];
 
 // How large an answer that is read whole may be: far above any model's, far below what an isolate holds.
 const ANSWER_BYTES = 48 << 20;

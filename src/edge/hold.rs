@@ -150,6 +150,8 @@ impl Attempt<'_> {
     async fn next_chunk(&self, reader: &Reader) -> Result<Option<Uint8Array>, Failure> {
         let clocks = *self.clocks();
         let (phase, ends, said) = match self.seen.1 {
+            // Speech may come as events although no field `stream` asks for them.
+            _ if !self.job.stream => (Phase::Attempt, clocks.attempt, clocks.attempt),
             None => (Phase::FirstToken, clocks.first_token, clocks.first_token),
             Some(at) => (Phase::Idle, Span(at.0.saturating_add(clocks.idle.0)), clocks.idle),
         };

@@ -85,7 +85,7 @@ pub enum Reading {
     Nothing,
     /// JSON and HTML.
     Documents,
-    /// Any text.
+    /// Any text but events.
     Text,
     Everything,
 }

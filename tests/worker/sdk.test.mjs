@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { toFile } from 'openai';
 import { QUICK, outcomes, rig, servedBy } from './rig.mjs';
-import { answer, body, frames, json, sse, status, text } from './upstream.mjs';
+import { answer, body, data, frames, json, sse, status, text } from './upstream.mjs';
 
 const { worker, upstream, policy } = await rig();
 const messages = [{ role: 'user', content: 'Hi' }];
@@ -140,6 +140,21 @@ test('embeddings, completions, moderations, images, speech', async () => {
   const spoken = await client.audio.speech.create({ model: speech.model, voice: 'alloy', input: 'x' });
   assert.deepEqual(Buffer.from(await spoken.arrayBuffer()), sound);
   assert.equal(spoken.headers.get('content-type'), 'audio/mpeg');
+});
+
+test('speech that comes as events goes on as it comes', async () => {
+  const frames = [data({ type: 'speech.audio.delta', audio: 'AAAA' }), data({ type: 'speech.audio.done' })];
+  const p = await policy([status(503), sse(frames[0], 1500, frames[1])], QUICK);
+  const response = await worker.post('/v1/audio/speech', { model: p.model, voice: 'alloy', input: 'x', stream_format: 'sse' });
+  servedBy(response, p, 2);
+  assert.match(response.headers.get('content-type'), /^text\/event-stream/);
+  const reader = response.body.getReader();
+  const first = await reader.read();
+  assert.equal(Buffer.from(first.value).toString(), frames[0]);
+  assert.equal(p.calls(2)[0].finished, false, 'the upstream has not ended yet');
+  const second = await reader.read();
+  assert.equal(Buffer.from(second.value).toString(), frames[1]);
+  assert.equal((await reader.read()).done, true);
 });
 
 test('vectors of two models do not mix: a draw does not decide whose a request gets', async () => {
