@@ -68,7 +68,7 @@ pub fn attempt_row(
             let row = AttemptRow {
                 call: true,
                 key: attempt.slot.name().to_owned(),
-                status: status(attempt),
+                status: entry.status(),
                 headers_ms: attempt.headers.map(|(at, _)| at.since(entry.at).0),
                 ttft_ms: measured.ttft_ms,
                 ms: elapsed(attempt, entry.at, after).0,
@@ -89,14 +89,7 @@ pub fn ended(
     prompt_bytes: usize,
     redact: &dyn Fn(&str) -> String,
 ) -> AttemptRow {
-    spent(told(row, failure, redact), failure, measured, facts, prompt_bytes)
-}
-
-fn status(attempt: &Attempt) -> Option<u16> {
-    match &attempt.standing {
-        Standing::Failed(failure) => failure.status.or(attempt.headers.map(|(_, status)| status)),
-        Standing::Served | Standing::InFlight => attempt.headers.map(|(_, status)| status),
-    }
+    spent(told(row, failure, redact), failure, measured, facts, prompt_tokens)
 }
 
 fn elapsed(attempt: &Attempt, began: Instant, after: Option<&After<'_>>) -> Span {
