@@ -180,8 +180,8 @@ fn exhausted(ending: &Ending<'_>, entry: &TrailEntry, failure: &Failure) -> Word
         Exhausted::Last | Exhausted::First | Exhausted::MostActionable => status_of(failure, ending.family),
     };
     let calls = ending.trail.iter().filter(|entry| entry.attempt().is_some()).count();
-    let message =
-        format!("{calls} attempts failed; {}: {}: {}", entry.target, failure.class.name(), short(&failure.reason));
+    let reason = told(&failure.reason, ending.keys);
+    let message = format!("{calls} attempts failed; {}: {}: {reason}", entry.target, failure.class.name());
     let body = said(ending, status, "upstream_error", "chain_exhausted", &message);
     Words(status, body, failure.class.name())
 }
@@ -219,15 +219,15 @@ fn only_skips(ending: &Ending<'_>) -> Words {
 }
 
 fn said(ending: &Ending<'_>, status: u16, kind: &'static str, code: &'static str, message: &str) -> Vec<u8> {
-    let attempts = ending.trail.iter().map(attempt).collect();
+    let attempts = ending.trail.iter().map(|entry| attempt(entry, ending.keys)).collect();
     let said = shape::Said { kind, message, code: Some(code), param: None, attempts: Some(Value::Array(attempts)) };
     clean(&shape::body(ending.family, status, &said, ending.request_id), ending.keys)
 }
 
-fn attempt(entry: &TrailEntry) -> Value {
+fn attempt(entry: &TrailEntry, keys: &[&str]) -> Value {
     let reason = match &entry.what {
         What::Skip(skip) => reason(skip),
-        What::Call(_) => entry.failure().map(|failure| short(&failure.reason)).unwrap_or_default(),
+        What::Call(_) => entry.failure().map(|failure| told(&failure.reason, keys)).unwrap_or_default(),
     };
     json!({
         "model": entry.target.to_string(),
@@ -241,6 +241,11 @@ fn attempt(entry: &TrailEntry) -> Value {
 /// A reason as clients and the ledger see it, but for redaction: at most 200 characters, one line.
 pub fn short(reason: &str) -> String {
     reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_MAX).collect()
+}
+
+/// A reason as clients and the log see it. Redacted first: half of a key that was cut through is not known again.
+fn told(reason: &str, keys: &[&str]) -> String {
+    short(&redact(reason, keys))
 }
 
 fn clean(body: &[u8], keys: &[&str]) -> Vec<u8> {

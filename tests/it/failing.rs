@@ -267,6 +267,19 @@ fn a_key_in_the_wrong_place_is_not_said_back() {
 }
 
 #[test]
+fn a_key_that_a_reason_would_be_cut_through_is_masked_first() {
+    let reason = format!("{} secret-key-1", "x".repeat(188));
+    let trail = [
+        failed(0, "openai/a", Failure::new(Class::ServerError, reason.clone())),
+        failed(1, "openai/b", Failure::new(Class::ServerError, reason)),
+    ];
+    let (said, _) = chat(&trail).speak();
+    let body = String::from_utf8(said.body).unwrap();
+    let line = fallback_log(&trail, "r1", "support", "sonnet", &["secret-key-1"]).concat();
+    assert!(!body.contains("secret") && !line.contains("secret"), "{body} {line}");
+}
+
+#[test]
 fn the_trail_as_a_header() {
     let trail = [
         failed(0, "anthropic/claude-sonnet-4-5", failure(Class::Overloaded, Some(529), None)),

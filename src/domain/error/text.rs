@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::short;
+use super::told;
 use crate::domain::chain::{TrailEntry, What, reason};
 use crate::domain::redact::redact;
 
@@ -87,7 +87,7 @@ pub fn fallback_log(
         let why = match &from.what {
             What::Skip(skip) => reason(skip),
             What::Call(_) => match from.failure() {
-                Some(failure) => format!("{}: {}", failure.class.name(), short(&failure.reason)),
+                Some(failure) => format!("{}: {}", failure.class.name(), told(&failure.reason, keys)),
                 None => "hedge".to_owned(),
             },
         };
