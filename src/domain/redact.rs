@@ -26,7 +26,7 @@ fn mask_prefixed(text: &str) -> String {
     let mut before: Option<char> = None;
     while let Some(first) = rest.chars().next() {
         // Asked within a word, it would read the rest of the text anew for every prefix in it.
-        let begins = !before.is_some_and(|c| c.is_ascii_alphanumeric());
+        let begins = !before.is_some_and(|c| c.is_ascii_alphanumeric()) || escaped(&text[..text.len() - rest.len()]);
         match begins.then(|| key_at(rest)).flatten() {
             Some((prefix, length)) => {
                 out.push_str(if prefix.ends_with(' ') { &rest[..prefix.len()] } else { "" });
@@ -42,6 +42,15 @@ fn mask_prefixed(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether the text ends in an escape of JSON (`\n`, `\u201c`): in an upstream's own body it is no part of the word behind it.
+fn escaped(text: &str) -> bool {
+    match text.as_bytes() {
+        [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'] => true,
+        [.., b'\\', b'u', a, b, c, d] => [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit),
+        _ => false,
+    }
 }
 
 /// A key at the start of the text: its prefix and its length.

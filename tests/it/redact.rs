@@ -16,6 +16,13 @@ fn exact_keys_and_everything_that_looks_like_one() {
     check("Authorization: Bearer abc.def-ghi_jkl", &[], "Authorization: Bearer [redacted]");
     check("authorization: bearer abcdefgh", &[], "authorization: bearer [redacted]");
     check("{\"k\":\"sk-abcdefghij\"}", &[], "{\"k\":\"[redacted]\"}");
+    // Behind an escape of an upstream's JSON, whose last letter is none of the word's.
+    check(r"key:\nsk-abcdefgh1234", &[], r"key:\n[redacted]");
+    check(
+        r"key \u201csk-abcdefgh1234\u201d and \u003cBearer abcdefgh\u003e",
+        &[],
+        r"key \u201c[redacted]\u201d and \u003cBearer [redacted]\u003e",
+    );
     // Joined to a word of another script.
     check("密钥sk-abcdefgh1234", &[], "密钥[redacted]");
 }
