@@ -322,6 +322,22 @@ fn a_built_in_secret_goes_to_its_own_host_only() {
 }
 
 #[test]
+fn a_key_in_place_of_its_secrets_name_is_not_said_back() {
+    let long = "private".repeat(40);
+    for key in [
+        "sk-live-0123456789",
+        "AKIAIOSFODNN7EXAMPLE",
+        "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        "gsk_Abc123Def456",
+        long.as_str(),
+    ] {
+        let said =
+            errors("x", &format!(r#"{{"base_url": "https://x.example.com", "auth": {{"secret": "{key}"}}}}"#)).concat();
+        assert!(said.starts_with("auth.secret: the value ") && !said.contains(&key[..8]), "{said}");
+    }
+}
+
+#[test]
 fn bad_documents_say_everything_that_is_wrong() {
     assert_eq!(errors("x", "{}"), ["base_url: is missing; expected a URL (https://host/path)"]);
     let said = errors(

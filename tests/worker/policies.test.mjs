@@ -146,6 +146,60 @@ test('a hop whose provider lacks a variable of its address is passed over: nothi
   assert.ok(findings.some(({ severity, message }) => severity === 'warning' && message.includes('AZURE_RESOURCE_NAME')), JSON.stringify(findings));
 });
 
+test('lint tells of what a bare model’s provider lacks, and plays with what it is', async () => {
+  const post = async (path, body) => (await worker.admin(path, { method: 'POST', body })).json();
+  const { findings } = await post('/lint', { chain: ['gpt-4o', 'openai/gpt-4o-mini'] });
+  const missing = findings.filter(({ severity, message }) => severity === 'warning' && message.includes('OPENAI_API_KEY is not set'));
+  assert.deepEqual(missing.map(({ path }) => path), ['chain[0]', 'chain[1]'], JSON.stringify(findings));
+  const keeping = { chain: ['gpt-4o', 'acme/m'], keep: ['family'] };
+  assert.ok(!(await post('/lint', keeping)).findings.some(({ message }) => message.includes('never reached')));
+  const { steps } = await post('/policies/any/simulate', { policy: keeping, script: [{ model: 'gpt-4o', outcomes: ['404'] }] });
+  assert.deepEqual(steps.map(({ step, model }) => [step, model]).slice(0, 2), [['call', 'openai/gpt-4o'], ['call', 'acme/m']]);
+});
+
+test('a provider document that does not parse is an error of what leads there, in policies and in rules', async () => {
+  await worker.put('provider:torn', '{"base_url": ');
+  const put = async (path, body) => {
+    const response = await worker.admin(path, { method: 'PUT', body });
+    return { status: response.status, ...(await response.json()) };
+  };
+  const policed = await put('/policies/leads-there', { chain: ['acme/m', 'torn/m'] });
+  assert.equal(policed.status, 422, JSON.stringify(policed));
+  assert.ok(policed.error.findings.some(({ severity, path, message }) => severity === 'error' && path === 'chain[1].model' && message.includes('"torn"')), JSON.stringify(policed));
+  const ruled = await put('/rules', { rules: { r: { then: { fallback: ['torn/m'] } } }, rulesets: [{ name: 's', rules: ['r'] }] });
+  assert.equal(ruled.status, 422, JSON.stringify(ruled));
+  assert.match(ruled.error.message, /"torn"/);
+});
+
+test('a key that stands where a document names its secret is in no answer and in no log line', async () => {
+  for (const key of ['sk-live-0123456789abcdef', '0a1b2c3d4e5f60718293a4b5c6d7e8f9']) {
+    const document = { base_url: 'https://llm.example.com/v1', dialect: 'openai', auth: { secret: key } };
+    const put = await worker.admin('/providers/leaky', { method: 'PUT', body: document });
+    assert.equal(put.status, 422);
+    await worker.put('provider:leaky', document);
+    const asked = await worker.chat('leaky/m');
+    assert.equal(asked.status, 500);
+    const named = await worker.admin(`/policies/leads/simulate`, { method: 'POST', body: { script: [{ model: 'x', outcomes: [`us-${'k'.repeat(40)}`] }] } });
+    assert.equal(named.status, 400);
+    const said = [await put.text(), await asked.text(), await named.text(), ...worker.logs.map(({ message }) => message)].join('\n');
+    assert.ok(!said.includes(key.slice(0, 16)) && !said.includes('kkkkkkkk'), said.slice(-2000));
+    await worker.remove('provider:leaky');
+    await (await worker.chat('leaky/m')).text();
+  }
+});
+
+test('a provider is stored with a warning where its secret is not set', async () => {
+  const put = async (secret) => {
+    const document = { base_url: 'https://llm.example.com/v1', dialect: 'openai', auth: { header: 'authorization', scheme: 'Bearer', secret } };
+    const response = await worker.admin('/providers/warned', { method: 'PUT', body: document });
+    assert.equal(response.status, 200);
+    return (await response.json()).findings.map(({ severity, path, hint }) => [severity, path, hint]);
+  };
+  assert.deepEqual(await put('WARNED_API_KEY'), [['warning', 'auth.secret', 'npx wrangler secret put WARNED_API_KEY']]);
+  assert.deepEqual(await put('ACME_API_KEY'), []);
+  assert.equal((await worker.admin('/providers/warned', { method: 'DELETE' })).status, 204);
+});
+
 test('the breaker: after five failures the first target is passed over', async () => {
   const p = await policy([status(500), answer()], QUICK);
   for (let n = 0; n < 5; n++) servedBy(await worker.chat(p.model), p, 2);

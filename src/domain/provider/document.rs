@@ -40,16 +40,19 @@ const CLASSES: [&str; 15] = [
     "invalid_request",
 ];
 
+const SECRET_NAME: &str = "the name of a secret ([A-Z][A-Z0-9_]*_API_KEY)";
 const SECRET: Text = Text {
     min: 9,
     max: 128,
     pattern: Some("^[A-Z][A-Z0-9_]*_API_KEY$"),
-    expect: "the name of a secret ([A-Z][A-Z0-9_]*_API_KEY)",
-    check: |text| match is_secret_name(text) {
-        true => Ok(()),
-        false => Err(None),
+    expect: SECRET_NAME,
+    check: |text| match (is_secret_name(text), is_like_a_name(text)) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Some(format!("{} is not {}", quoted(text), SECRET_NAME))),
+        (false, false) => Err(None),
     },
-    hidden: false,
+    // Someone may have put the key itself where its secret is named.
+    hidden: true,
 };
 
 const HEADER: Text = Text {
@@ -314,6 +317,13 @@ fn is_secret_name(text: &str) -> bool {
         stem.starts_with(|c: char| c.is_ascii_uppercase())
             && stem.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     })
+}
+
+/// Words joined by underscores, in one case: no key is written so.
+fn is_like_a_name(text: &str) -> bool {
+    let of = |is: fn(u8) -> bool| text.bytes().all(|byte| byte == b'_' || is(byte));
+    let upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    text.contains('_') && (of(|byte| byte.is_ascii_lowercase()) || of(upper))
 }
 
 // From here on the table has been checked.

@@ -3,6 +3,7 @@
 use crate::domain::document::{BadDocument, Finding};
 use crate::domain::error::openai_type;
 use crate::domain::ledger::query::BadQuery;
+use crate::domain::redact::redact;
 use crate::domain::refusal::Refusal;
 use crate::routes::reply::Reply;
 use serde_json::json;
@@ -40,7 +41,9 @@ impl Failure {
         if let Some(findings) = &self.findings {
             error["findings"] = json!(findings);
         }
-        let reply = Reply::json(self.status, &json!({"error": error})).header("cache-control", "no-store");
+        // A key that was put where it does not belong is not said back.
+        let body = redact(&json!({"error": error}).to_string(), &[]);
+        let reply = Reply::bytes(self.status, "application/json", body.as_bytes()).header("cache-control", "no-store");
         let reply = match &self.allow {
             Some(allow) => reply.header("allow", allow),
             None => reply,
