@@ -133,7 +133,7 @@ impl Act {
     pub fn of_script(scripted: &Scripted) -> Act {
         let count = |pieces: u32| usize::try_from(pieces).unwrap_or(TOKENS_MAX).min(TOKENS_MAX);
         match scripted {
-            Scripted::Ok | Scripted::Status { status: 200..=299, .. } => Act::Speak(PLAIN),
+            Scripted::Ok | Scripted::Status { status: 200..=203 | 205..=299, .. } => Act::Speak(PLAIN),
             Scripted::Stall(pieces) => Act::Speak(ending(count(*pieces), End::Stall)),
             Scripted::Cut(pieces) => Act::Speak(ending(count(*pieces), End::Close)),
             failing @ (Scripted::Status { .. } | Scripted::Class(_)) => Act::Fail(failing.clone()),

@@ -55,6 +55,9 @@ fn response(answer: &Answer, signal: &AbortSignal) -> worker::Result<web_sys::Re
     if let Some(after) = &answer.retry_after {
         headers.set("retry-after", after)?;
     }
+    if answer.pieces.is_empty() {
+        return Ok(Response::empty()?.with_status(answer.status).with_headers(headers).into());
+    }
     let pieces: VecDeque<Piece> = answer.pieces.iter().cloned().collect();
     let script = (pieces, answer.end, signal.clone());
     let body = stream::unfold(Some(script), |script| async move {

@@ -149,6 +149,11 @@ fn scripted_statuses() {
     let scripted = Scripted::parse("429;retry-after=2").unwrap();
     let Played::Answer(answer) = play(&Act::of_script(&scripted), &asked) else { panic!("an answer") };
     assert_eq!((answer.status, answer.retry_after.as_deref()), (429, Some("2")));
+    for status in ["204", "304"] {
+        let act = Act::of_script(&Scripted::parse(status).unwrap());
+        let Played::Answer(answer) = play(&act, &asked) else { panic!("an answer") };
+        assert_eq!((answer.status.to_string().as_str(), answer.pieces.len()), (status, 0));
+    }
 }
 
 #[test]

@@ -114,7 +114,22 @@ fn stalls_wait_out_their_clock() {
     assert_eq!(told(Commit::Complete, "stall@20")["calls"], 2);
     assert_eq!(told(Commit::Complete, "cut@5")["steps"][0]["outcome"], "interrupted");
     assert_eq!(told(Commit::FirstContent, "cut@0")["calls"], 2);
-    assert_eq!(told(Commit::FirstContent, "timeout")["ms"], 60_000);
+    // Of a call that nothing comes of, the headers' clock is the first to fire: as in a drill.
+    let unheard = told(Commit::FirstContent, "timeout");
+    assert_eq!(
+        (&unheard["ms"], &unheard["steps"][0]["reason"]),
+        (&json!(30_000), &json!("no response headers within 30000 ms"))
+    );
+}
+
+#[test]
+fn a_status_without_a_body_is_no_answer() {
+    let told = played(plan(two()), &json!([{"model": "anthropic/a", "outcomes": ["204", "304"]}]));
+    assert_eq!((&told["steps"][0]["outcome"], &told["calls"]), (&json!("malformed"), &json!(3)));
+    assert_eq!(
+        (&told["steps"][2]["outcome"], &told["steps"][2]["reason"]),
+        (&json!("malformed"), &json!("status 304"))
+    );
 }
 
 #[test]

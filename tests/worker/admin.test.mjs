@@ -253,6 +253,11 @@ test('a drill meets the outcome it names, with the admin token only', async () =
   const response = await worker.chat(p.model, {}, { ...drill, 'x-understudy-admin': ADMIN_TOKEN, 'x-understudy-request-id': 'drill-1' });
   servedBy(response, p, 2);
   assert.equal(p.calls(1).length, 0);
+  // Statuses whose responses have no body, which the platform would not make of them.
+  for (const code of ['204', '304']) {
+    const none = await worker.chat(p.model, {}, { 'x-understudy-drill': `${p.targets[0]}=${code}`, 'x-understudy-admin': ADMIN_TOKEN });
+    assert.match(none.headers.get('x-understudy-trail'), new RegExp(`=malformed;${code};`));
+  }
   const without = await worker.chat(p.model, {}, drill);
   assert.ok(without.status === 401 || without.status === 403, String(without.status));
 });

@@ -75,6 +75,10 @@ fn answer(status: u16, code: &str, message: &str, asked: &Asked<'_>) -> Answer {
             json!({"error": {"message": message, "type": "sim_error", "param": null, "code": code}})
         }
     };
-    let pieces = vec![Piece { after: Span::ZERO, bytes: body.to_string().into_bytes() }];
+    let pieces = match status {
+        // The platform makes no response of these that has a body.
+        204 | 304 => Vec::new(),
+        _ => vec![Piece { after: Span::ZERO, bytes: body.to_string().into_bytes() }],
+    };
     Answer { status, content_type: "application/json", retry_after: None, pieces, end: End::Close }
 }
