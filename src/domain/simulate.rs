@@ -263,6 +263,11 @@ fn meet(scripted: &Scripted, call: &Call, target: &Target, commit: Commit, now: 
     let timeout = |phase: Phase, after: Span| {
         let phase = if after >= clocks.deadline { Phase::Deadline } else { phase };
         Met { after, outcome: Outcome::Failed(Failure::timeout(phase, after)), breaks: None }
+    // As in a drill: nothing comes at all, and the first clock to fire is mostly that on the headers.
+    let (unheard, silence) = match clocks.headers < first_token {
+        true => (Phase::Headers, clocks.headers),
+        false => (Phase::FirstToken, first_token),
+    };
     };
     let at_once = |outcome: Outcome, breaks| Met { after: Span::ZERO, outcome, breaks };
     let commits = |pieces: u32| match commit {
@@ -271,7 +276,7 @@ fn meet(scripted: &Scripted, call: &Call, target: &Target, commit: Commit, now: 
         Commit::Complete => false,
     };
     match scripted {
-        Scripted::Class(Class::Timeout) => timeout(Phase::FirstToken, first_token),
+        Scripted::Class(Class::Timeout) => timeout(unheard, silence),
         Scripted::Stall(pieces) if commits(*pieces) => at_once(Outcome::Served, Some((Class::Timeout, clocks.idle))),
         Scripted::Stall(0) => timeout(Phase::FirstToken, first_token),
         Scripted::Stall(_) => timeout(Phase::Idle, clocks.idle.min(clocks.attempt)),
