@@ -10,9 +10,8 @@
 
 use std::fmt;
 
-use wildmatch::WildMatch;
-
 use crate::domain::classify::{Facts, classify};
+use crate::domain::key::Glob;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::refusal::Refusal;
 use crate::domain::target::Target;
@@ -140,24 +139,28 @@ pub const fn typical_status(class: Class) -> Option<u16> {
 
 /// A drill: which targets meet which outcome in place of their real call.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Drill(Vec<(WildMatch, Scripted)>);
+pub struct Drill {
+    pairs: Vec<(Glob, Scripted)>,
+    default_provider: String,
+}
 
 impl Drill {
-    /// Reads `anthropic/*=overloaded`, or several such pairs with commas between.
+    /// Reads `anthropic/*=overloaded`, or several such pairs with commas between. Targets are written as in a request: bare ones
+    /// are of the default provider.
     ///
     /// # Errors
     /// A 400 that names the header and the pair.
-    pub fn parse(text: &str) -> Result<Drill, Refusal> {
+    pub fn parse(text: &str, default_provider: &str) -> Result<Drill, Refusal> {
         let pairs = text.split(',').map(|pair| {
             let (glob, outcome) = pair.trim().split_once('=').ok_or_else(|| {
                 Refusal::value(DRILL_HEADER, format!("{:?} is not of the form target=outcome", pair.trim()))
             })?;
             let outcome = Scripted::parse(outcome).map_err(|bad| Refusal::value(DRILL_HEADER, bad))?;
-            Ok((WildMatch::new(glob.trim()), outcome))
+            Ok((Glob::new(glob.trim()), outcome))
         });
         let pairs = pairs.collect::<Result<Vec<_>, Refusal>>()?;
         match pairs.len() <= DRILL_MAX {
-            true => Ok(Drill(pairs)),
+            true => Ok(Drill { pairs, default_provider: default_provider.to_owned() }),
             false => Err(Refusal::value(DRILL_HEADER, format!("more than {DRILL_MAX} pairs"))),
         }
     }
@@ -165,6 +168,7 @@ impl Drill {
     /// What a target meets: the first pair that names it.
     pub fn outcome_for(&self, target: &Target) -> Option<&Scripted> {
         let name = target.to_string();
-        self.0.iter().find(|(glob, _)| glob.matches(&name)).map(|(_, outcome)| outcome)
+        let met = self.pairs.iter().find(|(glob, _)| glob.matches(&name, &self.default_provider));
+        met.map(|(_, outcome)| outcome)
     }
 }

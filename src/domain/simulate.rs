@@ -6,6 +6,7 @@
 
 use crate::domain::breaker::Handle;
 use crate::domain::chain::{Call, Chain, End, Leave, Prospect, Step, What, reason};
+use crate::domain::key::Glob;
 use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Phase, Skip};
 use crate::domain::policy::{Commit, KeyChoice, Plan};
 use crate::domain::refusal::Refusal;
@@ -16,14 +17,16 @@ use litemap::LiteMap;
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
-use wildmatch::WildMatch;
 
 /// Entries of a script, and outcomes of an entry.
 const SCRIPT_MAX: usize = 64;
 
 /// What each target meets, call by call.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Script(Vec<(WildMatch, Vec<Scripted>)>);
+pub struct Script {
+    entries: Vec<(Glob, Vec<Scripted>)>,
+    default_provider: String,
+}
 
 /// One step of a simulation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,24 +54,24 @@ pub struct Simulation {
 
 impl Script {
     /// Reads a script: `[{"model": "anthropic/*", "outcomes": ["429;retry-after=2", "ok"]}]`, alone or as `script` of an
-    /// object.
+    /// object. Models are written as in a policy: bare ones are of the default provider.
     ///
     /// # Errors
     /// A 400 with path, value and expectation.
-    pub fn parse(value: &Value) -> Result<Script, Refusal> {
+    pub fn parse(value: &Value, default_provider: &str) -> Result<Script, Refusal> {
         let list = value.get("script").unwrap_or(value);
-        let entries = array("script", list)?;
-        entries.iter().enumerate().map(|(at, entry)| script_entry(at, entry)).collect::<Result<_, _>>().map(Script)
+        let entries = array("script", list)?.iter().enumerate().map(|(at, entry)| script_entry(at, entry));
+        Ok(Script { entries: entries.collect::<Result<_, _>>()?, default_provider: default_provider.to_owned() })
     }
 
     fn outcome(&self, target: &Target, made: usize) -> Scripted {
         let name = target.to_string();
-        let named = self.0.iter().find(|(glob, _)| glob.matches(&name));
+        let named = self.entries.iter().find(|(glob, _)| glob.matches(&name, &self.default_provider));
         named.and_then(|(_, outcomes)| outcomes.get(made)).cloned().unwrap_or(Scripted::Ok)
     }
 }
 
-fn script_entry(at: usize, entry: &Value) -> Result<(WildMatch, Vec<Scripted>), Refusal> {
+fn script_entry(at: usize, entry: &Value) -> Result<(Glob, Vec<Scripted>), Refusal> {
     let path = format!("script[{at}]");
     let Some(model) = entry.get("model").and_then(Value::as_str) else {
         return Err(Refusal::value(&format!("{path}.model"), "expected a model or a glob over models"));
@@ -80,7 +83,7 @@ fn script_entry(at: usize, entry: &Value) -> Result<(WildMatch, Vec<Scripted>), 
         let text = outcome.as_str().ok_or_else(|| Refusal::value(&path, format!("{outcome} is not a string")))?;
         Scripted::parse(text).map_err(|bad| Refusal::value(&path, bad))
     });
-    Ok((WildMatch::new(model), outcomes.collect::<Result<_, _>>()?))
+    Ok((Glob::new(model), outcomes.collect::<Result<_, _>>()?))
 }
 
 fn array<'a>(path: &str, value: &'a Value) -> Result<&'a Vec<Value>, Refusal> {
@@ -260,14 +263,14 @@ impl Play<'_> {
 fn meet(scripted: &Scripted, call: &Call, target: &Target, commit: Commit, now: Instant) -> Met {
     let clocks = &call.clocks;
     let first_token = clocks.first_token.min(clocks.attempt);
-    let timeout = |phase: Phase, after: Span| {
-        let phase = if after >= clocks.deadline { Phase::Deadline } else { phase };
-        Met { after, outcome: Outcome::Failed(Failure::timeout(phase, after)), breaks: None }
     // As in a drill: nothing comes at all, and the first clock to fire is mostly that on the headers.
     let (unheard, silence) = match clocks.headers < first_token {
         true => (Phase::Headers, clocks.headers),
         false => (Phase::FirstToken, first_token),
     };
+    let timeout = |phase: Phase, after: Span| {
+        let phase = if after >= clocks.deadline { Phase::Deadline } else { phase };
+        Met { after, outcome: Outcome::Failed(Failure::timeout(phase, after)), breaks: None }
     };
     let at_once = |outcome: Outcome, breaks| Met { after: Span::ZERO, outcome, breaks };
     let commits = |pieces: u32| match commit {

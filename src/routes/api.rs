@@ -173,7 +173,7 @@ impl Inbound<'_> {
     fn drill(&self, asked: &Asked) -> Result<Option<Drill>, Refusal> {
         let Some(text) = &asked.drill else { return Ok(None) };
         admins::who(self.env, self.headers.value("x-understudy-admin"))?;
-        Drill::parse(text).map(Some)
+        Drill::parse(text, &self.settings.default_provider).map(Some)
     }
 
     /// A key's budget, by what the ledger has counted so far (behind by a flush or two).

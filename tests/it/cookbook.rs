@@ -36,7 +36,7 @@ fn plan(name: &str) -> Plan {
 
 #[track_caller]
 fn play(name: &str, leave: Leave, script: &str) -> Simulation {
-    let script = Script::parse(&serde_json::from_str(script).expect("JSON")).expect("a script");
+    let script = Script::parse(&serde_json::from_str(script).expect("JSON"), "openai").expect("a script");
     simulate(plan(name), &script, leave, &[])
 }
 

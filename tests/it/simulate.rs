@@ -14,7 +14,7 @@ use understudy::domain::time::{Instant, Span};
 use crate::chain::{hop, plan, target};
 
 fn played(plan: Plan, script: &Value) -> Value {
-    let script = Script::parse(script).expect("a script");
+    let script = Script::parse(script, "openai").expect("a script");
     serde_json::to_value(simulate(plan, &script, Leave::default(), &[])).expect("JSON")
 }
 
@@ -59,7 +59,7 @@ fn a_hop_that_would_cross_a_boundary_is_skipped() {
     let keep = vec![Boundary::Family];
     let hops = vec![hop("anthropic/a"), Hop { keep, ..hop("openai/b") }, hop("openai/c")];
     let crossed = boundaries::foreseen(&hops, Provider::built_in, &Catalogue::default());
-    let script = Script::parse(&json!([{"model": "anthropic/*", "outcomes": ["404"]}])).expect("a script");
+    let script = Script::parse(&json!([{"model": "anthropic/*", "outcomes": ["404"]}]), "openai").expect("a script");
     let told = simulate(plan(hops), &script, Leave::default(), &crossed);
     let steps: Vec<_> =
         told.steps.iter().map(|step| (step.step, step.model.as_deref(), step.reason.as_deref())).collect();
@@ -83,6 +83,16 @@ fn a_wait_then_another_hop() {
             "result": "served", "calls": 3, "ms": 2000,
         })
     );
+}
+
+#[test]
+fn a_script_names_models_as_a_policy_does() {
+    for model in ["openai/b", "openai:b", "b", "open*"] {
+        let told = played(plan(vec![hop("openai/b")]), &json!([{"model": model, "outcomes": ["404"]}]));
+        assert_eq!(told["steps"][0]["outcome"], "not_found", "{model}");
+    }
+    let told = played(plan(two()), &json!([{"model": "a", "outcomes": ["404"]}]));
+    assert_eq!(told["steps"][0]["outcome"], "ok", "the bare name is of the default provider");
 }
 
 #[test]
@@ -165,19 +175,24 @@ fn bad_scripts_say_where() {
         (json!([{"model": "a", "outcomes": ["ok", "boom"]}]), "script[0].outcomes[1]"),
         (json!([{"model": "a", "outcomes": [5]}]), "script[0].outcomes[0]"),
     ] {
-        let refusal = Script::parse(&script).expect_err("no script");
+        let refusal = Script::parse(&script, "openai").expect_err("no script");
         assert_eq!((refusal.status, refusal.param.as_deref()), (400, Some(path)));
     }
 }
 
 #[test]
 fn drills() {
-    let drill = Drill::parse("anthropic/*=overloaded, openai/gpt-4o=429;retry-after=1").unwrap();
+    let drill = Drill::parse("anthropic/*=overloaded, openai/gpt-4o=429;retry-after=1", "openai").unwrap();
     assert_eq!(drill.outcome_for(&target("anthropic/a")), Some(&Scripted::Class(Class::Overloaded)));
     assert!(drill.outcome_for(&target("openai/gpt-4o")).is_some());
     assert_eq!(drill.outcome_for(&target("openai/gpt-5")), None);
+    let bare = Drill::parse("gpt-4o=overloaded, google:gemini*=500", "openai").unwrap();
+    assert!(
+        bare.outcome_for(&target("openai/gpt-4o")).is_some() && bare.outcome_for(&target("google/gemini-x")).is_some()
+    );
+    assert_eq!(bare.outcome_for(&target("azure/gpt-4o")), None);
     for text in ["", "anthropic/*", "a=boom", "a=ok,,b=ok"] {
-        let refusal = Drill::parse(text).expect_err("no drill");
+        let refusal = Drill::parse(text, "openai").expect_err("no drill");
         assert_eq!((refusal.status, refusal.param.as_deref()), (400, Some("x-understudy-drill")));
     }
     let failure = Scripted::parse("429;retry-after=1").unwrap().failure(&target("openai/a"), Instant(0)).unwrap();

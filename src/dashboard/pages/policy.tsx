@@ -10,7 +10,7 @@ import { Icon } from "../ui/icon";
 import { RangePicker, currentRange, rangeKey, rangeQuery } from "../ui/range";
 import { ChainPicture, type HopFigures } from "../policy/chain-picture";
 import { Compare } from "../policy/compare";
-import { blank, expand, isPolicyHop } from "../policy/draft";
+import { blank, expand, isPolicyHop, named } from "../policy/draft";
 import { Drill } from "../policy/drill";
 import { PolicyEditor } from "../policy/editor";
 import { Explain } from "../policy/explain";
@@ -94,9 +94,9 @@ function Chain({ name, stored, all }: { name: string; stored: Stored<PolicyDocum
   const known = useResource("targets", (signal) => targets(signal), 10_000);
   const hops = hopsOf(stored.document).map((hop): HopFigures => ({
     hop,
-    counts: figures.data?.targets.find((one) => one.model === hop.model) ?? nestedCounts(hop.model, figures.data?.targets ?? [], all),
-    target: known.data?.find((one) => one.model === hop.model),
-    inner: isPolicyHop(hop) ? expand({ chain: [hop] }, all).map((model) => ({ model, target: known.data?.find((one) => one.model === model) })) : undefined,
+    counts: named(hop.model, figures.data?.targets ?? []) ?? nestedCounts(hop.model, figures.data?.targets ?? [], all),
+    target: named(hop.model, known.data ?? []),
+    inner: isPolicyHop(hop) ? expand({ chain: [hop] }, all).map((model) => ({ model, target: named(model, known.data ?? []) })) : undefined,
   }));
   const totals = figures.data?.totals;
   const saved = totals ? Math.min(totals.fallbacks, totals.succeeded) : 0;
@@ -123,7 +123,7 @@ function Chain({ name, stored, all }: { name: string; stored: Stored<PolicyDocum
 function nestedCounts(model: string, counts: NonNullable<HopFigures["counts"]>[], all: Stored<PolicyDocument>[]): HopFigures["counts"] {
   const inner = all.find((one) => `policy/${one.name}` === model);
   if (!inner) return undefined;
-  const rows = counts.filter((one) => expand(inner.document, all).includes(one.model));
+  const rows = expand(inner.document, all).flatMap((written) => named(written, counts) ?? []);
   if (!rows.length) return undefined;
   const outcomes: Record<string, number> = {};
   for (const row of rows) for (const [name, n] of Object.entries(endings(row))) outcomes[name] = (outcomes[name] ?? 0) + n;

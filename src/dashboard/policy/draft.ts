@@ -82,6 +82,13 @@ export function expand(document: PolicyDocument | undefined, all: Stored<PolicyD
   return [...new Set(models)];
 }
 
+/** Of targets the one that a chain names: there it may stand bare, or with a colon behind its provider. */
+export function named<T extends { model: string }>(written: string, targets: T[]): T | undefined {
+  const whole = written.replace(/^([a-z0-9-]+):/, "$1/");
+  const bare = targets.filter((one) => one.model.slice(one.model.indexOf("/") + 1) === written);
+  return targets.find((one) => one.model === written || one.model === whole) ?? (bare.length === 1 ? bare[0] : undefined);
+}
+
 export const stringify = (document: unknown) => JSON.stringify(document, null, 2);
 
 /** What to show of a new policy: that a hop nobody has filled in yet has no model is no news. */

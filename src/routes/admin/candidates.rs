@@ -75,7 +75,8 @@ pub async fn simulation(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let body = if asked.body.trim_ascii().is_empty() { json!({}) } else { asked.json()? };
     let body = if body.is_object() { body } else { json!({ "script": body }) };
     let body = fields(body, &["script", "policy", "consent"])?;
-    let script = body.get("script").map(Script::parse).transpose()?.unwrap_or_default();
+    let read = |script| Script::parse(script, &settings(asked.env).default_provider);
+    let script = body.get("script").map(read).transpose()?.unwrap_or_default();
     let consented = match body.get("consent") {
         None | Some(Value::Null) => false,
         Some(consent) if consent == "fallback" => true,

@@ -121,7 +121,7 @@ pub fn policy(input: &[u8]) {
             "[]",
             r#"[{"model": "*", "outcomes": ["503", "429;retry-after=2", "stall@1", "cut@0", "timeout", "auth", "400"]}]"#,
         ] {
-            let script = Script::parse(&serde_json::from_str(script).expect("JSON")).expect("a script");
+            let script = Script::parse(&serde_json::from_str(script).expect("JSON"), "openai").expect("a script");
             let crossed = boundaries::foreseen(&plan.hops, Provider::built_in, &catalogue);
             let told = simulate(plan.clone(), &script, Leave::default(), &crossed);
             assert!(told.calls <= 64, "{} calls", told.calls);

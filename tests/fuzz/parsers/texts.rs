@@ -100,7 +100,7 @@ pub fn outcome(input: &[u8]) {
         assert_eq!(Scripted::parse(&scripted.to_string()).as_ref(), Ok(&scripted), "{text:?} shows as {scripted}");
         let _ = scripted.failure(&target, NOW);
     }
-    if let Ok(drill) = Drill::parse(text) {
+    if let Ok(drill) = Drill::parse(text, "openai") {
         let _ = drill.outcome_for(&target);
     }
     if let Some(wait) = classify::retry_after(text, NOW).or_else(|| classify::duration(text)) {
@@ -110,7 +110,7 @@ pub fn outcome(input: &[u8]) {
     let one = serde_json::json!([{"model": "openai/*", "outcomes": list}]);
     let whole: Option<Value> = serde_json::from_str(text).ok();
     for script in whole.iter().chain([&one]) {
-        if let Ok(script) = Script::parse(script) {
+        if let Ok(script) = Script::parse(script, "openai") {
             play(&script);
         }
     }

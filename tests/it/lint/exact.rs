@@ -148,7 +148,7 @@ proptest! {
     fn no_simulation_beats_the_worst_case(policy in policy(), outcomes in prop::collection::vec(outcome(), 1..60)) {
         let text = policy.to_string();
         let said = report(&text, 1000).worst_case.expect("it runs");
-        let script = Script::parse(&json!([{"model": "*", "outcomes": outcomes}])).expect("a script");
+        let script = Script::parse(&json!([{"model": "*", "outcomes": outcomes}]), "openai").expect("a script");
         let played = simulate(plan(&text), &script, Leave::default(), &[]);
         prop_assert!(u64::from(played.calls) <= said.calls, "{} calls, worst {}: {}", played.calls, said.calls, text);
         prop_assert!(played.ms <= said.ms, "{} ms, worst {}: {}", played.ms, said.ms, text);
