@@ -1,12 +1,12 @@
 //! What is asked of a document before it is stored: it parses, what it refers to exists, and what is unwise is said.
 
 use crate::domain::catalogue;
-use crate::domain::document::{Finding, Findings, Kind, Path, Severity, json};
+use crate::domain::document::{BadDocument, Finding, Findings, Kind, Path, Severity, json};
 use crate::domain::key;
 use crate::domain::policy::file::{self, HopFile};
 use crate::domain::policy::lint::{self, Context};
 use crate::domain::policy::resolve::World;
-use crate::domain::provider::document as provider;
+use crate::domain::provider::document;
 use crate::domain::rules::Rules;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 pub fn check(kind: Kind, name: &str, bytes: &[u8], own_host: Option<&str>, context: Context<'_>) -> Vec<Finding> {
     match kind {
         Kind::Policy => lint::lint(name, bytes, context).findings,
-        Kind::Provider => check_provider(name, bytes, own_host, context),
+        Kind::Provider => provider(name, bytes, own_host, context.has_secret).unwrap_or_else(|bad| bad.findings),
         Kind::Models => catalogue::document::parse(bytes).err().map_or_else(Vec::new, |bad| bad.findings),
         Kind::Rules => check_rules(bytes, context.world),
         Kind::Key => key::parse(name, bytes).err().map_or_else(Vec::new, |bad| bad.findings),
@@ -30,17 +30,23 @@ pub fn is_fit(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.severity != Severity::Error)
 }
 
-fn check_provider(name: &str, bytes: &[u8], own_host: Option<&str>, context: Context<'_>) -> Vec<Finding> {
-    let provider = match provider::parse(name, bytes, own_host) {
-        Ok(provider) => provider,
-        Err(bad) => return bad.findings,
-    };
+/// What is said of a provider's document that may be stored.
+///
+/// # Errors
+/// What keeps it from being stored.
+pub fn provider(
+    name: &str,
+    bytes: &[u8],
+    own_host: Option<&str>,
+    has_secret: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Finding>, BadDocument> {
+    let provider = document::parse(name, bytes, own_host)?;
     let mut findings = Findings::new();
-    if let Some(secret) = provider.missing_secret(None, context.has_secret) {
+    if let Some(secret) = provider.missing_secret(None, has_secret) {
         let hint = format!("npx wrangler secret put {secret}");
         findings.add(Severity::Warning, "auth.secret", format!("secret {secret} is not set"), hint);
     }
-    findings.into_vec()
+    Ok(findings.into_vec())
 }
 
 /// The hops of a document, by which whoever checks it finds what must be loaded first; empty when it does not parse.

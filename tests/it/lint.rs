@@ -37,7 +37,7 @@ fn stored(name: &str) -> Lookup {
 fn context(catalogue: &Catalogue, prompt_tokens: u64) -> Context<'_> {
     Context {
         world: World { default_provider: "openai", provider: &table::is_built_in, policy: &stored },
-        provider: &Provider::built_in,
+        provider: &|name| Provider::built_in(name).map(Ok),
         has_secret: &|name| matches!(name, "OPENAI_API_KEY" | "ANTHROPIC_API_KEY"),
         catalogue,
         today: "2026-11-21",
@@ -147,6 +147,25 @@ fn the_regional_pair_of_the_contract_is_kept_together_by_family() {
         r#"{"chain": ["anthropic/claude-sonnet-4-5", "bedrock/claude-sonnet-4-5@eu-central-1"], "keep": ["family"]}"#;
     let said = report(json, 1000).findings;
     assert!(said.iter().all(|finding| !finding.message.contains("never reached")), "{said:#?}");
+}
+
+#[test]
+fn a_provider_whose_document_does_not_parse_is_an_error() {
+    let catalogue = Catalogue::default();
+    let bad = |name: &str| match name {
+        "openai" => Some(Err("provider \"openai\": base_url: is missing".to_owned())),
+        name => Provider::built_in(name).map(Ok),
+    };
+    let context = Context { provider: &bad, ..context(&catalogue, 1000) };
+    for (json, message) in [
+        (r#"{"chain": ["anthropic/claude-sonnet-4-5", "gpt-4o"]}"#, "provider \"openai\": base_url: is missing"),
+        (r#"{"chain": ["groq/x", "policy/cheap"]}"#, "policy/cheap: provider \"openai\": base_url: is missing"),
+    ] {
+        let report = lint::lint("candidate", json.as_bytes(), context);
+        let found = report.findings.iter().find(|finding| finding.severity == Severity::Error).expect("an error");
+        assert_eq!((found.path.as_str(), found.message.as_str()), ("chain[1].model", message));
+        assert!(!report.is_fit() && report.worst_case.is_none());
+    }
 }
 
 #[test]

@@ -18,8 +18,8 @@ use serde::Serialize;
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub world: World<'a>,
-    /// A provider by name, built in or configured.
-    pub provider: &'a dyn Fn(&str) -> Option<Provider>,
+    /// A provider by name, built in or configured, or what is wrong with its document.
+    pub provider: &'a dyn Fn(&str) -> Option<Result<Provider, String>>,
     /// Whether a secret of that name is set.
     pub has_secret: &'a dyn Fn(&str) -> bool,
     pub catalogue: &'a Catalogue,
@@ -45,6 +45,11 @@ impl Report {
     pub fn is_fit(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity != Severity::Error)
     }
+}
+
+/// What to do about a provider's document that does not parse.
+pub fn mend(provider: &str) -> String {
+    format!("mend provider:{provider}: until then requests get 500 provider_invalid")
 }
 
 /// Lints a candidate. `name` is the one it would have; empty when it has none yet.
@@ -128,7 +133,7 @@ fn orders(branch: &Branch) -> Vec<Vec<&Hop>> {
 
 /// Every boundary that going from one hop to another crosses, for a request on the chat route.
 fn crossed(first: &Hop, hop: &Hop, context: Context<'_>) -> Vec<Boundary> {
-    let land = |hop| Land::of(hop, context.provider, context.catalogue);
+    let land = |hop| Land::of(hop, |name| (context.provider)(name)?.ok(), context.catalogue);
     let (home, away) = (land(first), land(hop));
     let crosses = |boundary: &Boundary| boundaries::crosses(*boundary, (first, &home.ground()), (hop, &away.ground()));
     Boundary::ALL.into_iter().filter(crosses).collect()
@@ -166,7 +171,8 @@ impl Linter<'_> {
         self.neighbours(&hops);
         self.weights(file);
         self.clocks(file);
-        Report { findings: self.findings.into_vec(), worst_case: Some(worst_case(tree, self.context)) }
+        let worst_case = (!self.findings.has_errors()).then(|| worst_case(tree, self.context));
+        Report { findings: self.findings.into_vec(), worst_case }
     }
 
     fn say(&mut self, severity: Severity, path: &str, message: String, hint: impl Into<String>) {
@@ -197,8 +203,14 @@ impl Linter<'_> {
     fn keys(&mut self, placed: &Placed<'_>) {
         let Placed { hop, path, inside } = placed;
         let slots = hop.key.slots();
-        let Some(provider) = (self.context.provider)(&hop.target.provider) else { return };
         let (region, name) = (hop.target.region.as_deref(), &hop.target.provider);
+        let provider = match (self.context.provider)(name) {
+            Some(Ok(provider)) => provider,
+            Some(Err(message)) => {
+                return self.say(Severity::Error, &format!("{path}.model"), format!("{inside}{message}"), mend(name));
+            }
+            None => return,
+        };
         let managed = slots.contains(&KeySlot::Managed);
         if let Some(secret) = provider.missing_secret(region, self.context.has_secret).filter(|_| managed) {
             let severity = if slots.len() > 1 { Severity::Info } else { Severity::Warning };

@@ -38,7 +38,7 @@ pub async fn report(asked: &Asked<'_>, name: &str, bytes: &[u8], prompt_tokens: 
     Ok(library.world(|world| {
         let context = lint::Context {
             world,
-            provider: &|name| provider(&library, name),
+            provider: &|name| library.provider(name).map(|found| found.map(|provider| (*provider).clone())),
             has_secret: &|secret| text(asked.env, secret).is_some(),
             catalogue: &catalogue,
             today: &today,
@@ -53,6 +53,8 @@ async fn world_of(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Library
     let mut library = library(asked);
     if let Ok(file) = file::parse(name, bytes) {
         library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
+        // That of bare models, which no hop names.
+        library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
     }
     Ok(library)
 }

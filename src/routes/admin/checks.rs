@@ -3,14 +3,16 @@
 use super::{Asked, Failure, candidates};
 use crate::domain::admin::table::Kind;
 use crate::domain::catalogue;
-use crate::domain::document::{BadDocument, Finding};
-use crate::domain::policy::lint::PROMPT_TOKENS;
-use crate::domain::provider::{document, table};
+use crate::domain::document::{self, BadDocument, Finding, Findings};
+use crate::domain::documents;
+use crate::domain::policy::lint::{PROMPT_TOKENS, mend};
+use crate::domain::provider::table;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::target::{is_policy_name, is_provider_name};
-use crate::edge::bindings::settings;
+use crate::edge::bindings::{settings, text};
 use crate::edge::keys::store_down;
+use crate::edge::library::Library;
 use crate::edge::store;
 
 /// Checks a document's name.
@@ -39,7 +41,11 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
     };
     match kind {
         Kind::Policy => policy(asked, name, bytes).await,
-        Kind::Provider => clean(document::parse(name, bytes, candidates::own_host(asked).as_deref()).map(|_| ())),
+        Kind::Provider => {
+            let has_secret = |secret: &str| text(asked.env, secret).is_some();
+            let found = documents::provider(name, bytes, candidates::own_host(asked).as_deref(), &has_secret);
+            found.map_err(|bad| Failure::findings(&bad))
+        }
         Kind::Models => clean(catalogue::document::parse(bytes).map(|_| ())),
         Kind::Rules => clean(rules(asked, bytes).await?),
     }
@@ -55,7 +61,16 @@ async fn rules(asked: &Asked<'_>, bytes: &[u8]) -> Result<Result<(), BadDocument
     };
     let mut library = candidates::library(asked);
     library.gather(asked.env, None, &rules.hops()).await.map_err(|down| store_down(&down.0))?;
-    Ok(library.world(|world| rules.follow(world)))
+    Ok(library.world(|world| rules.follow(world)).and_then(|()| readable(&library)))
+}
+
+/// What rules lead to is served only where its provider's document parses.
+fn readable(library: &Library) -> Result<(), BadDocument> {
+    let mut findings = Findings::new();
+    for (name, message) in library.bad_providers() {
+        findings.error_with_hint("rules", message, mend(name));
+    }
+    findings.into_result(document::Kind::Rules, "", || ())
 }
 
 async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
@@ -63,11 +78,7 @@ async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Findi
     match report.is_fit() {
         true => Ok(report.findings),
         false => {
-            let bad = BadDocument {
-                kind: crate::domain::document::Kind::Policy,
-                name: name.to_owned(),
-                findings: report.findings,
-            };
+            let bad = BadDocument { kind: document::Kind::Policy, name: name.to_owned(), findings: report.findings };
             Err(Failure::findings(&bad))
         }
     }

@@ -52,7 +52,7 @@ fn world() -> World<'static> {
 fn context(catalogue: &Catalogue) -> Context<'_> {
     Context {
         world: world(),
-        provider: &Provider::built_in,
+        provider: &|name| Provider::built_in(name).map(Ok),
         has_secret: &|name| name == "OPENAI_API_KEY",
         catalogue,
         today: "2026-11-21",
