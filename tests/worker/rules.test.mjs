@@ -219,6 +219,10 @@ test('what rules name must exist before they are stored', async () => {
     assert.equal(code, 422, JSON.stringify(body));
     assert.ok(body.error.findings.some((finding) => finding.severity === 'error' && finding.path === path), JSON.stringify(body));
   }
+  // What a rule alone leads to is a target in use, before anybody has met the rule.
+  assert.equal((await put({ fallback: ['groq/never-asked'] })).status, 200);
+  const { data } = await (await worker.admin('/targets')).json();
+  assert.equal(data.find(({ model }) => model === 'groq/never-asked')?.missing, 'GROQ_API_KEY');
   const p = await policy([answer()]);
   assert.equal((await put({ use: p.model })).status, 200);
   servedBy(await worker.chat('gpt-4o'), p, 1);

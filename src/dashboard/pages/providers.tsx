@@ -34,7 +34,7 @@ export function Providers() {
       <PageHead title="Providers" note="Where models are called. A provider is ready when its secret is set.">
         <Button kind="primary" icon="plus" onClick={() => edit("new")}>Add provider</Button>
       </PageHead>
-      <Card title="Targets in use" note="Every model that a stored policy can reach." flush>
+      <Card title="Targets in use" note="Every model that policies and rules can reach." flush>
         {used.error && <div class="padded"><Problem error={used.error} retry={used.reload} /></div>}
         {!used.data && used.loading && <div class="padded"><Loading /></div>}
         {used.data && (used.data.length ? <TargetTable targets={used.data} onDrill={drill} /> : <Empty icon="providers" title="No targets in use">Create a policy, and its models appear here.</Empty>)}

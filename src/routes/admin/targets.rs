@@ -1,6 +1,7 @@
 //! `/admin/targets` and the list of providers: what is configured, which secret is missing, how targets fare.
 
 use super::{Asked, Failure, candidates, checks};
+use crate::domain::admin::table::Kind;
 use crate::domain::breaker::State;
 use crate::domain::ledger::cell::TargetCell;
 use crate::domain::ledger::protocol::{Answer, Ask};
@@ -11,6 +12,7 @@ use crate::domain::outcome::KeySlot;
 use crate::domain::policy::{BreakerRules, file, resolve};
 use crate::domain::provider::table::ROWS;
 use crate::domain::provider::{Provider, document};
+use crate::domain::rules::Rules;
 use crate::domain::target::{ModelRef, Target};
 use crate::domain::time::Span;
 use crate::edge::bindings::{settings, text};
@@ -51,11 +53,11 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let mut library = candidates::library(asked);
     let mut uses = in_policies(asked, &mut library).await?;
     let known = checks::providers(asked).await?;
-    for model in outcomes.keys() {
-        let parsed = ModelRef::parse(model, &settings(asked.env).default_provider, |name| {
-            known.iter().any(|known| known == name)
-        });
-        if let Ok(ModelRef::Target(target)) = parsed {
+    let (default, known) =
+        (&settings(asked.env).default_provider, |name: &str| known.iter().any(|known| known == name));
+    let ruled = in_rules(asked, default, &known).await?;
+    for model in outcomes.keys().chain(&ruled) {
+        if let Ok(ModelRef::Target(target)) = ModelRef::parse(model, default, known) {
             uses.entry(target).or_default();
         }
     }
@@ -67,6 +69,13 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
         .map(|(target, used)| line(asked, &library, target, used, outcomes.get(&target.to_string())))
         .collect();
     Ok(Reply::json(200, &json!({"data": lines})))
+}
+
+/// The models that rules fall back to, which nobody may have called yet. Rules that do not parse lead nowhere.
+async fn in_rules(asked: &Asked<'_>, default: &str, known: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
+    let standing = store::read(asked.env, &Kind::Rules.key("")).await?;
+    let rules = standing.and_then(|standing| Rules::parse(standing.value.as_bytes(), default, known).ok());
+    Ok(rules.map_or_else(Vec::new, |rules| rules.hops().into_iter().map(|hop| hop.model).collect()))
 }
 
 async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<LiteMap<Target, Use>, Failure> {
