@@ -96,13 +96,10 @@ impl RequestRow {
         self.outcome == OK
     }
 
-    /// The target that answered.
+    /// The target that answered, also where its stream broke: what the client had of it is its answer.
     pub fn model(&self) -> Option<&str> {
-        self.served().map(|attempt| attempt.model.as_str())
-    }
-
-    fn served(&self) -> Option<&AttemptRow> {
-        self.attempts.iter().rev().find(|attempt| attempt.succeeded())
+        let mut latest = self.attempts.iter().rev();
+        latest.find(|attempt| attempt.committed || attempt.succeeded()).map(|attempt| attempt.model.as_str())
     }
 
     /// Is it in the counters? Rows of drills and comparisons are not.

@@ -25,6 +25,14 @@ fn only_successful_attempts_are_charged() {
     assert_eq!((failed.cost_micro_usd(), failed.wasted_micro_usd(), failed.model()), (0, 7, None));
 }
 
+#[test]
+fn a_stream_that_broke_was_answered_by_its_target_all_the_same() {
+    let mut row = request(1, 0, vec![attempt("openai/a", "timeout", 5), attempt("anthropic/b", "interrupted", 9)]);
+    assert_eq!(row.model(), None);
+    row.attempts[1].committed = true;
+    assert_eq!((row.model(), row.cost_micro_usd()), (Some("anthropic/b"), 0));
+}
+
 #[track_caller]
 fn reads(text: &str, at: Option<u64>) {
     assert_eq!(parse_time(text), at.map(Instant), "{text}");
