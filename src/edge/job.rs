@@ -3,7 +3,7 @@
 use super::keys::{Credential, Kind};
 use crate::domain::catalogue::Facts;
 use crate::domain::chain::Call;
-use crate::domain::dialect::Wire;
+use crate::domain::dialect::{Wire, capability};
 use crate::domain::outcome::Skip;
 use crate::domain::policy::{Hop, Plan};
 use crate::domain::provider::Provider;
@@ -79,6 +79,19 @@ impl Job {
             }
         })
         .collect()
+    }
+
+    /// About how many tokens the client's prompt has: pictures and sounds are not counted by the bytes that carry them.
+    pub fn prompt_tokens(&self) -> u64 {
+        match &self.body {
+            // Nobody makes the request that is counted.
+            Body::Json(_) if self.route == Route::CountTokens => 0,
+            Body::Json(envelope) => {
+                let value = |name: &str| envelope.value(&self.bytes, name);
+                capability::needs(self.route.family(), self.bytes.len(), &value).tokens
+            }
+            Body::Form(form) => capability::tokens_of(form.text_bytes(&self.bytes)),
+        }
     }
 
     /// Hop and what is known of it, of a call.

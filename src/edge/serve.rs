@@ -270,7 +270,7 @@ impl Account {
                     let measured = marks.map_or_else(Measured::default, Marks::measured);
                     let after = served.as_ref().filter(|(call, _)| Some(call.id) == id).map(|(_, after)| after);
                     let facts = job.ready.get(entry.hop).map(|ready| &ready.facts);
-                    attempt_row(seq, entry, &measured, facts, after, job.bytes.len(), &clean)
+                    attempt_row(seq, entry, &measured, facts, after, &|| job.prompt_tokens(), &clean)
                 })
                 .collect(),
         }

@@ -192,8 +192,8 @@ impl Trial {
         let row = AttemptRow { status, headers_ms, ttft_ms: marks.ttft_ms, ..row };
         let secrets = self.job.secrets();
         let clean = |text: &str| redact(text, &secrets);
-        let prompt_bytes = self.job.bytes.len();
-        Compared { row: ended(row, failure, &marks.measured(), Some(&ready.facts), prompt_bytes, &clean), body }
+        let prompt_tokens = || self.job.prompt_tokens();
+        Compared { row: ended(row, failure, &marks.measured(), Some(&ready.facts), &prompt_tokens, &clean), body }
     }
 
     /// The row of a hop that is not called.

@@ -132,6 +132,25 @@ test('tokens of embeddings, images and transcriptions are what the upstream says
   await worker.remove('models');
 });
 
+test('where the upstream counts no tokens they are guessed from the words, not from the bytes of pictures and sounds', async () => {
+  const input = async (response) => {
+    assert.equal(response.status, 200, await response.text());
+    const { input, estimated } = (await worker.recorded(response.headers.get('x-understudy-request-id'))).attempts[0].tokens;
+    assert.equal(estimated, true);
+    return input;
+  };
+  const data = 'iVBORw0KGgo'.repeat(40_000);
+  const content = [{ type: 'text', text: 'word '.repeat(400) }, { type: 'image_url', image_url: { url: `data:image/png;base64,${data}` } }];
+  const seen = await input(await worker.chat('acme/sees', { stream: true, messages: [{ role: 'user', content }] }));
+  assert.ok(seen > 1_400 && seen < 1_700, `${seen} tokens`);
+  const form = new FormData();
+  form.set('model', 'acme/heard');
+  form.set('prompt', 'word '.repeat(40));
+  form.set('file', new Blob(['RIFF'.repeat(100_000)]), 'a.wav');
+  const heard = await input(await worker.fetch('/v1/audio/transcriptions', { method: 'POST', body: form }));
+  assert.ok(heard >= 50 && heard < 100, `${heard} tokens`);
+});
+
 test('a request is recorded whatever its fields are called', async () => {
   const name = 'x'.repeat(1_200_000);
   const response = await worker.chat('claude/m', { seed: 7, [name]: 1, ...Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`${'y'.repeat(300)}${n}`, 1])) });

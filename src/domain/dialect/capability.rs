@@ -128,13 +128,18 @@ impl Count {
     /// Likely and least.
     fn tokens(self) -> (u64, u64) {
         let (bytes, images) = (self.bytes as u64, self.images as u64);
-        (bytes / 4 + images.saturating_mul(1_000), bytes / 6 + images.saturating_mul(85))
+        (tokens_of(self.bytes) + images.saturating_mul(1_000), bytes / 6 + images.saturating_mul(85))
     }
 
     /// Data that is not read as text.
     fn without(&mut self, data: &str) {
         self.bytes = self.bytes.saturating_sub(data.len());
     }
+}
+
+/// The likely tokens of so many bytes of text.
+pub fn tokens_of(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(4)
 }
 
 /// A lookup of top-level values.

@@ -40,15 +40,15 @@ pub struct After<'a> {
     pub broke: Option<&'a Failure>,
 }
 
-/// The row of one entry of the trail. `prompt_bytes` is the size of the client's body, for estimates; `redact` cleans what
-/// upstreams and clients wrote.
+/// The row of one entry of the trail. `prompt_tokens` is about how long the client's prompt is, for estimates; `redact` cleans
+/// what upstreams and clients wrote.
 pub fn attempt_row(
     seq: u32,
     entry: &TrailEntry,
     measured: &Measured,
     facts: Option<&Facts>,
     after: Option<&After<'_>>,
-    prompt_bytes: usize,
+    prompt_tokens: &dyn Fn() -> u64,
     redact: &dyn Fn(&str) -> String,
 ) -> AttemptRow {
     let row = AttemptRow { seq, at: entry.at.0, model: redact(&entry.target.to_string()), ..AttemptRow::default() };
@@ -75,7 +75,7 @@ pub fn attempt_row(
                 committed: served,
                 ..row
             };
-            ended(row, failure, measured, facts, prompt_bytes, redact)
+            ended(row, failure, measured, facts, prompt_tokens, redact)
         }
     }
 }
@@ -86,7 +86,7 @@ pub fn ended(
     failure: Option<&Failure>,
     measured: &Measured,
     facts: Option<&Facts>,
-    prompt_bytes: usize,
+    prompt_tokens: &dyn Fn() -> u64,
     redact: &dyn Fn(&str) -> String,
 ) -> AttemptRow {
     spent(told(row, failure, redact), failure, measured, facts, prompt_tokens)
@@ -118,12 +118,12 @@ fn spent(
     failure: Option<&Failure>,
     measured: &Measured,
     facts: Option<&Facts>,
-    prompt_bytes: usize,
+    prompt_tokens: &dyn Fn() -> u64,
 ) -> AttemptRow {
     let (usage, estimated) = match (measured.usage, failure) {
         (Some(usage), _) => (usage, false),
         (None, Some(failure)) if !may_have_run(failure, measured) => return AttemptRow { billed: Billed::No, ..row },
-        (None, _) => (estimate(measured, prompt_bytes), true),
+        (None, _) => (estimate(measured, prompt_tokens), true),
     };
     let tokens = Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated };
     let billed = match failure {
@@ -139,12 +139,8 @@ fn spent(
 }
 
 /// Tokens by the length of the text, where the upstream counted none.
-fn estimate(measured: &Measured, prompt_bytes: usize) -> Usage {
-    Usage {
-        input: (prompt_bytes as u64).div_ceil(CHARS_PER_TOKEN),
-        output: measured.content_chars.div_ceil(CHARS_PER_TOKEN),
-        ..Usage::default()
-    }
+fn estimate(measured: &Measured, prompt_tokens: &dyn Fn() -> u64) -> Usage {
+    Usage { input: prompt_tokens(), output: measured.content_chars.div_ceil(CHARS_PER_TOKEN), ..Usage::default() }
 }
 
 /// Whether the model may have worked before the attempt failed: it had answered with a 200, or was given up unheard.

@@ -78,6 +78,13 @@ impl Form {
         std::str::from_utf8(slice(body, part.value.clone())).ok()
     }
 
+    /// Bytes of its fields but for files: what of it a model may read as words.
+    pub fn text_bytes(&self, body: &[u8]) -> usize {
+        let is_file =
+            |part: &Part| memchr::memmem::find(slice(body, part.whole.start..part.value.start), b"filename").is_some();
+        self.parts.iter().filter(|part| !is_file(part)).map(|part| part.value.len()).sum()
+    }
+
     /// The body as it goes to a target: `model` replaced, `params` set (text as it is, all else as JSON) or removed, every
     /// other byte as the client sent it.
     pub fn rewrite(&self, body: &[u8], model: &str, params: &[Param]) -> Vec<u8> {
