@@ -290,6 +290,23 @@ fn a_range_of_all_time_is_cut_to_what_can_be_there() {
 }
 
 #[test]
+fn a_range_that_rows_answer_is_cut_to_the_rows_that_are_kept() {
+    let now = Instant(EPOCH);
+    let keeps = Retention::default();
+    let parse = |pairs: &[(&str, &str)]| AnalyticsQuery::parse(&params(pairs), now, &keeps).expect("a good query");
+    let oldest = now - keeps.attempts;
+    let filters = [("user", "u"), ("policy", "p")];
+    let month = parse(&[&filters[..], &[("from", "2026-10-21T00:00:00Z")]].concat());
+    assert_eq!((month.source, month.from, month.to), (Source::Rows, oldest, now));
+    let before = parse(&[&filters[..], &[("from", "2026-10-01T00:00:00Z"), ("to", "2026-10-02T00:00:00Z")]].concat());
+    assert_eq!((before.from, before.to), (oldest, oldest));
+    assert_eq!(
+        parse(&[("user", "u"), ("from", "2026-10-21T00:00:00Z")]).from,
+        Instant(EPOCH - 31 * 86_400_000 - 8 * 3_600_000)
+    );
+}
+
+#[test]
 fn a_request_is_shown_with_its_attempts_and_skips() {
     let older = request(1, 0, vec![attempt("openai/a", "ok", 5)]);
     let mut newer = request(2, 9, vec![attempt("openai/a", "boundary", 0), attempt("anthropic/b", "ok", 200)]);
