@@ -185,6 +185,64 @@ test('a key is bounded, gets a provider key of its own, is changed and deleted',
   });
 });
 
+test('a key’s patterns are what they were when something else of it is changed', async () => {
+  const made = async (fields) => (await worker.admin('/keys', { method: 'POST', body: fields })).json();
+  const keys = [await made({ name: 'unbounded' }), await made({ name: 'nothing-at-all', allow: [] }), await made({ name: 'bounded', allow: ['acme/a*', 'policy/*'] })];
+  await on('keys', {}, async (page) => {
+    const dialog = page.getByRole('dialog');
+    for (const { name } of keys) {
+      await press(page, `Edit key ${name}`);
+      await field(dialog, 'Group').fill('apps');
+      await press(dialog, 'Save key');
+      await page.getByText(`Key ${name} is stored`).waitFor();
+    }
+    for (const { id, allow } of keys) {
+      const now = await (await worker.admin(`/keys/${id}`)).json();
+      assert.deepEqual([now.group, now.allow], ['apps', allow]);
+    }
+    await press(page, 'Edit key bounded');
+    await field(dialog, 'May ask for').fill('');
+    await press(dialog, 'Save key');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+  assert.equal((await (await worker.admin(`/keys/${keys[2].id}`)).json()).allow, undefined);
+  for (const { id } of keys) await worker.admin(`/keys/${id}`, { method: 'DELETE' });
+});
+
+test('documents written by hand are shown as they are meant, and those that do not parse as such', async () => {
+  await worker.put('rules', { rules: { typed: { when: { user: 'nobody' }, then: { fallback: 'acme/one -> acme/two (2 retries)' } } }, rulesets: [] });
+  const { id } = await (await worker.admin('/keys', { method: 'POST', body: { name: 'spoilt' } })).json();
+  await worker.put(`key:${id}`, { name: 'spoilt', allow: 'policy/*' });
+  await worker.put('policy:barely', { chain: 'gpt-4o (1 retry)' });
+  await on('policies/barely', {}, async (page) => {
+    await page.locator('.pic-hop').getByText('OPENAI_API_KEY is not set').waitFor();
+    await visit(page, 'policies/barely/simulate');
+    await press(page, 'First target overloaded');
+    await page.getByText('Chain exhausted').waitFor();
+  });
+  await worker.remove('policy:barely');
+  await on('rules', {}, async (page) => {
+    await page.getByText('Falls back to acme/one, then acme/two (2 retries).').waitFor();
+    await press(page, 'Edit rule typed');
+    const dialog = page.getByRole('dialog');
+    assert.deepEqual(await dialog.getByLabel('Model', { exact: true }).evaluateAll((fields) => fields.map(({ value }) => value)), ['acme/one', 'acme/two']);
+    await press(dialog, 'Cancel');
+    await visit(page, 'keys');
+    const card = page.locator('.card', { has: page.getByRole('heading', { name: 'spoilt' }) });
+    await card.getByText('does not parse').waitFor();
+    await press(page, 'Delete key spoilt');
+    await press(dialog, 'Delete');
+    await page.getByText('Key spoilt is deleted').waitFor();
+    await worker.put('rules', '{"rules": ');
+    for (const hash of ['rules', 'rulesets']) {
+      await visit(page, hash);
+      await page.getByText('The stored rules do not parse').waitFor();
+      assert.ok(await page.locator('header').getByRole('button', { name: /^Create / }).isDisabled(), 'nothing may be saved over them');
+    }
+  });
+  await worker.remove('rules');
+});
+
 test('groups lead to their requests, a range is chosen, and the figures are those of the ledger', async () => {
   const p = await policy([status(503), answer('saved')], QUICK);
   const claimed = JSON.stringify({ user: 'ada', group: 'north' });

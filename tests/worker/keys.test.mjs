@@ -140,6 +140,19 @@ test('a key’s whole document may be given, and one that does not parse can be 
   await refused(await worker.chat('acme/m', {}, bearer(key)), 401, 'invalid_api_key');
 });
 
+test('a key written beside the admin API is listed with its times as all times are, and with what is wrong with it', async () => {
+  const listed = async (document) => {
+    const { id } = await created({ name: 'by-hand' });
+    await worker.put(`key:${id}`, document);
+    const line = (await (await worker.admin('/keys')).json()).data.find((key) => key.id === id);
+    assert.deepEqual(await (await worker.admin(`/keys/${id}`)).json(), line);
+    return line;
+  };
+  const ends = '2031-05-04T12:30:00.000Z';
+  for (const expires_at of [Date.parse(ends), '2031-05-04T12:30:00Z', '2031-05-04T14:30:00+02:00']) assert.deepEqual(await listed({ name: 'by-hand', expires_at }).then(({ expires_at, error }) => [expires_at, error]), [ends, undefined]);
+  assert.match((await listed({ name: 'by-hand', allow: 'policy/*' })).error, /allow/);
+});
+
 test('a field of a key that is given twice is refused, not taken from either place', async () => {
   const twice = '{"name": "twice", "allow": ["policy/a"], "allow": ["*"]}';
   await refused(await worker.admin('/keys', { method: 'POST', body: twice }), 400, 'invalid_value', 'allow');

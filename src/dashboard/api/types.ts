@@ -254,7 +254,9 @@ export interface Provider {
 
 export interface GatewayKey {
   id: string;
-  name: string;
+  /** Null for a document that does not parse; `error` says why. */
+  name: string | null;
+  error?: string;
   group?: string | null;
   user?: string | null;
   allow?: string[];

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import { policies } from "../api/read";
 import type { GatewayKey } from "../api/types";
-import { fieldTime } from "../lib/format";
+import { called, fieldTime } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { at, within } from "../policy/draft";
 import { Button, Note, Problem, copyText } from "../ui/basics";
@@ -17,7 +17,7 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
   const [name, setName] = useState(value?.name ?? "");
   const [group, setGroup] = useState(value?.group ?? "");
   const [user, setUser] = useState(value?.user ?? "");
-  const [allow, setAllow] = useState((value?.allow ?? ["policy/*"]).join("\n"));
+  const [allow, setAllow] = useState(value ? (value.allow ?? []).join("\n") : "policy/*");
   const [deny, setDeny] = useState((value?.deny ?? []).join("\n"));
   const [policy, setPolicy] = useState(value?.policy ?? "");
   const [day, setDay] = useState(text(value?.budget_usd_per_day));
@@ -32,7 +32,7 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
     setBusy(true);
     setError(undefined);
     try {
-      await onSave({ name: name.trim(), group: orNull(group), user: orNull(user), ...(lines(allow).length || value ? { allow: lines(allow).length ? lines(allow) : null } : {}), deny: lines(deny), policy: orNull(policy), budget_usd_per_day: number(day), budget_usd_per_month: number(month), expires_at: moment(expires, value?.expires_at), disabled });
+      await onSave({ name: name.trim(), group: orNull(group), user: orNull(user), ...allowed(allow, value), deny: lines(deny), policy: orNull(policy), budget_usd_per_day: number(day), budget_usd_per_month: number(month), expires_at: moment(expires, value?.expires_at), disabled });
       onClose();
     } catch (caught) {
       setError(caught as Error);
@@ -42,7 +42,7 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
   const findings = error instanceof ApiError ? error.findings : [];
   const said = (field: string) => [...at(findings, field), ...within(findings, field, []).filter((finding) => finding.path !== field)];
   return (
-    <Dialog large title={value ? `Key ${value.name}` : "Create key"} onClose={onClose}>
+    <Dialog large title={value ? `Key ${called(value)}` : "Create key"} onClose={onClose}>
       <div class="form-grid pair">
         <TextField label="Name" autofocus={!value} placeholder="web" value={name} findings={said("name")} onValue={setName} hint="Which application uses it." />
         <TextField label="Policy when a request names none" mono placeholder="sonnet" value={policy} options={(known.data ?? []).map((one) => one.name)} findings={said("policy")} onValue={setPolicy} />
@@ -54,7 +54,7 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
         <TextField label="Budget a month, USD" type="number" min={0} step="any" placeholder="no limit" value={month} findings={said("budget_usd_per_month")} onValue={setMonth} />
         <TextField label="Expires" type="datetime-local" value={expires} findings={said("expires_at")} onValue={setExpires} hint="Your local time. Empty is never." />
       </div>
-      <p class="small muted">One pattern a line, such as <code>policy/*</code> or <code>openai/gpt-4o*</code>. With no pattern it may ask for anything.</p>
+      <p class="small muted">One pattern a line, such as <code>policy/*</code> or <code>openai/gpt-4o*</code>. {value?.allow?.length === 0 ? "Its list of patterns is empty: it may ask for nothing." : "With no pattern it may ask for anything."}</p>
       {value && <Check label="Switched off: requests with this key are refused" checked={disabled} onValue={setDisabled} />}
       {error && <Problem error={error} />}
       <div class="dialog-foot">
@@ -66,6 +66,12 @@ export function KeyDialog({ value, onSave, onClose }: { value: GatewayKey | unde
 }
 
 const text = (value: number | null | undefined) => (value === null || value === undefined ? "" : String(value));
+/** Nothing where it was not touched: a list of no pattern allows nothing, and no list anything. */
+function allowed(text: string, before: GatewayKey | undefined): KeyFields {
+  const allow = lines(text);
+  if (before && allow.join() === (before.allow ?? []).join()) return {};
+  return allow.length ? { allow } : before ? { allow: null } : {};
+}
 const orNull = (value: string) => value.trim() || null;
 const lines = (value: string) => value.split(/[\n,]/).map((one) => one.trim()).filter(Boolean);
 /** What stands in the field as a moment; one that was not touched keeps its seconds. */

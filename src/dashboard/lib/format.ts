@@ -97,3 +97,8 @@ export function skipReason(text: string): string {
   if (!name) return text;
   return detail ? `${words(name)}: ${detail}` : words(name);
 }
+
+/** A gateway key's name; of one whose document does not parse, the beginning of its id. */
+export function called(key: { id: string; name: string | null }): string {
+  return key.name ?? `${key.id.slice(0, 8)}…`;
+}

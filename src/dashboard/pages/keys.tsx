@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { call, path } from "../api/client";
 import { keys, ownProviders } from "../api/read";
 import type { GatewayKey } from "../api/types";
-import { ago, fullTime, usd } from "../lib/format";
+import { ago, called, fullTime, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { KeyDialog, KeyOnce, type KeyFields } from "../keys/key-dialog";
 import { OwnKeys } from "../keys/own-keys";
@@ -24,13 +24,13 @@ export function Keys() {
       setMade({ name: fields.name ?? "", key: data.key });
     } else if (editing) {
       await call("PATCH", path("keys", editing.id), { body: fields });
-      toast(`Key ${fields.name ?? editing.name} is stored`);
+      toast(`Key ${fields.name ?? called(editing)} is stored`);
     }
     found.reload();
   };
   const remove = async (key: GatewayKey) => {
     await call("DELETE", path("keys", key.id));
-    toast(`Key ${key.name} is deleted`);
+    toast(`Key ${called(key)} is deleted`);
     found.reload();
   };
 
@@ -44,7 +44,7 @@ export function Keys() {
       {editing && <KeyDialog value={editing === "new" ? undefined : editing} onSave={save} onClose={() => edit(undefined)} />}
       {made && <KeyOnce name={made.name} secret={made.key} onClose={() => setMade(undefined)} />}
       {doomed && (
-        <Confirm title={`Delete key ${doomed.name}?`} action="Delete" onClose={() => doom(undefined)} onConfirm={() => remove(doomed)}>
+        <Confirm title={`Delete key ${called(doomed)}?`} action="Delete" onClose={() => doom(undefined)} onConfirm={() => remove(doomed)}>
           Requests with it get 401 from then on. This cannot be taken back; to pause a key, edit it and switch it off.
         </Confirm>
       )}
@@ -59,25 +59,18 @@ function KeyCard({ value, onEdit, onDelete, onChanged }: { value: GatewayKey; on
     <section class="card policy-card">
       <div class="policy-top">
         <div class="policy-name">
-          <h2 class="wrap">{value.name}</h2>
-          {value.disabled ? <Badge tone="warn" dot>switched off</Badge> : expired ? <Badge tone="bad" dot>expired</Badge> : <Badge tone="good" dot>active</Badge>}
+          <h2 class="wrap">{called(value)}</h2>
+          {value.error !== undefined ? <Badge tone="bad" dot>does not parse</Badge> : value.disabled ? <Badge tone="warn" dot>switched off</Badge> : expired ? <Badge tone="bad" dot>expired</Badge> : <Badge tone="good" dot>active</Badge>}
           {value.group && <Badge>group {value.group}</Badge>}
           {value.user && <Badge>user {value.user}</Badge>}
         </div>
         <div class="row tight nowrap-row">
-          <IconButton icon="edit" label={`Edit key ${value.name}`} onClick={onEdit} />
-          <IconButton icon="trash" danger label={`Delete key ${value.name}`} onClick={onDelete} />
+          {value.error === undefined && <IconButton icon="edit" label={`Edit key ${called(value)}`} onClick={onEdit} />}
+          <IconButton icon="trash" danger label={`Delete key ${called(value)}`} onClick={onDelete} />
         </div>
       </div>
-      <dl class="facts">
-        <div><dt>May ask for</dt><dd class="row tight">{chips(value.allow, value.allow ? "nothing" : "anything")}</dd></div>
-        {(value.deny?.length ?? 0) > 0 && <div><dt>Never</dt><dd class="row tight">{chips(value.deny, "")}</dd></div>}
-        <div><dt>Policy when none is named</dt><dd>{value.policy || <span class="muted">none</span>}</dd></div>
-        <div><dt>Budget</dt><dd>{budget(value)}</dd></div>
-        {value.expires_at && <div><dt>{expired ? "Expired" : "Expires"}</dt><dd>{fullTime(value.expires_at)}</dd></div>}
-        {value.created_at && <div><dt>Created</dt><dd title={fullTime(value.created_at)}>{ago(value.created_at)}</dd></div>}
-      </dl>
-      <details class="more" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      {value.error !== undefined ? <p class="small bad wrap">{value.error}</p> : <Facts value={value} expired={expired} />}
+      {value.error === undefined && <details class="more" onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Usage and own provider keys ({ownProviders(value).length})</summary>
         {open && (
           <div class="grid two key-more">
@@ -85,8 +78,21 @@ function KeyCard({ value, onEdit, onDelete, onChanged }: { value: GatewayKey; on
             <OwnKeys value={value} onChanged={onChanged} />
           </div>
         )}
-      </details>
+      </details>}
     </section>
+  );
+}
+
+function Facts({ value, expired }: { value: GatewayKey; expired: boolean }) {
+  return (
+    <dl class="facts">
+      <div><dt>May ask for</dt><dd class="row tight">{chips(value.allow, value.allow ? "nothing" : "anything")}</dd></div>
+      {(value.deny?.length ?? 0) > 0 && <div><dt>Never</dt><dd class="row tight">{chips(value.deny, "")}</dd></div>}
+      <div><dt>Policy when none is named</dt><dd>{value.policy || <span class="muted">none</span>}</dd></div>
+      <div><dt>Budget</dt><dd>{budget(value)}</dd></div>
+      {value.expires_at && <div><dt>{expired ? "Expired" : "Expires"}</dt><dd>{fullTime(value.expires_at)}</dd></div>}
+      {value.created_at && <div><dt>Created</dt><dd title={fullTime(value.created_at)}>{ago(value.created_at)}</dd></div>}
+    </dl>
   );
 }
 

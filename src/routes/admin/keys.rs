@@ -64,7 +64,18 @@ fn shown(id: &str, document: &Map<String, Value>) -> Value {
     line.extend(document.iter().filter(|(name, _)| *name != "own").map(|(name, value)| (name.clone(), value.clone())));
     let own = document.get("own").and_then(Value::as_object);
     line.insert("own".into(), own.into_iter().flat_map(Map::keys).map(|name| Value::from(name.as_str())).collect());
+    // Whoever wrote the document, and however.
+    in_rfc_3339(&mut line);
     Value::Object(line)
+}
+
+/// The same of a stored key, with what is wrong with its document: requests with it are refused, saying so.
+fn as_stored(id: &str, document: &Map<String, Value>, standing: &Standing) -> Value {
+    let mut line = shown(id, document);
+    if let Err(bad) = key::parse(id, standing.value.as_bytes()) {
+        line["error"] = bad.to_string().into();
+    }
+    line
 }
 
 /// Gateway keys, all of them unless there are very many; each page by name.
@@ -73,7 +84,7 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let page = documents::page(asked, "key:").await?;
     for (id, standing) in page.documents {
         lines.push(match serde_json::from_slice::<Map<String, Value>>(standing.value.as_bytes()) {
-            Ok(document) => shown(&id, &document),
+            Ok(document) => as_stored(&id, &document, &standing),
             Err(error) => json!({"id": id, "name": null, "error": error.to_string()}),
         });
     }
@@ -85,7 +96,8 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
 pub async fn read(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let id = id(asked)?;
     let (document, standing) = standing(asked, id).await?;
-    Ok(Reply::json(200, &shown(id, &document)).header("etag", &format!("\"{}\"", standing.version)))
+    let line = as_stored(id, &document, &standing);
+    Ok(Reply::json(200, &line).header("etag", &format!("\"{}\"", standing.version)))
 }
 
 /// Makes a key. Its text is in this answer alone.
