@@ -346,7 +346,7 @@ export interface Rule {
   when: Condition;
   then: {
     retries?: number;
-    fallback?: (string | Hop)[];
+    fallback?: string | (string | Hop)[];
     use?: string;
     deny?: string;
     [other: string]: unknown;

@@ -1,6 +1,7 @@
 // One rule: its condition, and what it does to the requests that meet it.
 import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
+import { hopsOf } from "../api/read";
 import type { Finding, Hop, Rule } from "../api/types";
 import { ChainRows } from "../policy/chain-rows";
 import { at, typedNumber, within } from "../policy/draft";
@@ -61,7 +62,7 @@ export function RuleDialog({ name, rule, taken, models, onSave, onClose }: Props
             <TextField label="Retries of the model asked for" type="number" min={0} max={10} value={draft.then.retries === undefined ? "" : String(draft.then.retries)} placeholder="as before" findings={at(findings, "then.retries")} onValue={(text) => set({ retries: typedNumber(text) })} />
             <div class="stack tight">
               <span class="legend">Fallback models, each with its retries</span>
-              <ChainRows path="then.fallback" hops={hops(draft.then.fallback)} findings={findings} models={models} onChange={(fallback) => set({ fallback: fallback.map(tidy) })} />
+              <ChainRows path="then.fallback" hops={hopsOf({ chain: draft.then.fallback ?? [] })} findings={findings} models={models} onChange={(fallback) => set({ fallback: fallback.map(tidy) })} />
             </div>
           </div>
         )}
@@ -76,8 +77,6 @@ export function RuleDialog({ name, rule, taken, models, onSave, onClose }: Props
     </Dialog>
   );
 }
-
-const hops = (list: (string | Hop)[] | undefined): Hop[] => (list ?? []).map((hop) => (typeof hop === "string" ? { model: hop } : hop));
 
 function tidy(hop: Hop): Hop {
   return Object.fromEntries(Object.entries(hop).filter(([name, value]) => value !== undefined && !(name === "retries" && value === 0) && !(name === "key" && value === "managed") && !(name === "degraded" && value === false))) as Hop;

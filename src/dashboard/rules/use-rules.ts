@@ -1,4 +1,5 @@
 // The one document behind both entries, Rules and Rulesets: read, changed in one place, saved under its version.
+import { ApiError } from "../api/client";
 import { policies, rules, saveRules, targets } from "../api/read";
 import type { RulesDocument } from "../api/types";
 import { useResource } from "../lib/resource";
@@ -6,15 +7,17 @@ import { toast } from "../ui/basics";
 
 export function useRules() {
   const found = useResource("rules", (signal) => rules(signal));
+  // Rules that do not parse are not taken for none: saving over them would lose what is there.
+  const torn = found.data?.error === undefined ? undefined : new ApiError(500, `The stored rules do not parse: ${found.data.error}. Requests run under the last good copy, or are refused.`);
   /** Saves what `change` makes of the document; throws what the Worker says against it. */
   const save = async (change: (document: RulesDocument) => RulesDocument, done: string) => {
-    if (!found.data) return;
+    if (!found.data || torn) return;
     const document = change(found.data.document);
     const stored = await saveRules(document, found.data.version);
     found.set({ ...stored, document });
     toast(done);
   };
-  return { ...found, document: found.data?.document, save };
+  return { ...found, error: found.error ?? torn, document: torn ? undefined : found.data?.document, save };
 }
 
 /** Models to suggest: targets in use, and policies. */

@@ -1,6 +1,6 @@
 // Which rule would this request hit? The document is judged as it is shown, by the Worker.
 import { useState } from "preact/hooks";
-import { ruleMet } from "../api/read";
+import { hopsOf, ruleMet } from "../api/read";
 import { ROUTES, type RuleSample, type RulesDocument } from "../api/types";
 import { useResource } from "../lib/resource";
 import { href } from "../lib/router";
@@ -65,7 +65,7 @@ export function effect(then: RulesDocument["rules"][string]["then"] | undefined)
   if (!then) return "Does nothing.";
   if (then.deny !== undefined) return `Refused with 403: ${then.deny}`;
   if (then.use) return `Runs under ${then.use}.`;
-  const hops = (then.fallback ?? []).map((hop) => (typeof hop === "string" ? hop : hop.model + (hop.retries ? ` (${hop.retries} ${hop.retries === 1 ? "retry" : "retries"})` : "")));
+  const hops = hopsOf({ chain: then.fallback ?? [] }).map((hop) => hop.model + (hop.retries ? ` (${hop.retries} ${hop.retries === 1 ? "retry" : "retries"})` : ""));
   const parts = [then.retries !== undefined ? `${then.retries} ${then.retries === 1 ? "retry" : "retries"} of the first model` : "", hops.length ? `falls back to ${hops.join(", then ")}` : ""].filter(Boolean);
   return parts.length ? parts.join(", ").replace(/^./, (first) => first.toUpperCase()) + "." : `Changes ${Object.keys(then).join(", ") || "nothing"}.`;
 }
