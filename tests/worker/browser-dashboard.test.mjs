@@ -141,6 +141,19 @@ test('a key is shown once, and every page opens without a complaint', async () =
   for (const hash of ['overview', 'requests', 'policies', 'rules', 'rulesets', 'keys', 'groups', 'providers', 'audit']) {
     await visit(page, hash);
     await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton'));
+test('a policy that another made meanwhile under the same name is not overwritten', async () => {
+  const page = await open('policies/~new');
+  await page.getByLabel('Name', { exact: true }).fill('taken-meanwhile');
+  await page.getByLabel('The policy as JSON').fill('{"chain": ["acme/a", "other/b"]}');
+  await page.getByText('no errors').waitFor();
+  const theirs = await (await worker.admin('/policies/taken-meanwhile', { method: 'PUT', body: { description: 'theirs', chain: ['acme/a'] } })).json();
+  await page.getByRole('button', { name: 'Create policy' }).click();
+  await page.getByText('when you began there was none of that name').waitFor();
+  assert.equal((await (await worker.admin('/policies/taken-meanwhile')).json()).version, theirs.version);
+  assert.deepEqual(page.complaints(), []);
+  await page.context().close();
+});
+
     assert.equal(await page.locator('.problem[role=alert]').count(), 0, `${hash}: ${await page.locator('main').textContent()}`);
   }
   assert.deepEqual(page.complaints(), []);

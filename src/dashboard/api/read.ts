@@ -38,9 +38,13 @@ export async function policy(name: string, signal?: AbortSignal): Promise<Stored
   return stored(name, await call("GET", path("policies", name), { signal }));
 }
 
-export async function savePolicy(name: string, document: unknown, ifMatch: string): Promise<Stored<PolicyDocument>> {
-  const headers = ifMatch ? { "if-match": `"${ifMatch}"` } : undefined;
-  return stored(name, await call("PUT", path("policies", name), { body: document, headers }));
+/** Under which a write overwrites nothing that its writer has not seen: this version, or none at all. */
+export function unless(version: string | null | undefined): Record<string, string> {
+  return version ? { "if-match": `"${version}"` } : { "if-none-match": "*" };
+}
+
+export async function savePolicy(name: string, document: unknown, seen: string): Promise<Stored<PolicyDocument>> {
+  return stored(name, await call("PUT", path("policies", name), { body: document, headers: unless(seen) }));
 }
 
 export async function deletePolicy(name: string): Promise<void> {
@@ -91,9 +95,8 @@ export async function ruleMet(rules: RulesDocument, request: RuleSample, signal?
   return (await call<RuleMet>("POST", path("rules", "match"), { body: { request, rules }, signal })).data;
 }
 
-export async function saveRules(document: RulesDocument, ifMatch: string): Promise<Stored<RulesDocument>> {
-  const headers = ifMatch ? { "if-match": `"${ifMatch}"` } : undefined;
-  return stored("rules", await call("PUT", path("rules"), { body: document, headers }));
+export async function saveRules(document: RulesDocument, seen: string): Promise<Stored<RulesDocument>> {
+  return stored("rules", await call("PUT", path("rules"), { body: document, headers: unless(seen) }));
 }
 
 export async function targets(signal?: AbortSignal): Promise<Target[]> {

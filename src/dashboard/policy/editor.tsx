@@ -75,7 +75,7 @@ export function PolicyEditor({ name, initial, version, suggestedName = "", all, 
         <Note tone="warn">
           <div class="stack tight">
             <strong>Someone changed this policy while you were editing.</strong>
-            <span>It is now at version <code>{conflict.version}</code>; yours began at <code>{base}</code>.</span>
+            <span>It is now at version <code>{conflict.version}</code>; {base ? <>yours began at <code>{base}</code></> : "when you began there was none of that name"}.</span>
             <div class="row">
               <Button small onClick={() => { draft.reset(conflict.document); setBase(conflict.version); setConflict(undefined); setProblem(undefined); }}>Take theirs</Button>
               <Button small kind="danger" onClick={() => save(conflict.version)}>Save mine over it</Button>

@@ -1,6 +1,7 @@
 // A provider as it is stored: any server that speaks OpenAI's or Anthropic's wire.
 import { useState } from "preact/hooks";
 import { ApiError, call, path } from "../api/client";
+import { unless } from "../api/read";
 import type { Finding, Provider } from "../api/types";
 import { JsonEditor } from "../policy/json-editor";
 import { stringify } from "../policy/draft";
@@ -23,8 +24,7 @@ export function ProviderDialog({ value, onSaved, onClose }: { value: Provider | 
     setError(undefined);
     setFindings([]);
     try {
-      const headers = value?.version ? { "if-match": `"${value.version}"` } : undefined;
-      await call("PUT", path("providers", name.trim()), { body: parsed.value, headers });
+      await call("PUT", path("providers", name.trim()), { body: parsed.value, headers: unless(value?.version) });
       toast(`Provider ${name} is stored`);
       onSaved();
       onClose();
