@@ -66,6 +66,17 @@ test('a fallback that just happened appears live and opens into its waterfall', 
   await page.context().close();
 });
 
+test('a policy may stand in the filter as clients name it, and requests that end are shown all the same', async () => {
+  const p = await policy([answer('one')]);
+  const page = await open(`requests?policy=${encodeURIComponent(p.model)}`);
+  await page.locator('.live-state').getByText('live', { exact: true }).waitFor();
+  await page.waitForTimeout(300);
+  await worker.chat(p.model);
+  await page.locator('tbody tr', { hasText: p.targets[0] }).waitFor();
+  assert.deepEqual(page.complaints(), []);
+  await page.context().close();
+});
+
 test('a policy is created with a mistake, mended at the field, saved, used, and rolled back', async () => {
   upstream.on('acme/first', ...Array(4).fill(answer('from the first')));
   upstream.on('acme/second', ...Array(4).fill(answer('from the second')));
@@ -130,17 +141,6 @@ test('an edit that another made meanwhile is not overwritten', async () => {
   await page.context().close();
 });
 
-test('a key is shown once, and every page opens without a complaint', async () => {
-  const page = await open('keys');
-  await page.getByRole('button', { name: 'Create key' }).first().click();
-  await page.getByLabel('Name', { exact: true }).fill('from-the-page');
-  await page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click();
-  assert.match(await page.getByLabel('The new key').inputValue(), /^us-[A-Za-z0-9]{40}$/);
-  await page.getByRole('button', { name: 'I have stored it' }).click();
-  await page.getByRole('heading', { name: 'from-the-page' }).waitFor();
-  for (const hash of ['overview', 'requests', 'policies', 'rules', 'rulesets', 'keys', 'groups', 'providers', 'audit']) {
-    await visit(page, hash);
-    await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton'));
 test('a policy that another made meanwhile under the same name is not overwritten', async () => {
   const page = await open('policies/~new');
   await page.getByLabel('Name', { exact: true }).fill('taken-meanwhile');
@@ -154,6 +154,17 @@ test('a policy that another made meanwhile under the same name is not overwritte
   await page.context().close();
 });
 
+test('a key is shown once, and every page opens without a complaint', async () => {
+  const page = await open('keys');
+  await page.getByRole('button', { name: 'Create key' }).first().click();
+  await page.getByLabel('Name', { exact: true }).fill('from-the-page');
+  await page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click();
+  assert.match(await page.getByLabel('The new key').inputValue(), /^us-[A-Za-z0-9]{40}$/);
+  await page.getByRole('button', { name: 'I have stored it' }).click();
+  await page.getByRole('heading', { name: 'from-the-page' }).waitFor();
+  for (const hash of ['overview', 'requests', 'policies', 'rules', 'rulesets', 'keys', 'groups', 'providers', 'audit']) {
+    await visit(page, hash);
+    await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton'));
     assert.equal(await page.locator('.problem[role=alert]').count(), 0, `${hash}: ${await page.locator('main').textContent()}`);
   }
   assert.deepEqual(page.complaints(), []);

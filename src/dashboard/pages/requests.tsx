@@ -105,7 +105,7 @@ function RequestTable({ rows, fresh }: { rows: RequestSummary[]; fresh: Readonly
     <div class="table-wrap">
       <table class="table cards requests">
         <thead>
-          <tr><th>Ended</th><th>Asked for</th><th>Answered by</th><th>Outcome</th><th class="r">Attempts</th><th class="r">Took</th><th class="r">Cost</th><th>From</th></tr>
+          <tr><th>Began</th><th>Asked for</th><th>Answered by</th><th>Outcome</th><th class="r">Attempts</th><th class="r">Took</th><th class="r">Cost</th><th>From</th></tr>
         </thead>
         <tbody>
           {rows.map((request) => <Row key={rowKey(request)} request={request} fresh={fresh.has(rowKey(request))} />)}

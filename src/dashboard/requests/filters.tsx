@@ -20,7 +20,9 @@ export function currentFilters(): Filters {
 
 /** Whether a request that just ended belongs in the view, as far as its summary tells; the Worker filters as well. */
 export function matches(filters: Filters, request: RequestSummary): boolean {
-  for (const name of ["policy", "user", "group", "key", "workload"] as const) if (filters[name] && request[name] !== filters[name]) return false;
+  // As the Worker reads it: with or without what clients put before its name.
+  if (filters.policy && request.policy !== filters.policy.replace(/^policy\//, "")) return false;
+  for (const name of ["user", "group", "key", "workload"] as const) if (filters[name] && request[name] !== filters[name]) return false;
   if (filters.fallback && String(request.fallback) !== filters.fallback) return false;
   if (!Array.isArray(request.attempts)) return true;
   const hit = request.attempts.some((attempt) => (!filters.class || attempt.outcome === filters.class) && (!filters.target || attempt.model === filters.target));
