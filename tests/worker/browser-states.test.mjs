@@ -56,6 +56,16 @@ test('the policy of the page blocks what is injected all the same', async () => 
   await close();
 });
 
+test('a name that is not among the busiest leads to its requests all the same', async () => {
+  const { page, close } = await open('full', 'groups');
+  await page.getByLabel('Search by name').fill('once-seen');
+  await page.getByText('Not among the busiest').waitFor();
+  await page.getByRole('link', { name: 'Look for its requests' }).click();
+  await page.waitForFunction(() => location.hash.includes('requests') && location.hash.includes('group=once-seen'));
+  assert.deepEqual(page.complaints(), []);
+  await close();
+});
+
 test('with nothing there, each page says what to do', async () => {
   const { page, close } = await open('empty', 'overview');
   for (const [hash, words] of [['overview', 'No requests in this range'], ['requests', 'No requests yet'], ['policies', 'No policies yet'], ['rules', 'No rules yet'], ['rulesets', 'No rulesets yet'], ['keys', 'No keys yet'], ['groups', 'Nobody yet'], ['providers', 'No targets in use']]) {

@@ -12,12 +12,14 @@ import { RangePicker, currentRange, rangeKey, rangeQuery } from "../ui/range";
 const VIEWS = [["groups", "Groups"], ["users", "Users"], ["keys", "Keys"], ["workloads", "Workloads"]] as const;
 type View = (typeof VIEWS)[number][0];
 const SHOWN = 200;
+/** As many as the Worker tells apart at little cost. */
+const LINES = "299";
 
 export function Groups() {
   const range = currentRange();
   const [view, setView] = useState<View>("groups");
   const [search, setSearch] = useState("");
-  const found = useResource(`groups ${rangeKey(range)}`, (signal) => analytics(rangeQuery(range), signal));
+  const found = useResource(`groups ${rangeKey(range)}`, (signal) => analytics({ ...rangeQuery(range), limit: LINES }, signal));
   const rows = (found.data?.[view] ?? []).filter((row) => row.name.toLowerCase().includes(search.toLowerCase()));
   return (
     <>
@@ -31,7 +33,7 @@ export function Groups() {
             <div class="grow search"><TextField small hideLabel type="search" label="Search by name" placeholder="Search by name" value={search} onValue={setSearch} /></div>
           </div>
           <section class="card flush">
-            {rows.length ? <NamedTable rows={rows.slice(0, SHOWN)} view={view} /> : <Empty icon="groups" title={search ? "No such name" : "Nobody yet"}>{!search && <>Requests say who they are for in their metadata: <code>{`"metadata": {"understudy": "{\\"user\\": \\"u-7\\", \\"group\\": \\"acme\\"}"}`}</code></>}</Empty>}
+            {rows.length ? <NamedTable rows={rows.slice(0, SHOWN)} view={view} /> : <Empty icon="groups" title={search ? "Not among the busiest" : "Nobody yet"} action={search && <a class="btn" href={href("requests", { [view.slice(0, -1)]: search })}>Look for its requests</a>}>{!search && <>Requests say who they are for in their metadata: <code>{`"metadata": {"understudy": "{\\"user\\": \\"u-7\\", \\"group\\": \\"acme\\"}"}`}</code></>}</Empty>}
           </section>
           {rows.length > SHOWN && <p class="small muted">The busiest {SHOWN} of {count(rows.length)} are shown. Search to find others.</p>}
         </>
@@ -39,6 +41,9 @@ export function Groups() {
     </>
   );
 }
+
+/** All that no line of its own tells of. */
+const REST = "other";
 
 function NamedTable({ rows, view }: { rows: Named[]; view: View }) {
   const most = Math.max(1, ...rows.map((row) => row.requests));
@@ -51,7 +56,7 @@ function NamedTable({ rows, view }: { rows: Named[]; view: View }) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.name}>
-              <td class="lead wrap strong"><a href={href("requests", { [view.slice(0, -1)]: row.name })}>{row.name}</a></td>
+              <td class="lead wrap strong">{row.name === REST ? row.name : <a href={href("requests", { [view.slice(0, -1)]: row.name })}>{row.name}</a>}</td>
               <td class="r" data-label="Requests">{count(row.requests)}</td>
               <td class="share no-phone" aria-hidden="true"><div class="bar"><span class="swatch-fill saved" style={{ width: `${(row.requests / most) * 100}%` }} /></div></td>
               <td class="r" data-label="Success">{percent(row.succeeded, row.requests)}</td>
