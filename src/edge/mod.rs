@@ -9,6 +9,7 @@ pub mod documents;
 pub mod drive;
 pub mod glue;
 mod hold;
+pub mod inquiry;
 pub mod job;
 pub mod keys;
 pub mod ledger;

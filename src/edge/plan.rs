@@ -6,8 +6,9 @@
 
 use super::documents::{InForce, Loaded, Stand, StoreDown, load};
 use super::glue;
+use super::inquiry::Inquiry;
 use super::job::Ready;
-use super::keys::{self, Caller};
+use super::keys;
 use super::library::{Library, built_in};
 use super::ready::{self, Asker};
 use crate::domain::chain::Prospect;
@@ -16,7 +17,7 @@ use crate::domain::plan::boundaries::{self, Ground};
 use crate::domain::plan::{Course, Identity, Request, Stored, policy_not_found};
 use crate::domain::policy::{Hop, Plan};
 use crate::domain::refusal::Refusal;
-use crate::domain::request::{Asked, Body, Headers};
+use crate::domain::request::Asked;
 use crate::domain::route::Route;
 use crate::domain::rules::Rules;
 use crate::domain::target::Target;
@@ -51,24 +52,6 @@ thread_local! {
     static KEPT: RefCell<HashMap<String, (Stand, Shared)>> = RefCell::default();
 }
 
-/// What asks for a plan.
-pub struct Inquiry<'a> {
-    pub env: &'a Env,
-    pub route: &'a Route,
-    pub asked: &'a Asked,
-    pub headers: &'a Headers,
-    pub body: &'a Body,
-    pub bytes: &'a [u8],
-    pub caller: Option<&'a Caller>,
-    /// [`changes`](super::documents::changes) before the first document was loaded, the caller's key among them.
-    pub changes: u64,
-    pub default_provider: &'a str,
-    /// This Worker's own host, with its port.
-    pub own_host: &'a str,
-    /// Whether provider `sim` answers here.
-    pub sim: bool,
-}
-
 /// Makes the plan of a request.
 ///
 /// # Errors
@@ -87,7 +70,7 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
         rules: &rules.value,
     };
     let course = library.world(|world| Course::choose(request, world))?;
-    let name = course.shared_name().map(|name| inquiry.name(&name));
+    let name = course.shared_name().map(|name| name_of(inquiry, &name));
     let shared = match name.as_deref().and_then(kept) {
         Some(shared) => shared,
         None => {
@@ -153,12 +136,10 @@ fn keep(inquiry: &Inquiry<'_>, name: String, library: &Library, shared: &Shared)
     });
 }
 
-impl Inquiry<'_> {
-    /// A course's name with what else its plan depends on: the key, and where this Worker stands.
-    fn name(&self, course: &str) -> String {
-        let key = self.caller.map_or("", |caller| caller.id.as_str());
-        [key, if self.sim { " sim " } else { " " }, self.own_host, " ", course].concat()
-    }
+/// A course's name with what else its plan depends on: the key, and where this Worker stands.
+fn name_of(inquiry: &Inquiry<'_>, course: &str) -> String {
+    let key = inquiry.caller.map_or("", |caller| caller.id.as_str());
+    [key, if inquiry.sim { " sim " } else { " " }, inquiry.own_host, " ", course].concat()
 }
 
 async fn stored(env: &Env, library: &mut Library, name: &str) -> Result<super::library::Stored, Refusal> {

@@ -1,6 +1,5 @@
 //! Policies as they would be: linted, and played through a script, with no upstream call.
 
-use super::documents::missing;
 use super::{Asked, Failure, bad_param, fields};
 use crate::domain::admin::table::Kind;
 use crate::domain::chain::Leave;
@@ -88,7 +87,7 @@ pub async fn simulation(asked: &Asked<'_>) -> Result<Reply, Failure> {
         Some(candidate) => resolved(asked, name, candidate.to_string().as_bytes()).await?,
         None => {
             let standing = store::read(asked.env, &Kind::Policy.key(name)).await?;
-            let standing = standing.ok_or_else(|| missing(Kind::Policy, name))?;
+            let standing = standing.ok_or_else(|| Failure::missing(Kind::Policy, name))?;
             resolved(asked, name, standing.value.as_bytes()).await?
         }
     };

@@ -97,7 +97,7 @@ pub async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
             let line = all.into_iter().find(|line| line["name"] == name);
             Ok(Reply::json(200, &line))
         }
-        None => Err(missing(kind, name)),
+        None => Err(Failure::missing(kind, name)),
     }
 }
 
@@ -112,17 +112,6 @@ fn name<'a>(asked: &'a Asked<'_>, kind: Kind) -> Result<&'a str, Failure> {
 
 fn label(kind: Kind, name: &str) -> &str {
     if name.is_empty() { kind.noun() } else { name }
-}
-
-/// 404: no such document is stored.
-pub fn missing(kind: Kind, name: &str) -> Failure {
-    let (code, message) = match kind {
-        // As a request that names it is told.
-        Kind::Policy => ("policy_not_found", format!("there is no policy {}", quoted(name))),
-        Kind::Provider => ("not_found", format!("there is no provider {}", quoted(name))),
-        Kind::Rules | Kind::Models => ("not_found", format!("no {} are stored", kind.noun())),
-    };
-    Refusal::new(404, code, message).into()
 }
 
 /// Publishes a document, unless a finding forbids it.
@@ -168,7 +157,7 @@ pub async fn delete(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
         return Err(bad_param("dry_run", "nothing is deleted, and nothing is tried out"));
     }
     if store::read(asked.env, &kind.key(name)).await?.is_none() {
-        return Err(missing(kind, name));
+        return Err(Failure::missing(kind, name));
     }
     store::publish(asked.env, publication(asked, kind, name, None, Action::Delete)).await?;
     Ok(Reply::empty(204))
@@ -181,7 +170,7 @@ pub async fn versions(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let editions = editions(asked, Ask::Versions { name: key.clone() }).await?;
     let standing = store::read(asked.env, &key).await?;
     if editions.is_empty() && standing.is_none() {
-        return Err(missing(kind, name));
+        return Err(Failure::missing(kind, name));
     }
     Ok(Reply::json(200, &json!({"data": version_lines(&editions, standing.as_ref())})))
 }

@@ -1,5 +1,7 @@
 //! How an admin request fails: a refusal in OpenAI's shape, with what the route adds to it.
 
+use crate::domain::admin::table::Kind;
+use crate::domain::document::path::quoted;
 use crate::domain::document::{BadDocument, Finding};
 use crate::domain::error::openai_type;
 use crate::domain::ledger::query::BadQuery;
@@ -31,6 +33,17 @@ impl Failure {
     pub fn wrong_method(method: &str, allow: String) -> Failure {
         let message = format!("{method} is not allowed here; use {allow}");
         Failure { allow: Some(allow), ..Refusal::new(405, "method_not_allowed", message).into() }
+    }
+
+    /// 404: no such document is stored.
+    pub fn missing(kind: Kind, name: &str) -> Failure {
+        let (code, message) = match kind {
+            // As a request that names it is told.
+            Kind::Policy => ("policy_not_found", format!("there is no policy {}", quoted(name))),
+            Kind::Provider => ("not_found", format!("there is no provider {}", quoted(name))),
+            Kind::Rules | Kind::Models => ("not_found", format!("no {} are stored", kind.noun())),
+        };
+        Refusal::new(404, code, message).into()
     }
 
     /// The answer.

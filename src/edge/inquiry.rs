@@ -1,0 +1,24 @@
+//! What is asked for: a request that was read, with who sent it and where this Worker stands.
+
+use super::keys::Caller;
+use crate::domain::request::{Asked, Body, Headers};
+use crate::domain::route::Route;
+use worker::Env;
+
+/// What asks for a plan.
+pub struct Inquiry<'a> {
+    pub env: &'a Env,
+    pub route: &'a Route,
+    pub asked: &'a Asked,
+    pub headers: &'a Headers,
+    pub body: &'a Body,
+    pub bytes: &'a [u8],
+    pub caller: Option<&'a Caller>,
+    /// [`changes`](super::documents::changes) before the first document was loaded, the caller's key among them.
+    pub changes: u64,
+    pub default_provider: &'a str,
+    /// This Worker's own host, with its port.
+    pub own_host: &'a str,
+    /// Whether provider `sim` answers here.
+    pub sim: bool,
+}
