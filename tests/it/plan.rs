@@ -334,8 +334,10 @@ fn clocks_that_the_owner_wrote_are_not_lengthened_by_way_of_a_plain_model() {
     let longer = json!({"timeouts": {"attempt_ms": 300_000}});
     let brought = json!({"model": "gpt-4o", "models": ["google/g", "policy/cheap"], "understudy": longer});
     assert_eq!(attempts(&sonnet().plan(brought)), [300_000, 300_000, 20_000]);
-    let ruled = sonnet()
-        .rule(json!({}), json!({"fallback": [{"model": "google/g", "timeouts": {"attempt_ms": 5_000}}, "policy/cheap"]}));
+    let ruled = sonnet().rule(
+        json!({}),
+        json!({"fallback": [{"model": "google/g", "timeouts": {"attempt_ms": 5_000}}, "policy/cheap"]}),
+    );
     let asked = |understudy: &Value| attempts(&ruled.plan(json!({"model": "gpt-4o", "understudy": understudy})));
     assert_eq!(asked(&longer), [300_000, 5_000, 20_000]);
     assert_eq!(asked(&json!({"timeouts": {"attempt_ms": 4_000}})), [4_000, 4_000, 4_000]);
