@@ -299,6 +299,9 @@ describe('details', { concurrency: 4 }, () => {
       const said = await (await ask('chat', p.model)).text();
       assert.equal(JSON.parse(payloads(said).at(-1)).error.code, last, said);
       assert.ok(performance.now() - started < 10_000, `${performance.now() - started} ms`);
+      const [call] = p.calls(1);
+      await Promise.race([call.ended, sleep(2500)]);
+      assert.ok(call.closedEarly, `${last}: the upstream ran on`);
     }
   });
 
