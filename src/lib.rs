@@ -43,7 +43,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`route`](domain::route), [`request`](domain::request), [`target`](domain::target) | what is asked, of whom, for which model |
+//! | [`route`](domain::route), [`request`](domain::request), [`target`](domain::target), [`glob`](domain::glob) | what is asked, of whom, for which model |
 //! | [`key`](domain::key), [`rules`](domain::rules), [`policy`](domain::policy), [`provider`](domain::provider), [`catalogue`](domain::catalogue) | the documents, as written and as meant |
 //! | [`document`](domain::document), [`documents`](domain::documents), [`schema`](domain::schema) | how all of them are read, checked, and described to editors |
 //! | [`plan`](domain::plan) | from all of these to one plan |

@@ -16,6 +16,7 @@ pub mod document;
 pub mod documents;
 pub mod error;
 pub mod eventstream;
+pub mod glob;
 pub mod key;
 pub mod ledger;
 pub mod outcome;

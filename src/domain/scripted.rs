@@ -11,7 +11,7 @@
 use std::fmt;
 
 use crate::domain::classify::{Facts, classify};
-use crate::domain::key::Glob;
+use crate::domain::glob::Glob;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::refusal::Refusal;
 use crate::domain::target::Target;

@@ -6,7 +6,7 @@
 
 use crate::domain::breaker::Handle;
 use crate::domain::chain::{Call, Chain, End, Leave, Prospect, Step, What, reason};
-use crate::domain::key::Glob;
+use crate::domain::glob::Glob;
 use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Phase, Skip};
 use crate::domain::policy::{Commit, KeyChoice, Plan};
 use crate::domain::refusal::Refusal;

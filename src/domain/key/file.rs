@@ -11,13 +11,13 @@ use litemap::LiteMap;
 
 use chrono::DateTime;
 use serde_json::Value;
-use wildmatch::WildMatch;
 
 use crate::domain::crypto::Sealed;
 use crate::domain::document::shape::{PROSE, SCHEMA_FIELD};
 use crate::domain::document::{BadDocument, Field, Findings, Kind, Object, Path, Shape, Text, json};
+use crate::domain::glob::Glob;
 use crate::domain::refusal::Refusal;
-use crate::domain::target::{before_colon, is_policy_name, is_provider_name, without_region};
+use crate::domain::target::{is_policy_name, is_provider_name, without_region};
 use crate::domain::time::Instant;
 
 /// One gateway key's document.
@@ -40,32 +40,6 @@ pub struct KeyFile {
     pub own: LiteMap<String, String>,
     pub budget_usd_per_day: Option<f64>,
     pub budget_usd_per_month: Option<f64>,
-}
-
-/// A pattern over model references: `*` is any characters, `/` included, `?` any one; all else is literal. A model may be
-/// written in it as in a request: with its provider, with a colon after it, or bare.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Glob {
-    as_written: WildMatch,
-    /// The same with a slash in the colon's place.
-    with_slash: Option<WildMatch>,
-}
-
-impl Glob {
-    /// A pattern.
-    pub fn new(pattern: &str) -> Glob {
-        let colon = pattern.split_once(':').filter(|(provider, _)| is_provider_name(provider));
-        let with_slash = colon.map(|(provider, model)| WildMatch::new(&format!("{}/{model}", before_colon(provider))));
-        Glob { as_written: WildMatch::new(pattern), with_slash }
-    }
-
-    /// Whether it matches a whole reference, or a bare model of the default provider.
-    pub fn matches(&self, reference: &str, default_provider: &str) -> bool {
-        let bare = || reference.strip_prefix(default_provider)?.strip_prefix('/');
-        self.as_written.matches(reference)
-            || self.with_slash.as_ref().is_some_and(|pattern| pattern.matches(reference))
-            || bare().is_some_and(|model| self.as_written.matches(model))
-    }
 }
 
 impl KeyFile {
