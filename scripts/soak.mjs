@@ -5,7 +5,8 @@ export const help = `npm run soak [-- --minutes 60] [--rate N] [--streams 2000] 
 
 Measures the most that this machine takes, meets every fault once, then runs at half of that rate (or at --rate requests/s) with
 1 % of the upstream's calls failing in every way, opens 2,000 streams at once, and lets clients read slowly. Says whether memory
-stayed flat, nothing is kept, latency did not drift, and the ledger is complete. Linux only: it reads /proc.`;
+stayed flat, nothing is kept, latency did not drift, and the ledger is complete. The process fills for some minutes: whether its
+memory is flat, half an hour tells, and a run of minutes calls it broken. Linux only: it reads /proc.`;
 
 export async function run(args) {
   await build();
