@@ -26,15 +26,17 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamByobReader};
 
-/// How long the observer lets bytes gather before its first look. Each look costs as much as the piping of several chunks,
-/// so while little gathers it waits twice as long for the next, up to [`SELDOM`].
+/// How long the observer lets bytes gather before its first look, and at least. Each look costs as much as the piping of ten
+/// chunks and more, so that the next comes when about [`ENOUGH`] will lie there.
 const LOOK: Span = Span(250);
 /// The longest between two looks, and no longer than a quarter of the idle clock.
 const SELDOM: Span = Span(1_000);
 /// As long as it takes to read what has come.
 const AT_ONCE: Span = Span(1);
-/// What is little for one look.
-const LITTLE: usize = 8 << 10;
+/// What is worth a look.
+const ENOUGH: usize = 32 << 10;
+/// How many times as long the next rest may be as the last one was.
+const LONGER: usize = 4;
 /// How much it reads at once.
 const READ_BYTES: u32 = 64 << 10;
 /// How far behind it may fall, in reads of [`READ_BYTES`].
@@ -290,6 +292,8 @@ struct Observer {
     rest_for: Span,
     /// What that never exceeds.
     most: Span,
+    /// Bytes read since the last rest.
+    gathered: usize,
     /// Reads in a row that came back full.
     full: u32,
 }
@@ -308,7 +312,15 @@ enum Sight {
 impl Observer {
     fn open(branch: &ReadableStream, most: Span) -> Result<Observer, JsValue> {
         let reader = glue::reader_of(branch, true)?.unchecked_into();
-        Ok(Observer { reader, reading: None, state: Sight::Rested, rest_for: LOOK.min(most), most, full: 0 })
+        Ok(Observer {
+            reader,
+            reading: None,
+            state: Sight::Rested,
+            rest_for: LOOK.min(most),
+            most,
+            gathered: 0,
+            full: 0,
+        })
     }
 
     fn blind(&self) -> bool {
@@ -359,9 +371,13 @@ impl Observer {
     fn rest_after(&mut self, read: usize) {
         let full = read >= READ_BYTES as usize;
         self.full = if full { self.full + 1 } else { 0 };
+        self.gathered += read;
         self.state = if full { Sight::Eager } else { Sight::Rested };
-        let rest_for = if read < LITTLE { Span(self.rest_for.0 * 2).clamp(LOOK, SELDOM) } else { LOOK };
-        self.rest_for = rest_for.min(self.most);
+        if !full {
+            let gathered = std::mem::take(&mut self.gathered).max(ENOUGH / LONGER);
+            let rest_for = Span(self.rest_for.0 * ENOUGH as u64 / gathered as u64);
+            self.rest_for = rest_for.clamp(LOOK, SELDOM).min(self.most);
+        }
         if self.full >= BEHIND {
             self.cancel();
         }
