@@ -7,6 +7,7 @@
 //! attempt clock, deadline: over all of it, until the commit
 //! ```
 
+use super::body::Reader;
 use super::glue;
 use super::job::{Job, Ready};
 use super::line::{Answer, EndedBy, Line, Reading};
@@ -24,7 +25,7 @@ use crate::domain::usage::Usage;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
-use web_sys::{Headers, ReadableStream};
+use web_sys::Headers;
 
 /// Set once the attempt has shown content: hedging looks at it.
 pub type Content = Rc<Cell<bool>>;
@@ -74,7 +75,7 @@ pub enum Body {
     /// All of it.
     Whole(JsValue),
     /// What was held back, and the rest of the stream.
-    Stream { held: Vec<u8>, rest: Option<ReadableStream>, relay: Box<Relay>, mode: RelayMode },
+    Stream { held: Vec<u8>, rest: Option<Reader>, relay: Box<Relay>, mode: RelayMode },
 }
 
 /// Makes the call of a step.

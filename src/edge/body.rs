@@ -7,8 +7,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStream, WritableStreamDefaultWriter};
 
-/// The lock of a stream that is read chunk by chunk (by a [`Line`](super::line::Line)). Dropping it leaves the stream locked; [`Reader::release`] gives it back.
+/// The lock of a stream that is read chunk by chunk (by a [`Line`](super::line::Line)). Dropping it leaves the stream locked;
+/// [`Reader::unlock`] gives it back.
 pub struct Reader {
+    stream: ReadableStream,
     inner: ReadableStreamDefaultReader,
 }
 
@@ -17,8 +19,9 @@ impl Reader {
     ///
     /// # Errors
     /// The stream has failed, or its call was aborted.
-    pub fn open(stream: &ReadableStream) -> Result<Reader, JsValue> {
-        Ok(Reader { inner: glue::reader_of(stream, false)?.unchecked_into() })
+    pub fn open(stream: ReadableStream) -> Result<Reader, JsValue> {
+        let inner = glue::reader_of(&stream, false)?.unchecked_into();
+        Ok(Reader { stream, inner })
     }
 
     /// The platform's reader.
@@ -26,9 +29,10 @@ impl Reader {
         &self.inner
     }
 
-    /// Unlocks the stream for another reader or a pipe.
-    pub fn release(self) {
+    /// The stream, free for a pipe. It costs the platform a while: not to be done while a client waits.
+    pub fn unlock(self) -> ReadableStream {
         glue::release(&self.inner);
+        self.stream
     }
 }
 
@@ -128,7 +132,7 @@ async fn whole(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
 async fn pieces(request: &web_sys::Request, most: usize) -> Result<Vec<u8>, JsValue> {
     let mut bytes = Vec::new();
     let Some(stream) = request.body() else { return Ok(bytes) };
-    let reader = Reader::open(&stream)?;
+    let reader = Reader::open(stream)?;
     loop {
         let read = JsFuture::from(reader.inner().read()).await?;
         if Reflect::get(&read, &"done".into())?.is_truthy() {

@@ -26,7 +26,10 @@ impl Attempt<'_> {
             true => Relay::opaque(),
             false => Relay::whole(Whole::new(self.job.route.clone(), wire)),
         };
-        let body = answer.response().body().map_or(Body::Whole(JsValue::NULL), |body| unseen(Vec::new(), body, relay));
+        let body = match answer.response().body() {
+            Some(body) => unseen(Vec::new(), self.open(body)?, relay),
+            None => Body::Whole(JsValue::NULL),
+        };
         Ok(self.served(answer, body, None))
     }
 
@@ -72,16 +75,15 @@ impl Attempt<'_> {
     pub(super) async fn binary(self, answer: &Answer) -> Result<Served, Failure> {
         let Some(body) = answer.response().body() else { return Err(no_body(answer)) };
         let clock = self.clocks().attempt;
-        let reader = self.open(&body)?;
+        let reader = self.open(body)?;
         let broken = |class, what: String| Failure { status: Some(answer.status()), ..Failure::new(class, what) };
         let first = match self.line.read(&reader, Phase::Attempt, self.line.left(clock), clock).await {
             Ok(Some(chunk)) => chunk.to_vec(),
             Ok(None) => return Err(broken(Class::Malformed, "the answer is empty".to_owned())),
             Err(error) => return Err(self.blamed(broken(Class::Interrupted, message_of(&error)))),
         };
-        reader.release();
         self.content.set(true);
-        Ok(self.served(answer, unseen(first, body, Relay::opaque()), None))
+        Ok(self.served(answer, unseen(first, reader, Relay::opaque()), None))
     }
 
     /// Holds a stream back until its commit point.
@@ -90,7 +92,7 @@ impl Attempt<'_> {
         let setup = self.setup(wire);
         let (mode, rules) = (setup.mode(), &self.ready.provider.errors);
         let mut intake = Intake::new(setup);
-        let reader = self.open(&body)?;
+        let reader = self.open(body)?;
         let mut ended = false;
         while !intake.committed() {
             let held = match self.next_chunk(&reader).await? {
@@ -115,10 +117,7 @@ impl Attempt<'_> {
             self.line.abort();
             return Err(failure);
         }
-        let rest = (!ended).then(|| {
-            reader.release();
-            body
-        });
+        let rest = (!ended).then_some(reader);
         if ended {
             self.line.done();
         }
@@ -127,7 +126,7 @@ impl Attempt<'_> {
         Ok(self.served(answer, Body::Stream { held, rest, relay: Box::new(relay), mode }, kind))
     }
 
-    fn open(&self, body: &ReadableStream) -> Result<Reader, Failure> {
+    fn open(&self, body: ReadableStream) -> Result<Reader, Failure> {
         Reader::open(body).map_err(|error| self.blamed(Failure::new(Class::Interrupted, message_of(&error))))
     }
 
@@ -168,8 +167,8 @@ impl Attempt<'_> {
 }
 
 /// A body that nobody reads before the client does: `relay` says what of it is kept.
-fn unseen(held: Vec<u8>, body: ReadableStream, relay: Relay) -> Body {
-    Body::Stream { held, rest: Some(body), relay: Box::new(relay), mode: RelayMode::Pipe }
+fn unseen(held: Vec<u8>, rest: Reader, relay: Relay) -> Body {
+    Body::Stream { held, rest: Some(rest), relay: Box::new(relay), mode: RelayMode::Pipe }
 }
 
 fn no_body(answer: &Answer) -> Failure {

@@ -50,7 +50,7 @@ const DRAIN: Span = Span(1_000);
 pub struct Committed {
     pub line: Line,
     pub held: Vec<u8>,
-    pub rest: Option<ReadableStream>,
+    pub rest: Option<Reader>,
     pub relay: Relay,
     pub mode: RelayMode,
     /// Between content events.
@@ -88,7 +88,7 @@ impl Committed {
             }
             (Some(rest), RelayMode::Pipe) if self.relay.observes() => {
                 writer.release();
-                self.pipe(rest, identity).await
+                self.pipe(rest.unlock(), identity).await
             }
             (Some(rest), mode) => {
                 let ending = match mode {
@@ -134,17 +134,13 @@ impl Committed {
     }
 
     /// Each event is read before it is passed on.
-    async fn inspect(&mut self, rest: &ReadableStream, writer: &Writer) -> Ending {
-        let reader = match Reader::open(rest) {
-            Ok(reader) => reader,
-            Err(error) => return self.broke(&error),
-        };
+    async fn inspect(&mut self, reader: &Reader, writer: &Writer) -> Ending {
         let (mut seen, mut fresh) = (self.relay.contents(), true);
         let mut quiet = Quiet::new(self.relay.translates());
         let mut out = Vec::new();
         // What was held may hold the error event already.
         while !self.relay.failed() {
-            let turn = self.line.turn(writer, Uint8Array::from(out.as_slice()), &reader, self.idle, fresh);
+            let turn = self.line.turn(writer, Uint8Array::from(out.as_slice()), reader, self.idle, fresh);
             let chunk = match quiet.broken_by(turn, &self.line, &mut self.relay, writer).await {
                 Ok(Turn::Chunk(chunk)) => chunk.to_vec(),
                 Ok(Turn::Over) => return Ending::Clean,
@@ -183,14 +179,10 @@ impl Committed {
     }
 
     /// Chunks go on as they come: any byte of them is content.
-    async fn pass(&mut self, rest: &ReadableStream, writer: &Writer) -> Ending {
-        let reader = match Reader::open(rest) {
-            Ok(reader) => reader,
-            Err(error) => return self.broke(&error),
-        };
+    async fn pass(&mut self, reader: &Reader, writer: &Writer) -> Ending {
         let mut out = Uint8Array::new_with_length(0);
         loop {
-            out = match self.line.turn(writer, out, &reader, self.idle, true).await {
+            out = match self.line.turn(writer, out, reader, self.idle, true).await {
                 Ok(Turn::Chunk(chunk)) => chunk,
                 Ok(Turn::Over) => return Ending::Clean,
                 Ok(Turn::ClientGone) => return Ending::ClientGone,
@@ -238,7 +230,7 @@ impl Committed {
         };
         let ending = match ended {
             Ok(_) => Ending::Clean,
-            Err(error) => self.how_it_broke(&error, &ours).await,
+            Err(error) => self.how_it_broke(&error, ours).await,
         };
         match ending {
             // Also where a clock ended it: the stream's own end may lie there, gone to the client already.
@@ -250,7 +242,7 @@ impl Committed {
 
     /// A pipe failed: was it the client's end or the upstream's? A source whose destination failed was cancelled, and reads
     /// as ended; one that failed itself still says so.
-    async fn how_it_broke(&self, error: &JsValue, source: &ReadableStream) -> Ending {
+    async fn how_it_broke(&self, error: &JsValue, source: ReadableStream) -> Ending {
         let Ok(reader) = Reader::open(source) else { return self.broke(error) };
         match self.line.read(&reader, Phase::Idle, FOREVER, self.idle).await {
             Ok(_) => Ending::ClientGone,
