@@ -47,14 +47,15 @@ function scale(values, { log = false, from, room = false }, start, end) {
   const low = Math.min(...values, ...(from === undefined ? [] : [from]));
   const most = Math.max(...values);
   const ticks = log ? powers(low, most) : rounds(low, most);
-  const [a, b] = [map(log ? low : Math.min(low, ticks[0])), map(room ? Math.max(most, ticks.at(-1)) : most)];
+  const [a, b] = [map(Math.min(low, ticks[0] ?? low)), map(room || log ? Math.max(most, ticks.at(-1) ?? most) : most)];
   const at = (value) => Math.round((start + ((map(value) - a) / (b - a || 1)) * (end - start)) * 10) / 10;
   return { ticks: ticks.filter((tick) => map(tick) >= a - 1e-9 && map(tick) <= b + 1e-9), at };
 }
 
+/** Those that the values reach, or all but reach. */
 function powers(low, high) {
   const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high * 1.0001; power++) if (10 ** power >= low * 0.9999) ticks.push(10 ** power);
+  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high * 1.02; power++) if (10 ** power >= low * 0.98) ticks.push(10 ** power);
   return ticks;
 }
 
