@@ -919,3 +919,62 @@ fn a_known_lack_of_schemas_takes_the_tool() {
         dialect::translate_request(Family::Chat, body.to_string().as_bytes(), &sonnet(), &facts, Translate::Lenient);
     assert!(encoded.expect("the hop fits").reply.json_tool.is_some());
 }
+
+/// Claude Code marks the last block of each request, which in a loop of tools is a result.
+#[test]
+fn a_breakpoint_behind_a_result_stays_with_it_or_is_listed() {
+    let hint = json!({"type": "ephemeral"});
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "f", "input": {}});
+    let result =
+        |id: &str| json!({"type": "tool_result", "tool_use_id": id, "content": "r", "cache_control": hint.clone()});
+    let body = |results: Value| {
+        ask(json!({"messages": [
+            {"role": "user", "content": "a"}, {"role": "assistant", "content": [call("t1"), call("t2")]}, {"role": "user", "content": results},
+        ]}))
+    };
+    let plain = json!({"type": "tool_result", "tool_use_id": "t1", "content": "r"});
+    for (wire, provider, model) in [(Wire::Chat, "openai", "gpt-4o"), (Wire::Responses, "openai", "gpt-4o")] {
+        let (_, dropped) = sent(Family::Messages, &body(json!([plain, result("t2")])), &to(wire, provider, model));
+        assert_eq!(dropped, ["cache_control"], "{wire:?}");
+    }
+    let nova = to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0");
+    for (results, expected) in [
+        (json!([plain, result("t2")]), ["toolResult", "toolResult", "cachePoint"].as_slice()),
+        (
+            json!([result("t2"), result("t1"), {"type": "text", "text": "go on"}]),
+            &["toolResult", "cachePoint", "toolResult", "cachePoint", "text"],
+        ),
+    ] {
+        let (sent, dropped) = sent(Family::Messages, &body(results), &nova);
+        let blocks = sent["messages"][2]["content"].as_array().expect("blocks").iter();
+        let kinds: Vec<&str> = blocks.filter_map(|block| Some(block.as_object()?.keys().next()?.as_str())).collect();
+        assert_eq!((kinds.as_slice(), dropped), (expected, vec![]));
+    }
+}
+
+/// Bedrock refuses a cache point with nothing before it, and knows none within a result.
+#[test]
+fn a_cache_point_has_something_before_it() {
+    let nova = to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0");
+    let hint = json!({"type": "ephemeral"});
+    let blank = json!({"type": "text", "text": " ", "cache_control": hint});
+    let (body, dropped) = sent(
+        Family::Messages,
+        &ask(json!({"messages": [{"role": "user", "content": [blank, {"type": "text", "text": "a"}]}]})),
+        &nova,
+    );
+    assert_eq!(body["messages"][0]["content"], json!([{"text": "a"}]));
+    assert_eq!(dropped, ["cache_control"]);
+    let part = json!({"type": "text", "text": "r", "prompt_cache_breakpoint": {"mode": "explicit"}});
+    let body = json!({"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": [part]},
+    ]});
+    let (body, dropped) = sent(Family::Chat, &body, &nova);
+    assert_eq!(body["messages"][2]["content"][1], json!({"cachePoint": {"type": "default"}}));
+    assert_eq!(
+        (&body["messages"][2]["content"][0]["toolResult"]["content"], dropped),
+        (&json!([{"text": "r"}]), vec![])
+    );
+}

@@ -46,34 +46,37 @@ pub fn settled(turns: &[Turn], drops: &mut Drops) -> Result<Vec<Turn>, Incompati
     Ok(settled)
 }
 
-/// The results that answer these calls, one each, in the calls' order; taken from the turns up to the next assistant's.
+/// The results that answer these calls, one each, in the calls' order; taken from the turns up to the next assistant's. A
+/// breakpoint of the cache that stands behind one goes along.
 fn answers(calls: &[String], rest: &mut VecDeque<Turn>, drops: &mut Drops) -> Result<Vec<Part>, Incompatible> {
-    let mut found: Vec<Option<Part>> = calls.iter().map(|_| None).collect();
+    let mut found: Vec<Vec<Part>> = calls.iter().map(|_| Vec::new()).collect();
     let mut places: HashMap<&str, usize> = HashMap::with_capacity(calls.len());
     for (at, id) in calls.iter().enumerate() {
         places.entry(id).or_insert(at);
     }
     for turn in rest.iter_mut().take_while(|turn| turn.role != Role::Assistant) {
-        let mut kept = Vec::with_capacity(turn.parts.len());
+        let (mut kept, mut last) = (Vec::with_capacity(turn.parts.len()), None);
         for part in std::mem::take(&mut turn.parts) {
-            let place = result_id(&part).and_then(|id| places.get(id).copied());
-            match place.and_then(|at| found.get_mut(at)) {
-                Some(free) if free.is_none() => *free = Some(part),
-                _ => kept.push(part),
+            let free = |at: &usize| found.get(*at).is_some_and(Vec::is_empty);
+            last = match &part {
+                Part::CacheBreak(_) => last,
+                part => result_id(part).and_then(|id| places.get(id).copied()).filter(free),
+            };
+            match last.and_then(|at| found.get_mut(at)) {
+                Some(taken) => taken.push(part),
+                None => kept.push(part),
             }
         }
         turn.parts = kept;
     }
     let mut results = Vec::with_capacity(calls.len());
     for (id, result) in calls.iter().zip(found) {
-        match result {
-            Some(result) => results.push(result),
-            None => {
-                drops.quality("messages.tool_result")?;
-                let parts = vec![Part::Text(NO_RESULT.to_owned())];
-                results.push(Part::ToolResult { id: id.clone(), parts, is_error: false });
-            }
+        if result.is_empty() {
+            drops.quality("messages.tool_result")?;
+            let parts = vec![Part::Text(NO_RESULT.to_owned())];
+            results.push(Part::ToolResult { id: id.clone(), parts, is_error: false });
         }
+        results.extend(result);
     }
     Ok(results)
 }

@@ -107,7 +107,7 @@ impl<'a> Blocks<'a> {
     fn blocks(&mut self, parts: &[Part]) -> Result<Vec<Value>, Incompatible> {
         let mut blocks = Vec::with_capacity(parts.len());
         for part in parts {
-            blocks.push(match part {
+            let block = match part {
                 Part::Text(text) if text.trim().is_empty() => continue,
                 Part::Text(text) => json!({"text": text}),
                 Part::Image { source, detail } => {
@@ -118,15 +118,32 @@ impl<'a> Blocks<'a> {
                 }
                 Part::Document { source, .. } => self.document(source)?,
                 Part::ToolCall { id, name, arguments, .. } => self.call(id, name, arguments)?,
-                Part::ToolResult { id, parts, is_error } => self.result(id, parts, *is_error)?,
-                Part::CacheBreak(_) if self.caches => json!({"cachePoint": {"type": "default"}}),
-                Part::CacheBreak(_) => {
-                    self.drops.quality(self.from.name_of(Field::CacheControl))?;
+                Part::ToolResult { id, parts, is_error } => {
+                    blocks.push(self.result(id, parts, *is_error)?);
+                    // Within a result there is no place for them.
+                    if parts.iter().any(|part| matches!(part, Part::CacheBreak(_))) {
+                        self.cache(&mut blocks)?;
+                    }
                     continue;
                 }
-            });
+                Part::CacheBreak(_) => {
+                    self.cache(&mut blocks)?;
+                    continue;
+                }
+            };
+            blocks.push(block);
         }
         Ok(blocks)
+    }
+
+    /// A cache point is refused with nothing before it in its message; a second one at the same place says nothing more.
+    fn cache(&mut self, blocks: &mut Vec<Value>) -> Result<(), Incompatible> {
+        match blocks.last() {
+            Some(last) if self.caches && last.get("cachePoint").is_some() => {}
+            Some(_) if self.caches => blocks.push(json!({"cachePoint": {"type": "default"}})),
+            Some(_) | None => self.drops.quality(self.from.name_of(Field::CacheControl))?,
+        }
+        Ok(())
     }
 
     /// The client's name for a document could steer the model, so it gets one of ours.
@@ -154,8 +171,8 @@ impl<'a> Blocks<'a> {
     }
 
     fn result(&mut self, id: &str, parts: &[Part], is_error: bool) -> Result<Value, Incompatible> {
-        let mut content = self.blocks(parts)?;
-        content.retain(|block| block.get("cachePoint").is_none());
+        let parts: Vec<Part> = parts.iter().filter(|part| !matches!(part, Part::CacheBreak(_))).cloned().collect();
+        let mut content = self.blocks(&parts)?;
         if content.is_empty() {
             content.push(json!({"text": NO_RESULT}));
         }
