@@ -978,3 +978,26 @@ fn a_cache_point_has_something_before_it() {
         (&json!([{"text": "r"}]), vec![])
     );
 }
+
+/// Closed, as Claude's schemas are, an object that names no property can only be `{}`.
+#[test]
+fn an_object_of_any_kind_in_a_schema_is_said_to_be_closed() {
+    let format = |schema: Value| {
+        hello(json!({"response_format": {"type": "json_schema", "json_schema": {"name": "o", "schema": schema}}}))
+    };
+    let any = json!({"type": "object", "properties": {"m": {"type": "object"}}});
+    let (body, dropped) = sent(Family::Chat, &format(any), &sonnet());
+    let map = &body["output_config"]["format"]["schema"]["properties"]["m"];
+    assert_eq!(
+        map,
+        &json!({"type": "object", "additionalProperties": false, "description": "{additionalProperties: true}"})
+    );
+    assert_eq!(dropped, ["response_format"]);
+    for known in [
+        json!({"type": "object", "properties": {"a": {"type": "string"}}}),
+        json!({"type": "object", "anyOf": [{"properties": {"a": {"type": "string"}}}]}),
+        json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}}),
+    ] {
+        assert!(sent(Family::Chat, &format(known.clone()), &sonnet()).1.is_empty(), "{known}");
+    }
+}

@@ -69,6 +69,10 @@ fn object(fields: &Map<String, Value>, weaker: &mut bool) -> Value {
             said.push(format!("{name}: {value}"));
         }
     }
+    // One that names no property holds nothing once it is closed.
+    if is_free(fields) {
+        said.push("additionalProperties: true".to_owned());
+    }
     if is_object(&out) {
         out.insert("additionalProperties".to_owned(), Value::Bool(false));
     }
@@ -104,6 +108,13 @@ fn is_object(schema: &Map<String, Value>) -> bool {
         Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
         _ => schema.contains_key("properties"),
     }
+}
+
+/// Whether it is some object, whatever is in it, and not by a word of its own.
+fn is_free(schema: &Map<String, Value>) -> bool {
+    let named = schema.get("properties").and_then(Value::as_object).is_some_and(|properties| !properties.is_empty());
+    let elsewhere = ["additionalProperties", "$ref", "anyOf", "oneOf", "allOf"];
+    is_object(schema) && !named && !elsewhere.iter().any(|name| schema.contains_key(*name))
 }
 
 /// Whether a schema satisfies OpenAI's strict mode: every object closed, every property required.
