@@ -1001,3 +1001,27 @@ fn an_object_of_any_kind_in_a_schema_is_said_to_be_closed() {
         assert!(sent(Family::Chat, &format(known.clone()), &sonnet()).1.is_empty(), "{known}");
     }
 }
+
+/// Versions that came after the table are taken for the newest, not for the first of their line.
+#[test]
+fn a_later_version_of_claude_is_taken_for_the_newest() {
+    let thinking = |model: &'static str| {
+        let body = hello(json!({"reasoning_effort": "xhigh", "max_tokens": 9_000}));
+        sent(Family::Chat, &body, &to(Wire::Messages, "anthropic", model)).0["thinking"]["type"].clone()
+    };
+    for (model, kind) in [
+        ("claude-opus-4-9", "adaptive"),
+        ("claude-sonnet-4.7", "adaptive"),
+        ("claude-opus-5-5", "adaptive"),
+        ("claude-sonnet-4-0", "enabled"),
+        ("claude-sonnet-4-20250514", "enabled"),
+        ("anthropic.claude-opus-4-20250514-v1:0", "enabled"),
+        ("claude-opus-4@20250514", "enabled"),
+        ("claude-sonnet-4", "enabled"),
+    ] {
+        assert_eq!(thinking(model), kind, "{model}");
+    }
+    let rests = hello(json!({"reasoning_effort": "none"}));
+    let fable = to(Wire::Messages, "anthropic", "claude-fable-5-1");
+    assert_eq!(sent(Family::Chat, &rests, &fable).1, ["reasoning_effort"], "it cannot be told not to think");
+}

@@ -189,3 +189,61 @@ fn tokens_are_counted_where_the_model_runs() {
     assert_eq!(counted(b"{\"inputTokens\": 14}"), Some(b"{\"input_tokens\":14}".to_vec()));
     assert_eq!(counted(b"{\"input_tokens\": 14}"), None);
 }
+
+/// Bedrock knows an effort for some models alone, and structured output for all but the newest.
+#[test]
+fn what_bedrock_lacks_for_a_generation_of_claude() {
+    let on = |model: &'static str, wire: Wire, body: &Value| {
+        let to = Destination { wire, provider: "cloud", model, max_output_tokens: None };
+        let wrapped = wrap(body.to_string().as_bytes(), &to, Translate::Lenient);
+        wrapped.map(|encoded| (serde_json::from_slice::<Value>(&encoded.body).expect("JSON"), encoded.dropped))
+    };
+    let effort = json!({"messages": [], "output_config": {"effort": "high"}});
+    for (model, kept) in [
+        ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", false),
+        ("anthropic.claude-haiku-4-5-20251001-v1:0", false),
+        ("anthropic.claude-opus-4-5-20251101-v1:0", true),
+        ("anthropic.claude-opus-4-6-v1", true),
+        ("anthropic.claude-opus-9-1", true),
+    ] {
+        let (sent, dropped) = on(model, Wire::Invoke, &effort).expect("it goes");
+        assert_eq!((sent.get("output_config").is_some(), dropped.is_empty()), (kept, kept), "{model}: {dropped:?}");
+    }
+    assert!(on("claude-sonnet-4-5@20250929", Wire::RawPredict, &effort).expect("it goes").1.is_empty());
+    let schema = json!({"type": "json_schema", "schema": {"type": "object"}});
+    let both = json!({"messages": [], "output_config": {"effort": "high", "format": schema}});
+    let (sent, dropped) = on("anthropic.claude-sonnet-4-5-20250929-v1:0", Wire::Invoke, &both).expect("it goes");
+    assert_eq!(
+        (&sent["output_config"], dropped),
+        (&json!({"format": schema}), vec!["output_config.effort".to_owned()])
+    );
+    let newest = "anthropic.claude-opus-4-8";
+    assert_eq!(on(newest, Wire::Invoke, &both), Err(Incompatible("json_schema".to_owned())));
+    assert!(on("claude-opus-4-8", Wire::RawPredict, &both).is_ok());
+    let tool = |strict: bool| json!({"name": "f", "strict": strict, "input_schema": {"type": "object", "properties": {"strict": {}}}});
+    let (sent, dropped) = on(newest, Wire::Invoke, &json!({"messages": [], "tools": [tool(true)]})).expect("it goes");
+    assert_eq!((sent["tools"][0].get("strict"), dropped), (None, vec!["tools.strict".to_owned()]));
+    assert_eq!(sent["tools"][0]["input_schema"]["properties"], json!({"strict": {}}));
+    assert!(on(newest, Wire::Invoke, &json!({"messages": [], "tools": [tool(false)]})).expect("it goes").1.is_empty());
+}
+
+/// Bedrock refuses the flag and knows the beta: one flagged tool asks for it.
+#[test]
+fn eager_streaming_of_tools_is_a_beta_on_bedrock() {
+    let tool = |eager: Value| json!({"name": "f", "eager_input_streaming": eager, "input_schema": {"type": "object"}});
+    let plain = json!({"name": "f", "input_schema": {"type": "object"}});
+    let body = json!({"messages": [], "tools": [tool(json!(true)), tool(json!(null)), plain]});
+    let (sent, dropped) = wrapped(&body, Wire::Invoke);
+    let beta = "fine-grained-tool-streaming-2025-05-14";
+    assert_eq!((&sent["tools"], &sent["anthropic_beta"]), (&json!([plain, plain, plain]), &json!([beta])));
+    assert_eq!(dropped, Vec::<String>::new());
+    let both = with_betas(sent.to_string().into_bytes(), &format!("context-1m-2025-08-07,{beta}"));
+    assert_eq!(
+        serde_json::from_slice::<Value>(&both).expect("JSON")["anthropic_beta"],
+        json!([beta, "context-1m-2025-08-07"])
+    );
+    let (sent, _) = wrapped(&json!({"messages": [], "tools": [tool(json!(false))]}), Wire::Invoke);
+    assert_eq!((&sent["tools"], sent.get("anthropic_beta")), (&json!([plain]), None));
+    let (sent, _) = wrapped(&body, Wire::RawPredict);
+    assert_eq!(sent["tools"], body["tools"]);
+}

@@ -9,6 +9,7 @@
 //! anthropic_version  bedrock-2023-05-31                     vertex-2023-10-16
 //! anthropic-beta     array anthropic_beta in the body       header     (those that the cloud knows)
 //! images by URL      no                                     no
+//! eager tools        a beta                                 as written
 //! count_tokens       base64 in input.invokeModel.body       the model in the body, not in the path
 //! ```
 //!
@@ -18,6 +19,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::messages::claude::{self, Claude};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas};
 use crate::domain::policy::Translate;
@@ -33,6 +35,8 @@ const SEMANTIC: [&str; 3] = ["container", "mcp_servers", "inference_geo"];
 const QUALITY: [&str; 5] = ["speed", "fallbacks", "fallback_credit_token", "service_tier", "cache_control"];
 /// Tools that Anthropic's own API runs, by the start of their type.
 const HOSTED: [&str; 4] = ["web_fetch_", "code_execution_", "mcp_toolset", "advisor_"];
+/// What `eager_input_streaming` of a tool is on Bedrock.
+const EAGER_TOOLS: &str = "fine-grained-tool-streaming-2025-05-14";
 /// Claude Code's first system block: reserved on Bedrock, and another one in every request, so that nothing is cached.
 const BILLING: &str = "x-anthropic-billing-header";
 
@@ -64,6 +68,13 @@ pub fn wrap(body: &[u8], to: &Destination<'_>, translate: Translate) -> Result<E
             Some(_) if name == "service_tier" => return Err(Incompatible(name.to_owned())),
             Some(_) => drops.quality(name)?,
         }
+    }
+    let fitting = if to.wire == Wire::Invoke { fitting(&fields, to.model, &mut drops)? } else { Vec::new() };
+    for (name, value) in &fitting {
+        match value {
+            Some(value) => fields.insert((*name).to_owned(), value.as_ref()),
+            None => fields.remove(*name),
+        };
     }
     let mut ours: Vec<(&str, Box<RawValue>)> = Vec::new();
     let version = if to.wire == Wire::Invoke { "bedrock-2023-05-31" } else { "vertex-2023-10-16" };
@@ -107,16 +118,7 @@ pub fn counted(answer: &[u8]) -> Option<Vec<u8>> {
 /// Adds the betas of an `anthropic-beta` header to a body for InvokeModel, which takes them there alone.
 pub fn with_betas(body: Vec<u8>, header: &str) -> Vec<u8> {
     let Ok(mut fields) = serde_json::from_slice::<Fields<'_>>(&body) else { return body };
-    let own: Vec<String> = fields
-        .get("anthropic_beta")
-        .and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok())
-        .unwrap_or_default();
-    let mut all: Vec<&str> = own.iter().map(String::as_str).collect();
-    for beta in betas::kept(header, Wire::Invoke) {
-        if !all.contains(&beta) {
-            all.push(beta);
-        }
-    }
+    let all = all_betas(&fields, &betas::kept(header, Wire::Invoke));
     let Some(list) = raw(all) else { return body };
     if list.get() == "[]" {
         return body;
@@ -161,6 +163,62 @@ fn source(block: &Value) -> Result<(), Incompatible> {
         (Some("file"), _) => Err(Incompatible("stored_ids".to_owned())),
         _ => Ok(()),
     }
+}
+
+/// A field in another's place; `None` where nothing is left of it.
+type Change = (&'static str, Option<Box<RawValue>>);
+
+/// What Bedrock takes in place of what it refuses: effort where the model has none, structured output and strict tools where they
+/// are Anthropic's own, and a flag of tools that is a beta there.
+fn fitting(fields: &Fields<'_>, model: &str, drops: &mut Drops) -> Result<Vec<Change>, Incompatible> {
+    let claude = claude::known(model);
+    let mut changes = Vec::new();
+    changes.extend(config(fields, claude.as_ref(), drops)?);
+    let told = |name: &str| fields.get("tools").is_some_and(|tools| tools.get().contains(name));
+    let worth = told("\"eager_input_streaming\"") || told("\"strict\"");
+    let mut tools = if worth { parsed(fields, "tools", "\"") } else { Value::Null };
+    let mut taken = |name: &str| -> Vec<Value> {
+        let named = tools.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut);
+        named.filter_map(|tool| tool.shift_remove(name)).collect()
+    };
+    let eager = taken("eager_input_streaming");
+    let strict = if claude.is_some_and(|claude| !claude.structured_on_invoke) { taken("strict") } else { Vec::new() };
+    if strict.contains(&Value::Bool(true)) {
+        drops.quality("tools.strict")?;
+    }
+    if eager.contains(&Value::Bool(true)) {
+        changes.push(("anthropic_beta", raw(all_betas(fields, &[EAGER_TOOLS]))));
+    }
+    if !eager.is_empty() || !strict.is_empty() {
+        changes.push(("tools", raw(tools)));
+    }
+    Ok(changes)
+}
+
+fn config(fields: &Fields<'_>, claude: Option<&Claude>, drops: &mut Drops) -> Result<Option<Change>, Incompatible> {
+    let mut config = parsed(fields, "output_config", "\"");
+    if claude.is_some_and(|claude| !claude.structured_on_invoke) && !config["format"].is_null() {
+        return Err(Incompatible("json_schema".to_owned()));
+    }
+    let said = config.as_object_mut().filter(|_| claude.is_some_and(|claude| !claude.effort));
+    let Some(effort) = said.and_then(|said| said.shift_remove("effort")) else { return Ok(None) };
+    if !effort.is_null() {
+        drops.quality("output_config.effort")?;
+    }
+    let left = config.as_object().is_some_and(|left| !left.is_empty());
+    Ok(Some(("output_config", raw(config).filter(|_| left))))
+}
+
+/// The betas that a body names itself, and these.
+fn all_betas(fields: &Fields<'_>, more: &[&str]) -> Vec<String> {
+    let own = fields.get("anthropic_beta").and_then(|raw| serde_json::from_slice(raw.get().as_bytes()).ok());
+    let mut all: Vec<String> = own.unwrap_or_default();
+    for beta in more {
+        if !all.iter().any(|known| known == beta) {
+            all.push((*beta).to_owned());
+        }
+    }
+    all
 }
 
 /// Bedrock's bound on output is exclusive: a client that asks for a model's most asks for one too many.

@@ -29,6 +29,8 @@ pub struct Claude {
     /// Those on Bedrock's InvokeModel too.
     pub structured_on_invoke: bool,
     pub thinks: Thinks,
+    /// `output_config.effort`
+    pub effort: bool,
     /// What it thinks is in its answer without being asked for.
     pub shows_thinking: bool,
     /// Thinking can be turned off.
@@ -46,6 +48,7 @@ const NEWEST: Claude = Claude {
     structured: true,
     structured_on_invoke: false,
     thinks: Thinks::Adaptive,
+    effort: true,
     shows_thinking: false,
     can_rest: true,
     sampling: Sampling::None,
@@ -62,6 +65,7 @@ const V4_5: Claude = Claude {
     structured: true,
     structured_on_invoke: true,
     thinks: Thinks::Budget,
+    effort: false,
     shows_thinking: true,
     can_rest: true,
     sampling: Sampling::NotBoth,
@@ -69,6 +73,7 @@ const V4_5: Claude = Claude {
     prefill: true,
     mid_system: false,
 };
+const OPUS_4_5: Claude = Claude { effort: true, ..V4_5 };
 const OPUS_4_1: Claude = Claude { max_output: 32_000, ..V4_5 };
 const SONNET_4: Claude = Claude { structured: false, structured_on_invoke: false, sampling: Sampling::Any, ..V4_5 };
 const OPUS_4: Claude = Claude { max_output: 32_000, ..SONNET_4 };
@@ -84,7 +89,7 @@ const TABLE: &[(&str, Claude)] = &[
     ("opus-4-7", NEWEST),
     ("sonnet-4-6", V4_6),
     ("opus-4-6", V4_6),
-    ("opus-4-5", V4_5),
+    ("opus-4-5", OPUS_4_5),
     ("sonnet-4-5", V4_5),
     ("haiku-4-5", V4_5),
     ("opus-4-1", OPUS_4_1),
@@ -101,11 +106,19 @@ const TABLE: &[(&str, Claude)] = &[
 
 /// What is known of a model by its name on the wire. An unknown Claude is taken for the newest.
 pub fn of(model: &str) -> Claude {
+    known(model).unwrap_or(if model.to_ascii_lowercase().contains("claude") { NEWEST } else { OTHER })
+}
+
+/// What is known of a Claude that stands in the table.
+pub fn known(model: &str) -> Option<Claude> {
     let model = model.to_ascii_lowercase().replace('.', "-");
-    let known = TABLE.iter().find(|(piece, _)| model.contains(piece)).map(|(_, claude)| *claude);
-    match known {
-        Some(claude) if model.contains("claude") => claude,
-        None if model.contains("claude") => NEWEST,
-        _ => OTHER,
-    }
+    let whole = |piece: &str, rest: &str| !piece.ends_with(|end: char| end.is_ascii_digit()) || !is_minor(rest);
+    let named = |piece: &str| model.split_once(piece).is_some_and(|(_, rest)| whole(piece, rest));
+    TABLE.iter().find(|(piece, _)| model.contains("claude") && named(piece)).map(|(_, claude)| *claude)
+}
+
+/// Whether what follows a version makes it a later one, and no date: `-9` does, `-0`, `-20250514` and `-v1` do not.
+fn is_minor(rest: &str) -> bool {
+    let digits: String = rest.strip_prefix('-').unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
+    (1..=2).contains(&digits.len()) && digits.trim_start_matches('0') != ""
 }
