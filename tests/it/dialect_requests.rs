@@ -121,6 +121,8 @@ fn max_tokens_is_made_up_or_clamped() {
     let deepseek = to(Wire::Chat, "deepseek", "deepseek-chat");
     assert_eq!(sent(Family::Messages, &ask(json!({})), &deepseek).0["max_tokens"], 100);
     assert_eq!(unfit(Family::Messages, ask(json!({"max_tokens": 0})), &gpt()), "max_tokens");
+    // Claude would take it for a word on its cache, and answer nothing.
+    assert_eq!(unfit(Family::Chat, hello(json!({"max_tokens": 0})), &sonnet()), "max_tokens");
     // As some languages write whole numbers.
     assert_eq!(chat_to_claude(hello(json!({"max_tokens": 50.0, "n": 1.0})))["max_tokens"], 50);
     assert_eq!(claude_to_chat(ask(json!({"max_tokens": 1e3})))["max_completion_tokens"], 1000);
@@ -1024,4 +1026,15 @@ fn a_later_version_of_claude_is_taken_for_the_newest() {
     let rests = hello(json!({"reasoning_effort": "none"}));
     let fable = to(Wire::Messages, "anthropic", "claude-fable-5-1");
     assert_eq!(sent(Family::Chat, &rests, &fable).1, ["reasoning_effort"], "it cannot be told not to think");
+}
+
+/// A parameter of sampling gives way only to one that is sent.
+#[test]
+fn top_p_stays_where_thinking_has_taken_the_temperature() {
+    let body = hello(json!({"temperature": 0.3, "top_p": 0.97, "reasoning_effort": "low", "max_tokens": 9_000}));
+    let (body, dropped) = sent(Family::Chat, &body, &sonnet());
+    assert_eq!(
+        (body.get("temperature"), &body["top_p"], dropped),
+        (None, &json!(0.97), vec!["temperature".to_owned()])
+    );
 }

@@ -100,6 +100,8 @@ impl Writer<'_> {
         let cap = self.to.max_output_tokens.unwrap_or(self.claude.max_output);
         let cap = if self.to.wire == Wire::Invoke { cap.saturating_sub(1) } else { cap };
         let most = match self.from.max_output_tokens {
+            // Here it would fill the cache and answer nothing.
+            Some(0) => return Err(Incompatible(self.from.name_of(Field::MaxOutputTokens).to_owned())),
             Some(wanted) if wanted > cap => {
                 self.drop(Field::MaxOutputTokens)?;
                 cap
@@ -279,7 +281,7 @@ impl Writer<'_> {
             }
             None => {}
         }
-        let both = self.claude.sampling == Sampling::NotBoth && self.from.temperature.is_some();
+        let both = self.claude.sampling == Sampling::NotBoth && self.body.contains_key("temperature");
         match self.from.top_p {
             Some(top_p) if refused || both || thinks && top_p < 0.95 => self.drop(Field::TopP)?,
             Some(top_p) => self.put("top_p", top_p),
