@@ -1038,3 +1038,97 @@ fn top_p_stays_where_thinking_has_taken_the_temperature() {
         (None, &json!(0.97), vec!["temperature".to_owned()])
     );
 }
+
+/// xAI refuses the word for all but a few of its models, and the small one knows no medium.
+#[test]
+fn groks_are_told_how_hard_to_think_where_they_listen() {
+    let body = ask(json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}}));
+    let facts = Facts { supports: Some(vec![Feature::Reasoning]), ..Facts::default() };
+    for (provider, model, effort) in [
+        ("xai", "grok-4", None),
+        ("xai", "grok-4-fast-reasoning", None),
+        ("xai", "grok-3-mini", Some("low")),
+        ("xai", "grok-4.3", Some("medium")),
+        ("vertex", "xai/grok-4.1-fast-reasoning", None),
+        ("openrouter", "x-ai/grok-4", Some("medium")),
+    ] {
+        let to = Destination { wire: Wire::Chat, provider, model, max_output_tokens: None };
+        let encoded =
+            dialect::translate_request(Family::Messages, body.to_string().as_bytes(), &to, &facts, Translate::Lenient);
+        let encoded = encoded.expect("the hop fits");
+        let sent: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+        assert_eq!(sent.get("reasoning_effort").and_then(Value::as_str), effort, "{provider}/{model}");
+        assert_eq!(encoded.dropped.is_empty(), effort.is_some(), "{:?}", encoded.dropped);
+    }
+}
+
+/// Dated versions of Azure's API refuse `safety_identifier`; Mistral refuses every name for it.
+#[test]
+fn the_user_has_the_name_that_the_host_knows() {
+    for (provider, name) in [("openai", "safety_identifier"), ("azure", "user"), ("groq", "user"), ("mistral", "")] {
+        let body = ask(json!({"metadata": {"user_id": "u1"}}));
+        let (body, dropped) = sent(Family::Messages, &body, &to(Wire::Chat, provider, "gpt-4o"));
+        let named = ["user", "safety_identifier"].into_iter().find(|name| body.get(*name).is_some());
+        assert_eq!(named.unwrap_or_default(), name, "{provider}");
+        assert_eq!(dropped.is_empty(), !name.is_empty(), "{provider}: {dropped:?}");
+    }
+}
+
+/// Gemini on Vertex reads images that came along, or from Google's own storage.
+#[test]
+fn gemini_on_vertex_fetches_no_image() {
+    let turn = |url: &str| {
+        ask(
+            json!({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": url}}]}]}),
+        )
+    };
+    let vertex = to(Wire::Chat, "vertex", "google/gemini-2.5-pro");
+    for url in ["https://example.com/a.png", "HTTP://example.com/a.png"] {
+        assert_eq!(unfit(Family::Messages, turn(url), &vertex), "image_url");
+    }
+    let stored = sent(Family::Messages, &turn("gs://bucket/a.png"), &vertex).0;
+    assert_eq!(stored["messages"][0]["content"][0]["image_url"]["url"], "gs://bucket/a.png");
+    assert!(encode(Family::Messages, &turn("https://example.com/a.png"), &gpt(), Translate::Lenient).is_ok());
+}
+
+/// Mistral's templates want them wherever its models run.
+#[test]
+fn mistrals_models_have_ids_of_nine_at_every_host() {
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_01", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_01", "content": "r"}]},
+    ]}));
+    for (provider, model) in [("deepinfra", "mistralai/Mistral-Small-3.2"), ("together", "mistralai/Mixtral-8x7B")] {
+        let (body, _) = sent(Family::Messages, &body, &to(Wire::Chat, provider, model));
+        let id = &body["messages"][1]["tool_calls"][0]["id"];
+        assert!(id.as_str().is_some_and(|id| id.len() == 9), "{provider}: {id}");
+        assert_eq!(&body["messages"][2]["tool_call_id"], id);
+    }
+}
+
+/// OpenAI tells a file's format by the end of its name, which a title need not have.
+#[test]
+fn a_document_has_the_name_of_a_file() {
+    let body = |kind: &str, title: Value| {
+        let source = json!({"type": "base64", "media_type": kind, "data": "QUJD"});
+        ask(
+            json!({"messages": [{"role": "user", "content": [{"type": "document", "source": source, "title": title}]}]}),
+        )
+    };
+    let docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    for (kind, title, name) in [
+        ("application/pdf", json!("Report 2024"), "Report 2024.pdf"),
+        ("application/pdf", json!("v1.2 of the plan"), "v1.2 of the plan.pdf"),
+        ("application/pdf", json!("a.PDF"), "a.PDF"),
+        ("application/pdf", Value::Null, "document.pdf"),
+        ("text/csv", json!("numbers"), "numbers.csv"),
+        ("text/plain", Value::Null, "document.txt"),
+        (docx, Value::Null, "document.docx"),
+    ] {
+        let (sent, _) = sent(Family::Messages, &body(kind, title), &to(Wire::Responses, "openai", "gpt-4o"));
+        assert_eq!(sent["input"][0]["content"][0]["filename"], name, "{kind}");
+    }
+    let sent = claude_to_chat(body("application/pdf", json!("Report 2024")));
+    assert_eq!(sent["messages"][0]["content"][0]["file"]["filename"], "Report 2024.pdf");
+}

@@ -26,6 +26,30 @@ pub fn titled(title: Option<&str>, text: &str) -> String {
     title.map_or_else(|| text.to_owned(), |title| format!("{title}\n{text}"))
 }
 
+/// A file's name for wires that tell its format by the end of it: the title, where it is one.
+pub fn file_name(title: Option<&str>, media_type: &str) -> String {
+    let end = match media_type {
+        "text/plain" => "txt",
+        "text/markdown" => "md",
+        "application/msword" => "doc",
+        word if word.ends_with("wordprocessingml.document") => "docx",
+        sheet if sheet.ends_with("spreadsheetml.sheet") => "xlsx",
+        slides if slides.ends_with("presentationml.presentation") => "pptx",
+        other => other.rsplit(['/', '+', '.']).next().unwrap_or(other),
+    };
+    match title {
+        Some(title) if ends_as_a_file(title) => title.to_owned(),
+        Some(title) => format!("{title}.{end}"),
+        None => format!("document.{end}"),
+    }
+}
+
+/// Whether a name ends in a dot and a few letters.
+fn ends_as_a_file(name: &str) -> bool {
+    let end = name.rsplit_once('.').map(|(_, end)| end).unwrap_or_default();
+    (1..=5).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// A media type in its one spelling.
 pub fn media_type_of(text: &str) -> String {
     match text.trim().to_ascii_lowercase() {

@@ -10,19 +10,21 @@ pub struct Host {
     pub max_tokens: &'static str,
     /// `stream_options` is understood.
     pub stream_options: bool,
-    /// OpenAI's own fields: `metadata`, `store`, `prompt_cache_key`, `safety_identifier`, `verbosity`, every service tier.
+    /// OpenAI's own fields: `metadata`, `store`, `prompt_cache_key`, `verbosity`, every service tier.
     pub openai_fields: bool,
     /// PDFs as `file` parts.
     pub files: bool,
     pub top_k: bool,
     /// The most stop sequences.
     pub stops: usize,
-    /// `user`: some hosts refuse what they do not know.
-    pub user: bool,
+    /// What the end user's id is called: some hosts refuse what they do not know.
+    pub user: Option<&'static str>,
     /// `reasoning_effort`, where the catalogue knows nothing of the model.
     pub effort: bool,
     /// Tools of type `custom`, which take text.
     pub custom_tools: bool,
+    /// Images by an address on the web.
+    pub image_urls: bool,
 }
 
 const OPENAI: Host = Host {
@@ -32,10 +34,13 @@ const OPENAI: Host = Host {
     files: true,
     top_k: false,
     stops: 4,
-    user: true,
+    user: Some("safety_identifier"),
     effort: false,
     custom_tools: true,
+    image_urls: true,
 };
+/// Its dated versions refuse names that are younger than they are.
+const AZURE: Host = Host { user: Some("user"), ..OPENAI };
 const COMPATIBLE: Host = Host {
     max_tokens: "max_tokens",
     stream_options: true,
@@ -43,9 +48,10 @@ const COMPATIBLE: Host = Host {
     files: false,
     top_k: false,
     stops: 4,
-    user: true,
+    user: Some("user"),
     effort: false,
     custom_tools: false,
+    image_urls: true,
 };
 const VLLM: Host = Host { top_k: true, ..COMPATIBLE };
 /// What nobody knows of a host is tried.
@@ -54,22 +60,46 @@ const UNKNOWN: Host = Host { files: true, custom_tools: true, ..COMPATIBLE };
 /// By provider name; every other one of our own table is [`COMPATIBLE`], and one of the owner's [`UNKNOWN`].
 const TABLE: &[(&str, Host)] = &[
     ("openai", OPENAI),
-    ("azure", OPENAI),
+    ("azure", AZURE),
     ("google", Host { effort: true, ..COMPATIBLE }),
-    ("vertex", Host { effort: true, ..COMPATIBLE }),
+    ("vertex", Host { effort: true, image_urls: false, ..COMPATIBLE }),
     ("deepseek", Host { stops: 16, ..COMPATIBLE }),
     ("deepinfra", VLLM),
     ("nebius", VLLM),
     ("together", VLLM),
     ("fireworks", VLLM),
     ("openrouter", Host { files: true, effort: true, ..VLLM }),
-    ("mistral", Host { stream_options: false, user: false, ..COMPATIBLE }),
+    ("mistral", Host { stream_options: false, user: None, ..COMPATIBLE }),
 ];
 
 /// What a provider's host takes.
 pub fn of(provider: &str) -> Host {
     let other = if table::ROWS.iter().any(|row| row.name == provider) { COMPATIBLE } else { UNKNOWN };
     TABLE.iter().find(|(name, _)| *name == provider).map_or(other, |(_, host)| *host)
+}
+
+/// The Groks that can be told how hard to think. The others think as they see fit and refuse the word, and on Vertex all do.
+const DIALLED: [&str; 5] = ["grok-3-mini", "grok-4.3", "grok-4.5", "grok-4.6", "multi-agent"];
+
+/// Whether a host refuses `reasoning_effort` for a model that reasons.
+pub fn refuses_effort(provider: &str, model: &str) -> bool {
+    let grok = matches!(provider, "xai" | "vertex") && model.to_ascii_lowercase().contains("grok");
+    grok && (provider == "vertex" || !DIALLED.iter().any(|name| model.contains(name)))
+}
+
+/// The level nearest to the one wanted that a model takes, from `least` on: the small Grok knows none between low and high.
+pub fn nearest(model: &str, wanted: Effort, least: Effort) -> Effort {
+    match wanted.clamp(least, strongest(model)) {
+        Effort::Medium if model.contains("grok-3-mini") => Effort::Low,
+        level => level,
+    }
+}
+
+/// Whether ids of calls must be nine letters and digits: Mistral's own API wants them so, and so do the templates of its models
+/// wherever they run.
+pub fn wants_short_ids(provider: &str, model: &str) -> bool {
+    let model = model.to_ascii_lowercase();
+    provider == "mistral" || model.contains("mistral") || model.contains("mixtral")
 }
 
 /// OpenAI's reasoning models, which refuse sampling parameters and stops and call the system `developer`.

@@ -25,6 +25,8 @@ pub struct Manner {
     pub ids: IdRule,
     /// PDFs as `file` parts.
     pub files: bool,
+    /// Images by an address on the web, and not by their data alone.
+    pub image_urls: bool,
     /// `prompt_cache_breakpoint` on parts.
     pub cache: bool,
     /// Gemini 3 wants a signature on the first call of each step; this stands for one made elsewhere.
@@ -148,7 +150,7 @@ impl Writer<'_> {
         for part in parts {
             match part {
                 Part::Text(text) => out.push(json!({"type": "text", "text": text})),
-                Part::Image { source, detail } => out.push(image(source, detail.as_deref())?),
+                Part::Image { source, detail } => out.push(self.image(source, detail.as_deref())?),
                 Part::Document { source, title } => out.push(self.document(source, title.as_deref())?),
                 Part::CacheBreak(_) => match out.last_mut().filter(|_| self.manner.cache) {
                     Some(last) => last["prompt_cache_breakpoint"] = json!({"mode": "explicit"}),
@@ -166,7 +168,7 @@ impl Writer<'_> {
         match source {
             Source::Text(text) => Ok(json!({"type": "text", "text": media::titled(title, text)})),
             Source::Base64 { media_type, .. } if self.manner.files && media_type == "application/pdf" => {
-                let name = title.unwrap_or("document.pdf");
+                let name = media::file_name(title, media_type);
                 Ok(json!({"type": "file", "file": {"filename": name, "file_data": media::url(source)}}))
             }
             Source::Base64 { .. } | Source::Url(_) => Err(Incompatible("files".to_owned())),
@@ -210,13 +212,17 @@ impl Writer<'_> {
         }
         call
     }
-}
 
-fn image(source: &Source, detail: Option<&str>) -> Result<Value, Incompatible> {
-    let url = media::url(source).ok_or_else(|| Incompatible("vision".to_owned()))?;
-    let mut image = json!({"url": url});
-    if let Some(detail) = detail {
-        image["detail"] = json!(if detail == "original" { "high" } else { detail });
+    fn image(&self, source: &Source, detail: Option<&str>) -> Result<Value, Incompatible> {
+        let url = media::url(source).ok_or_else(|| Incompatible("vision".to_owned()))?;
+        let of_the_web = url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"));
+        if of_the_web && !self.manner.image_urls {
+            return Err(Incompatible("image_url".to_owned()));
+        }
+        let mut image = json!({"url": url});
+        if let Some(detail) = detail {
+            image["detail"] = json!(if detail == "original" { "high" } else { detail });
+        }
+        Ok(json!({"type": "image_url", "image_url": image}))
     }
-    Ok(json!({"type": "image_url", "image_url": image}))
 }

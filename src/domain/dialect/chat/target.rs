@@ -76,8 +76,9 @@ impl Writer<'_> {
         let gemini_3 = self.to.model.contains("gemini-3");
         let manner = Manner {
             system: if self.thinker == Thinker::No { "system" } else { "developer" },
-            ids: if self.to.provider == "mistral" { IdRule::Mistral } else { IdRule::Chat },
+            ids: if hosts::wants_short_ids(self.to.provider, self.to.model) { IdRule::Mistral } else { IdRule::Chat },
             files: self.host.files,
+            image_urls: self.host.image_urls,
             cache: self.to.provider == "openai",
             signature: gemini_3.then_some(FOREIGN_SIGNATURE),
         };
@@ -186,7 +187,7 @@ impl Writer<'_> {
 
     fn reasoning(&mut self, facts: &Facts) -> Result<(), Incompatible> {
         let thinks = self.thinker != Thinker::No || facts.supports(Feature::Reasoning).unwrap_or(self.host.effort);
-        if !thinks {
+        if !thinks || hosts::refuses_effort(self.to.provider, self.to.model) {
             return self.drops.thinking(self.from);
         }
         let Some(wanted) = self.from.reasoning.wanted_effort() else { return Ok(()) };
@@ -195,7 +196,7 @@ impl Writer<'_> {
             Thinker::Gpt5 => Effort::Minimal,
             Thinker::O | Thinker::No => Effort::Low,
         };
-        self.put("reasoning_effort", wanted.clamp(least, hosts::strongest(self.to.model)).name());
+        self.put("reasoning_effort", hosts::nearest(self.to.model, wanted, least).name());
         Ok(())
     }
 
@@ -230,9 +231,10 @@ impl Writer<'_> {
     fn account(&mut self) -> Result<(), Incompatible> {
         let openai = self.host.openai_fields;
         match &self.from.user {
-            Some(user) if openai => self.put("safety_identifier", ids::of_user(user, USER_MAX)),
-            Some(user) if self.host.user => self.put("user", ids::of_user(user, USER_MAX)),
-            Some(_) => self.drop(Field::User)?,
+            Some(user) => match self.host.user {
+                Some(name) => self.put(name, ids::of_user(user, USER_MAX)),
+                None => self.drop(Field::User)?,
+            },
             None => {}
         }
         match self.from.service_tier.as_deref() {

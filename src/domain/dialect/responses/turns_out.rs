@@ -98,8 +98,8 @@ fn part_of(part: &Part, role: Role) -> Result<Option<Value>, Incompatible> {
             json!({"type": "input_image", "image_url": url, "detail": detail.as_deref().unwrap_or("auto")})
         }
         Part::Document { source: Source::Url(url), .. } => json!({"type": "input_file", "file_url": url}),
-        Part::Document { source: source @ Source::Base64 { .. }, title } => {
-            let name = title.as_deref().unwrap_or("document.pdf");
+        Part::Document { source: source @ Source::Base64 { media_type, .. }, title } => {
+            let name = media::file_name(title.as_deref(), media_type);
             json!({"type": "input_file", "filename": name, "file_data": media::url(source)})
         }
         Part::CacheBreak(_) | Part::ToolCall { .. } | Part::ToolResult { .. } => return Ok(None),
