@@ -1132,3 +1132,11 @@ fn a_document_has_the_name_of_a_file() {
     let sent = claude_to_chat(body("application/pdf", json!("Report 2024")));
     assert_eq!(sent["messages"][0]["content"][0]["file"]["filename"], "Report 2024.pdf");
 }
+
+/// Clients send back what they got, and most answers have no reasoning.
+#[test]
+fn an_empty_reasoning_is_no_loss() {
+    let said = |reasoning: Value| json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "reasoning_content": reasoning}, {"role": "user", "content": "c"}]});
+    assert!(sent(Family::Chat, &said(json!("")), &sonnet()).1.is_empty());
+    assert_eq!(sent(Family::Chat, &said(json!("hm")), &sonnet()).1, ["messages.reasoning_content"]);
+}

@@ -99,7 +99,8 @@ impl Place {
         if present(message, "audio").is_some() {
             conversation.semantic("audio");
         }
-        if present(message, "reasoning_content").or(present(message, "reasoning")).is_some() {
+        let mut reasoned = ["reasoning_content", "reasoning"].into_iter().filter_map(|name| present(message, name));
+        if reasoned.any(|reasoning| reasoning != "") {
             conversation.quality("messages.reasoning_content");
         }
         if present(message, "tool_calls").or(present(message, "function_call")).is_some() {
