@@ -146,7 +146,7 @@ fn class_of(body: &ErrorBody, status: u16, provider: &str) -> Class {
 fn by_words(body: &ErrorBody) -> Option<Class> {
     body.words.iter().find_map(|word| match word.as_str() {
         "resourceexhausted" if tables::says_spent(&body.message) => Some(Class::QuotaExhausted),
-        "resourceexhausted" if body.daily => Some(Class::QuotaExhausted),
+        "resourceexhausted" | "ratelimitexceeded" if body.daily => Some(Class::QuotaExhausted),
         "resourceexhausted" => Some(Class::RateLimited),
         // Of a throttle and of a spent day, Bedrock speaks with one name.
         "throttling" if tables::by_text(&body.message, Some(429)) == Some(Class::QuotaExhausted) => {

@@ -326,6 +326,62 @@ fn azure_gemini_and_others() {
     assert_eq!(is_of("acme", Class::ServerError, 502, &[], "<html>\n<h1>502</h1>").reason, "status 502");
 }
 
+/// Words of hosts for a parameter that they lack, a key that they do not know, and a prompt that is too long.
+#[test]
+fn other_hosts_words() {
+    let xai = |error: &str| json!({"code": "Client specified an invalid argument", "error": error});
+    is(Class::Unsupported, 400, &xai("Argument not supported on this model: reasoningEffort"));
+    let groq = "'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' : property 'reasoning_content' is unsupported)]";
+    is(Class::Unsupported, 400, &openai("invalid_request_error", Value::Null, groq));
+    for (key, class) in [
+        ("Authentication failed: Please make sure your API Key is valid.", Class::Auth),
+        ("Bearer Token has expired", Class::Auth),
+        ("You don't have access to the model with the specified model ID.", Class::Forbidden),
+    ] {
+        is_of("bedrock", class, 403, &[], &json!({"Message": key}).to_string());
+    }
+    for (status, long) in [
+        (400, "The decoder prompt (length 17772) is longer than the maximum model length of 16384."),
+        (400, "The prompt (total length 25938) is too long to fit into the model (context length 4096)."),
+        (400, "You passed 9000 input tokens. However, the model's context length is only 8192 tokens"),
+    ] {
+        is(
+            Class::ContextLength,
+            status,
+            &json!({"object": "error", "message": long, "type": "BadRequestError", "code": status}),
+        );
+    }
+    is(
+        Class::ContextLength,
+        500,
+        &json!({"detail": "The decoder prompt (length 9) is longer than the maximum model length of 8."}),
+    );
+    // A quota of the day, whatever the word beside it.
+    let day = json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "RequestsPerDayPerProject"}]});
+    let reason = json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "RATE_LIMIT_EXCEEDED"});
+    for details in [json!([reason, day]), json!([day, reason])] {
+        let said = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "q", "details": details}});
+        is(Class::QuotaExhausted, 429, &said);
+    }
+}
+
+/// OpenRouter says no more than that the host behind it failed; what that one said stands beside it, as text or as it is.
+#[test]
+fn what_the_host_behind_openrouter_said_counts() {
+    let said = |code: u16, raw: Value| json!({"error": {"message": "Provider returned error", "code": code, "metadata": {"raw": raw, "provider_name": "Azure"}}});
+    let filtered = openai("invalid_request_error", json!("content_filter"), "The prompt was filtered");
+    for raw in [json!(filtered.to_string()), filtered.clone()] {
+        let failure = is(Class::ContentPolicy, 400, &said(400, raw));
+        assert_eq!(failure.code.as_deref(), Some("content_filter"));
+    }
+    let long = anthropic("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum");
+    is(Class::ContextLength, 400, &said(400, json!(long.to_string())));
+    is(Class::RateLimited, 429, &said(429, json!("x is temporarily rate-limited upstream")));
+    for raw in [Value::Null, json!("[]"), json!("{"), json!(5), said(400, json!("{}"))] {
+        is(Class::InvalidRequest, 400, &said(400, raw));
+    }
+}
+
 #[test]
 fn the_providers_own_rules_come_first() {
     let rule =
@@ -471,9 +527,17 @@ fn how_long_an_upstream_asks_to_wait() {
 
 #[test]
 fn durations() {
-    for (text, ms) in
-        [("1s", 1_000), ("6m0s", 360_000), ("12ms", 12), ("1h2m3s", 3_723_000), ("5", 5_000), ("0.5s", 500)]
-    {
+    for (text, ms) in [
+        ("1s", 1_000),
+        ("6m0s", 360_000),
+        ("12ms", 12),
+        ("1h2m3s", 3_723_000),
+        ("5", 5_000),
+        ("0.5s", 500),
+        ("1 minute 30 seconds", 90_000),
+        ("1m 3s.", 63_000),
+        ("20 seconds 3 times", 20_000),
+    ] {
         assert_eq!(duration(text), Some(Span(ms)), "{text}");
     }
     for text in ["", "s", "soon", "..s"] {

@@ -92,6 +92,15 @@ fn error_bodies_change_their_dialect_with_the_client() {
     let long = json!({"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long"}});
     let trail = [failed(0, "anthropic/a", failure(Class::ContextLength, Some(400), Some(&long)))];
     assert_eq!(chat(&trail).speak().1["error"]["code"], "context_length_exceeded");
+    let xai = json!({"code": "invalid-argument", "error": "This model's maximum prompt length is 131072"});
+    let trail = [failed(0, "xai/a", failure(Class::ContextLength, Some(400), Some(&xai)))];
+    assert_eq!(chat(&trail).speak().1["error"]["code"], "context_length_exceeded");
+    let known = json!({"message": "no", "type": "quota", "code": "credit_balance_exhausted"});
+    let trail = [failed(0, "acme/a", failure(Class::QuotaExhausted, Some(429), Some(&known)))];
+    assert_eq!(chat(&trail).speak().1["error"]["code"], "credit_balance_exhausted");
+    let nothing = json!({"error": {}});
+    let trail = [failed(0, "acme/a", failure(Class::ServerError, Some(500), Some(&nothing)))];
+    assert_eq!(chat(&trail).speak().1["error"]["message"], "acme/a: it broke");
     let aws = json!({"message": "Too many requests"});
     let trail = [failed(0, "bedrock/a", failure(Class::RateLimited, Some(429), Some(&aws)))];
     assert_eq!(chat(&trail).speak().1["error"]["code"], "rate_limit_exceeded");

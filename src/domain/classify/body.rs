@@ -7,6 +7,7 @@
 //! {"message"} {"Message"} {"__type", "code", "originalStatusCode"}                               AWS
 //! {"detail": "text" | {...} | [{"msg", "loc"}]}  {"error": "text"}  {"errors": [...]}  text  HTML    others
 //! {"message": {"detail": [{"msg", "loc"}]}}                                                      Mistral
+//! {"error": {"code", "message", "metadata": {"raw": "{...}"}}}                                    OpenRouter
 //! ```
 
 use serde_json::Value;
@@ -89,6 +90,9 @@ impl ErrorBody {
         }
         self.read_words(value);
         self.read_details(value);
+        if let Some(raw) = value.pointer("/metadata/raw").filter(|_| depth < DEPTH_MAX) {
+            self.read_raw(raw, depth + 1);
+        }
         for name in ["message", "Message", "detail", "msg", "originalMessage", "errors"] {
             match value.get(name) {
                 Some(Value::String(text)) => self.say(text),
@@ -99,6 +103,17 @@ impl ErrorBody {
         }
         if self.param.is_none() {
             self.param = value.get("param").and_then(Value::as_str).map(str::to_owned);
+        }
+    }
+
+    /// What the host behind OpenRouter said, which itself says no more than that one did.
+    fn read_raw(&mut self, raw: &Value, depth: usize) {
+        match raw {
+            Value::String(text) if text.trim_start().starts_with(['{', '[', '<']) => {
+                let parsed = serde_json::from_slice::<Value>(text.as_bytes()).unwrap_or_default();
+                self.read(&parsed, depth);
+            }
+            said => self.read(said, depth),
         }
     }
 

@@ -75,7 +75,7 @@ fn by_message(message: &str) -> Option<Span> {
     ["try again in ", "retry in ", "retry after ", "try again after "].into_iter().find_map(after)
 }
 
-/// `34.4s`, `1m3s`, `12ms`, `6m0s`, `20 seconds`, `1 minute`; a bare number is seconds. What follows is ignored.
+/// `34.4s`, `1m3s`, `12ms`, `6m0s`, `20 seconds`, `1 minute 30 seconds`; a bare number is seconds. What follows is ignored.
 pub fn duration(text: &str) -> Option<Span> {
     let mut rest = text.trim_start();
     let mut total: Option<Span> = None;
@@ -97,7 +97,7 @@ pub fn duration(text: &str) -> Option<Span> {
             (_, Some(total)) => return Some(total),
         };
         total = Some(total.unwrap_or_default() + scaled(number, unit)?);
-        rest = &rest[letters..];
+        rest = rest[letters..].trim_start_matches(' ');
     }
 }
 

@@ -59,7 +59,9 @@ pub fn upstream(family: Family, status: u16, target: &str, failure: &Failure, re
     }
     let parsed = ErrorBody::parse(bytes);
     let message = if parsed.message.is_empty() { format!("{target}: {}", failure.reason) } else { parsed.message };
-    let code = parsed.code.as_deref().or(openai_code(failure.class));
+    // A code in the words of another API tells OpenAI's clients nothing.
+    let own = parsed.code.as_deref();
+    let code = own.filter(|code| is_openai_word(code)).or(openai_code(failure.class)).or(own);
     let said = Said {
         kind: parsed.kind.as_deref().unwrap_or("upstream_error"),
         message: &message,
@@ -71,7 +73,7 @@ pub fn upstream(family: Family, status: u16, target: &str, failure: &Failure, re
 }
 
 fn speaks(family: Family, value: &Value) -> bool {
-    let has_error = value.get("error").is_some_and(Value::is_object);
+    let has_error = value.get("error").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
     let is_envelope = value.get("type").and_then(Value::as_str) == Some("error");
     match family {
         Family::Chat | Family::Responses => has_error && !is_envelope,
@@ -96,6 +98,11 @@ pub const fn openai_type(status: u16) -> &'static str {
         400..=499 => "invalid_request_error",
         _ => "server_error",
     }
+}
+
+/// Whether a code is written as OpenAI's are.
+fn is_openai_word(code: &str) -> bool {
+    code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// OpenAI's `code` for what other providers say without one: clients act on these (they shorten a conversation, slow down).
