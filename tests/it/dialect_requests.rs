@@ -881,8 +881,22 @@ fn cache_breakpoints_cross_to_claude() {
     ] {
         let part = json!({"type": "text", "text": "long", "prompt_cache_breakpoint": {"mode": "explicit"}});
         let body = json!({"messages": [{"role": "user", "content": [part]}], "prompt_cache_options": options});
-        let body = sent(Family::Chat, &body, &sonnet()).0;
-        assert_eq!(body["messages"][0]["content"][0]["cache_control"], expected);
+        let (body, dropped) = sent(Family::Chat, &body, &sonnet());
+        assert_eq!((&body["messages"][0]["content"][0]["cache_control"], dropped), (&expected, vec![]));
+        let part = json!({"type": "input_text", "text": "long", "prompt_cache_breakpoint": {"mode": "explicit"}});
+        let output = json!({"type": "function_call_output", "call_id": "c", "output": [part]});
+        let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
+        let input = json!([{"role": "user", "content": [part]}, call, output]);
+        let (body, dropped) =
+            sent(Family::Responses, &json!({"input": input, "prompt_cache_options": options}), &sonnet());
+        assert_eq!((&body["messages"][0]["content"][0]["cache_control"], dropped), (&expected, vec![]));
+        assert_eq!(body["messages"][2]["content"][0]["content"][0]["cache_control"], expected);
+        // Without a breakpoint they ask for what Anthropic does not do by itself.
+        for (family, body) in [(Family::Chat, hello(json!({}))), (Family::Responses, json!({"input": "Hi"}))] {
+            let mut body = body;
+            body["prompt_cache_options"] = options.clone();
+            assert_eq!(sent(family, &body, &sonnet()).1, ["prompt_cache_options"]);
+        }
     }
     let part = json!({"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}});
     let body =

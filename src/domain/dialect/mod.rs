@@ -22,6 +22,7 @@ pub mod converse;
 pub mod decoder;
 pub mod drops;
 pub mod envelope;
+pub mod hints;
 pub mod ids;
 pub mod inband;
 pub mod json_text;

@@ -1,12 +1,10 @@
 //! A chat client's request as a [`Conversation`]: the fields around its messages, which are read in `messages.rs`.
 
-use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::chat::turns;
-use crate::domain::dialect::conversation::{
-    Cache, Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice,
-};
+use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
+use crate::domain::dialect::{Incompatible, hints};
 use crate::domain::route::Family;
 use serde_json::Value;
 
@@ -40,22 +38,15 @@ pub fn decode(body: &Value) -> Result<Conversation, Incompatible> {
     if let Some(value) = present("tool_choice") {
         tool_choice(&mut conversation, value)?;
     }
-    turns::read(&mut conversation, present("messages"), cache(present("prompt_cache_options")))?;
+    turns::read(&mut conversation, present("messages"))?;
+    hints::settle(&mut conversation, present("prompt_cache_options"));
     Ok(conversation)
-}
-
-/// How long the prefixes that the client marked should live. Anthropic knows five minutes and an hour: "30m" is the former.
-fn cache(options: Option<&Value>) -> Cache {
-    match options.and_then(|options| options.get("ttl")).and_then(Value::as_str) {
-        Some(ttl) if ttl.ends_with('h') => Cache::Long,
-        Some(_) | None => Cache::Short,
-    }
 }
 
 fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(), Incompatible> {
     match name {
         "model" | "messages" | "max_tokens" | "max_completion_tokens" | "user" | "safety_identifier" => {}
-        "tool_choice" | "function_call" => {}
+        "tool_choice" | "function_call" | "prompt_cache_options" => {}
         "temperature" => conversation.temperature = Some(value.as_f64().ok_or_else(|| bad(name))?),
         "top_p" => conversation.top_p = Some(value.as_f64().ok_or_else(|| bad(name))?),
         // OpenAI has no such word: what other hosts take for it (-1 is all) is no mistake.

@@ -13,15 +13,15 @@ use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Sour
 use crate::domain::dialect::{CallKind, Incompatible, media};
 use serde_json::Value;
 
-/// Reads the messages. `cache`: how long the prefixes that they mark should live.
+/// Reads the messages.
 ///
 /// # Errors
 /// [`Incompatible`] with the path of what no chat API would take.
-pub fn read(conversation: &mut Conversation, messages: Option<&Value>, cache: Cache) -> Result<(), Incompatible> {
+pub fn read(conversation: &mut Conversation, messages: Option<&Value>) -> Result<(), Incompatible> {
     let messages = messages.and_then(Value::as_array).ok_or_else(|| Incompatible("messages".to_owned()))?;
     let mut nameless = Nameless::default();
     for (n, message) in messages.iter().enumerate() {
-        let at = Place { n, cache };
+        let at = Place { n };
         let role = message.get("role").and_then(Value::as_str).ok_or_else(|| at.bad("role"))?;
         if present(message, "name").is_some() && role != "function" {
             conversation.quality("messages.name");
@@ -68,8 +68,6 @@ impl Nameless {
 #[derive(Clone, Copy)]
 struct Place {
     n: usize,
-    /// How long a prefix lives that one of its parts ends.
-    cache: Cache,
 }
 
 impl Place {
@@ -164,7 +162,7 @@ impl Place {
                         read.push(known);
                     }
                     if part.get("prompt_cache_breakpoint").is_some_and(Value::is_object) {
-                        read.push(Part::CacheBreak(self.cache));
+                        read.push(Part::CacheBreak(Cache::Short));
                     }
                 }
                 Ok(read)

@@ -3,11 +3,11 @@
 //! The input's items become turns in `items.rs`; here stand the fields around them. `store` defaults to true on this wire
 //! and means nothing elsewhere, so it crosses no boundary: an explicit `true` is listed as dropped.
 
-use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::responses::items;
+use crate::domain::dialect::{Incompatible, hints};
 use crate::domain::route::Family;
 use serde_json::{Map, Value};
 
@@ -27,13 +27,14 @@ pub fn decode(body: &Value) -> Result<Conversation, Incompatible> {
     // is taken from all of them.
     items::instructions(&mut conversation, fields.get("instructions"))?;
     items::input(&mut conversation, fields.get("input"))?;
+    hints::settle(&mut conversation, fields.get("prompt_cache_options"));
     tool_choice(&mut conversation, fields.get("tool_choice"))?;
     Ok(conversation)
 }
 
 fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(), Incompatible> {
     match name {
-        "model" | "input" | "instructions" | "tool_choice" | "stream_options" => {}
+        "model" | "input" | "instructions" | "tool_choice" | "stream_options" | "prompt_cache_options" => {}
         "max_output_tokens" => conversation.max_output_tokens = Some(count(value).ok_or_else(|| bad(name))?),
         "temperature" => conversation.temperature = Some(value.as_f64().ok_or_else(|| bad(name))?),
         "top_p" => conversation.top_p = Some(value.as_f64().ok_or_else(|| bad(name))?),
