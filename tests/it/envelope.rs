@@ -63,6 +63,14 @@ fn bedrocks_bound_on_output_is_exclusive() {
         let (body, list) = wrapped(&json!({"max_tokens": asked, "messages": []}), Wire::Invoke);
         assert_eq!((body["max_tokens"].as_u64(), list.len()), (Some(sent), dropped), "{asked}");
     }
+    let (body, _) = wrapped(&json!({"max_tokens": 64_000.0, "messages": []}), Wire::Invoke);
+    assert_eq!(body["max_tokens"], 63_999);
+    // Of a model that the catalogue does not have on Bedrock, its generation says the most.
+    let to =
+        Destination { wire: Wire::Invoke, provider: "b", model: "anthropic.claude-opus-4-8", max_output_tokens: None };
+    let body = json!({"max_tokens": 128_000, "messages": []}).to_string();
+    let encoded = wrap(body.as_bytes(), &to, Translate::Strict).expect("it goes");
+    assert_eq!(serde_json::from_slice::<Value>(&encoded.body).expect("JSON")["max_tokens"], 127_999);
     let (body, _) = wrapped(&json!({"max_tokens": 64_000, "messages": []}), Wire::RawPredict);
     assert_eq!(body["max_tokens"], 64_000);
 }
@@ -94,6 +102,9 @@ fn what_the_clouds_lack_skips_the_hop() {
     for wire in [Wire::Invoke, Wire::RawPredict] {
         refused(&turn(json!([image])), wire, "image_url");
         refused(&turn(json!([{"type": "tool_result", "tool_use_id": "a", "content": [image]}])), wire, "image_url");
+        let inside = json!([{"type": "document", "source": {"type": "content", "content": [image]}}]);
+        refused(&turn(inside.clone()), wire, "image_url");
+        refused(&turn(json!([{"type": "tool_result", "tool_use_id": "a", "content": inside}])), wire, "image_url");
         refused(&turn(json!([{"type": "document", "source": {"type": "file", "file_id": "f"}}])), wire, "stored_ids");
         refused(&turn(json!([{"type": "document", "source": {"type": "url", "url": "https://a"}}])), wire, "files");
         refused(&json!({"messages": [], "container": "c"}), wire, "container");
@@ -220,6 +231,8 @@ fn what_bedrock_lacks_for_a_generation_of_claude() {
     let newest = "anthropic.claude-opus-4-8";
     assert_eq!(on(newest, Wire::Invoke, &both), Err(Incompatible("json_schema".to_owned())));
     assert!(on("claude-opus-4-8", Wire::RawPredict, &both).is_ok());
+    let older = json!({"messages": [], "output_format": schema});
+    assert_eq!(on(newest, Wire::Invoke, &older), Err(Incompatible("json_schema".to_owned())));
     let tool = |strict: bool| json!({"name": "f", "strict": strict, "input_schema": {"type": "object", "properties": {"strict": {}}}});
     let (sent, dropped) = on(newest, Wire::Invoke, &json!({"messages": [], "tools": [tool(true)]})).expect("it goes");
     assert_eq!((sent["tools"][0].get("strict"), dropped), (None, vec!["tools.strict".to_owned()]));

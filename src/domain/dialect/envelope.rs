@@ -19,6 +19,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::messages::claude::{self, Claude};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas};
@@ -141,19 +142,22 @@ fn refuse(fields: &Fields<'_>, wire: Wire) -> Result<(), Incompatible> {
         }
     }
     let messages = parsed(fields, "messages", "\"source\"");
-    for block in messages.as_array().into_iter().flatten().filter_map(|turn| turn["content"].as_array()).flatten() {
-        source(block)?;
-        for inner in block["content"].as_array().into_iter().flatten() {
-            source(inner)?;
-        }
-    }
-    Ok(())
+    messages.as_array().into_iter().flatten().try_for_each(|turn| sources(&turn["content"]))
 }
 
 /// A field as a value, where its text holds `sign` at all: most bodies need no look at their content.
 fn parsed(fields: &Fields<'_>, name: &str, sign: &str) -> Value {
     let text = fields.get(name).map(|raw| raw.get()).filter(|text| text.contains(sign));
     text.and_then(|text| serde_json::from_slice(text.as_bytes()).ok()).unwrap_or_default()
+}
+
+/// The sources of blocks, and of those within them: of a result, and of a document that is made of blocks. As deep as JSON may be.
+fn sources(blocks: &Value) -> Result<(), Incompatible> {
+    blocks.as_array().into_iter().flatten().try_for_each(|block| {
+        source(block)?;
+        sources(&block["content"])?;
+        sources(&block["source"]["content"])
+    })
 }
 
 fn source(block: &Value) -> Result<(), Incompatible> {
@@ -197,7 +201,9 @@ fn fitting(fields: &Fields<'_>, model: &str, drops: &mut Drops) -> Result<Vec<Ch
 
 fn config(fields: &Fields<'_>, claude: Option<&Claude>, drops: &mut Drops) -> Result<Option<Change>, Incompatible> {
     let mut config = parsed(fields, "output_config", "\"");
-    if claude.is_some_and(|claude| !claude.structured_on_invoke) && !config["format"].is_null() {
+    let schema =
+        !config["format"].is_null() || fields.get("output_format").is_some_and(|format| format.get() != "null");
+    if schema && claude.is_some_and(|claude| !claude.structured_on_invoke) {
         return Err(Incompatible("json_schema".to_owned()));
     }
     let said = config.as_object_mut().filter(|_| claude.is_some_and(|claude| !claude.effort));
@@ -227,8 +233,9 @@ fn below_bound(
     to: &Destination<'_>,
     drops: &mut Drops,
 ) -> Result<Option<Box<RawValue>>, Incompatible> {
-    let asked = fields.get("max_tokens").and_then(|raw| raw.get().parse::<u64>().ok());
-    let (Some(asked), Some(cap)) = (asked, to.max_output_tokens) else { return Ok(None) };
+    let asked = count(&parsed(fields, "max_tokens", ""));
+    let cap = to.max_output_tokens.or(claude::known(to.model).map(|claude| claude.max_output));
+    let (Some(asked), Some(cap)) = (asked, cap) else { return Ok(None) };
     if asked < cap {
         return Ok(None);
     }
