@@ -1154,3 +1154,25 @@ fn an_empty_reasoning_is_no_loss() {
     assert!(sent(Family::Chat, &said(json!("")), &sonnet()).1.is_empty());
     assert_eq!(sent(Family::Chat, &said(json!("hm")), &sonnet()).1, ["messages.reasoning_content"]);
 }
+
+/// Chat alone has a tool's fields a level deeper.
+#[test]
+fn a_tools_field_is_listed_as_the_client_wrote_it() {
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 3}}});
+    let nova = to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0");
+    let function = json!({"name": "f", "strict": true, "parameters": schema});
+    let chat = hello(json!({"tools": [{"type": "function", "function": function}]}));
+    let mut flat = function;
+    flat["type"] = json!("function");
+    let responses = json!({"input": "Hi", "tools": [flat]});
+    let messages = ask(json!({"tools": [{"name": "f", "strict": true, "input_schema": schema}]}));
+    for (family, body, to, path) in [
+        (Family::Chat, &chat, &nova, "tools.function.strict"),
+        (Family::Responses, &responses, &nova, "tools.strict"),
+        (Family::Messages, &messages, &nova, "tools.strict"),
+        (Family::Chat, &chat, &sonnet(), "tools.function.parameters"),
+        (Family::Responses, &responses, &sonnet(), "tools.parameters"),
+    ] {
+        assert_eq!(sent(family, body, to).1, [path], "{family:?}");
+    }
+}

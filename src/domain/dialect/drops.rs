@@ -4,6 +4,7 @@ use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, Residue, Thinking};
 use crate::domain::error::short;
 use crate::domain::policy::Translate;
+use crate::domain::route::Family;
 use serde_json::Value;
 
 /// Whether a value asks for nothing (0, false, an empty list): leaving it out is nobody's loss.
@@ -55,6 +56,17 @@ impl Drops {
         match from.is_default(field) {
             true => Ok(()),
             false => self.quality(from.name_of(field)),
+        }
+    }
+
+    /// The same of a field of a tool: chat alone has them a level deeper.
+    ///
+    /// # Errors
+    /// As [`Drops::quality`].
+    pub fn tool(&mut self, from: &Conversation, field: &str) -> Result<(), Incompatible> {
+        match from.family {
+            Family::Chat => self.quality(&format!("tools.function.{field}")),
+            Family::Responses | Family::Messages => self.quality(&format!("tools.{field}")),
         }
     }
 

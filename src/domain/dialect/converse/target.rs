@@ -161,7 +161,7 @@ impl Writer<'_> {
             self.drop(Field::CacheControl)?;
         }
         if tool.strict == Some(true) {
-            self.drops.quality("tools.function.strict")?;
+            self.drops.tool(self.from, "strict")?;
         }
         let schema = schema::of_arguments(tool.schema.as_ref()).ok_or_else(|| Incompatible("tools".to_owned()))?;
         let name = names::on_wire(&tool.name, CHAT_MAX, &mut self.reply);

@@ -145,10 +145,10 @@ impl Writer<'_> {
                         let (schema, weaker) = schema::for_anthropic(&schema);
                         written["input_schema"] = schema;
                         if weaker {
-                            self.drops.quality("tools.function.parameters")?;
+                            self.drops.tool(self.from, "parameters")?;
                         }
                     }
-                    false => self.drops.quality("tools.function.strict")?,
+                    false => self.drops.tool(self.from, "strict")?,
                 }
             }
             tools.push(written);
