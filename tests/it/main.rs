@@ -36,6 +36,7 @@ mod relay;
 mod replay;
 mod request;
 mod responses;
+mod rows;
 mod rules;
 mod schema;
 mod sigv4;
