@@ -19,6 +19,7 @@ mod dialect_requests;
 mod dialect_streams;
 mod docs;
 mod envelope;
+mod error_rows;
 mod eventstream;
 mod failing;
 mod families;

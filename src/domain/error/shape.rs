@@ -138,6 +138,8 @@ pub const fn anthropic_type(status: u16) -> &'static str {
         409 => "conflict_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
+        // Bedrock's: the model behind it failed, and not the request.
+        424 => "api_error",
         400..=499 => "invalid_request_error",
         503 | 529 => "overloaded_error",
         _ => "api_error",
