@@ -8,12 +8,14 @@ use serde_json::Value;
 /// Gives every breakpoint the life that the options ask for; without any, they are left out.
 pub fn settle(conversation: &mut Conversation, options: Option<&Value>) {
     let Some(options) = options.filter(|options| !says_nothing(options)) else { return };
-    let cache = lifetime(options);
+    let mut breaks: Vec<&mut Cache> = Vec::new();
     let turns = conversation.turns.iter_mut().flat_map(|turn| &mut turn.parts);
-    let marked = turns.chain(&mut conversation.system).fold(false, |marked, part| mark(part, cache) || marked);
-    if !marked {
-        conversation.quality("prompt_cache_options");
+    turns.chain(&mut conversation.system).for_each(|part| gather(part, &mut breaks));
+    if breaks.is_empty() {
+        return conversation.quality("prompt_cache_options");
     }
+    let cache = lifetime(options);
+    breaks.into_iter().for_each(|life| *life = cache);
 }
 
 /// Anthropic knows five minutes and an hour: "30m" is the former.
@@ -24,14 +26,11 @@ fn lifetime(options: &Value) -> Cache {
     }
 }
 
-/// Whether it is a breakpoint, or a result with one inside.
-fn mark(part: &mut Part, cache: Cache) -> bool {
+/// A breakpoint, or those within a result.
+fn gather<'a>(part: &'a mut Part, breaks: &mut Vec<&'a mut Cache>) {
     match part {
-        Part::CacheBreak(life) => {
-            *life = cache;
-            true
-        }
-        Part::ToolResult { parts, .. } => parts.iter_mut().fold(false, |marked, part| mark(part, cache) || marked),
-        Part::Text(_) | Part::Image { .. } | Part::Document { .. } | Part::ToolCall { .. } => false,
+        Part::CacheBreak(cache) => breaks.push(cache),
+        Part::ToolResult { parts, .. } => parts.iter_mut().for_each(|part| gather(part, breaks)),
+        Part::Text(_) | Part::Image { .. } | Part::Document { .. } | Part::ToolCall { .. } => {}
     }
 }

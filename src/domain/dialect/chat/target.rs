@@ -230,12 +230,10 @@ impl Writer<'_> {
 
     fn account(&mut self) -> Result<(), Incompatible> {
         let openai = self.host.openai_fields;
-        match &self.from.user {
-            Some(user) => match self.host.user {
-                Some(name) => self.put(name, ids::of_user(user, USER_MAX)),
-                None => self.drop(Field::User)?,
-            },
-            None => {}
+        match (&self.from.user, self.host.user) {
+            (Some(user), Some(name)) => self.put(name, ids::of_user(user, USER_MAX)),
+            (Some(_), None) => self.drop(Field::User)?,
+            (None, _) => {}
         }
         match self.from.service_tier.as_deref() {
             None => {}

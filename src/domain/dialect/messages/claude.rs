@@ -120,5 +120,5 @@ pub fn known(model: &str) -> Option<Claude> {
 /// Whether what follows a version makes it a later one, and no date: `-9` does, `-0`, `-20250514` and `-v1` do not.
 fn is_minor(rest: &str) -> bool {
     let digits: String = rest.strip_prefix('-').unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
-    (1..=2).contains(&digits.len()) && digits.trim_start_matches('0') != ""
+    (1..=2).contains(&digits.len()) && !digits.trim_start_matches('0').is_empty()
 }
