@@ -390,3 +390,55 @@ fn recorded_streams_of_every_kind_reach_every_client() {
         assert_eq!(answer_of(Family::Messages, &events)["content"], messages["content"], "{case}");
     }
 }
+
+/// Nova refuses a tool whose schema has definitions: what they say stands where they are named.
+#[test]
+fn schemas_for_nova_have_no_definitions() {
+    let with = |parameters: Value| {
+        let tool = json!({"type": "function", "function": {"name": "f", "parameters": parameters}});
+        json!({"messages": [{"role": "user", "content": "Hi"}], "tools": [tool]})
+    };
+    let schema_of = |parameters: Value| {
+        let (sent, dropped, _) = sent(&with(parameters));
+        (sent["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"].clone(), dropped)
+    };
+    let leaf = json!({"type": "object", "properties": {"n": {"$ref": "#/$defs/n"}}});
+    let parameters = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#", "title": "F", "type": "object", "additionalProperties": false,
+        "properties": {"a": {"$ref": "#/$defs/leaf", "description": "one"}, "b": {"type": "array", "items": {"$ref": "#/$defs/leaf"}},
+            "$defs": {"type": "string"}},
+        "required": ["a"], "$defs": {"leaf": leaf, "n": {"type": "integer", "minimum": 1}},
+    });
+    let leaf = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}});
+    let mut described = leaf.clone();
+    described["description"] = json!("one");
+    let expected = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#", "title": "F", "type": "object", "additionalProperties": false,
+        "properties": {"a": described, "b": {"type": "array", "items": leaf}, "$defs": {"type": "string"}},
+        "required": ["a"],
+    });
+    assert_eq!(schema_of(parameters.clone()), (expected, vec![]));
+    // What would never end, or leads elsewhere.
+    let node = json!({"type": "object", "properties": {"next": {"$ref": "#/definitions/node"}}});
+    for endless in [
+        json!({"type": "object", "properties": {"n": {"$ref": "#/definitions/node"}}, "definitions": {"node": node}}),
+        json!({"type": "object", "properties": {"n": {"$ref": "#"}}, "$defs": {}}),
+        json!({"type": "object", "properties": {"n": {"$ref": "https://example.com/s"}}, "$defs": {}}),
+    ] {
+        let refused = encode(&with(endless), NOVA, Translate::Lenient).expect_err("it never ends");
+        assert_eq!(refused.0, "tools");
+    }
+    // Each names the next one twice: a million at the end.
+    let mut definitions = json!({"d20": {"type": "string"}});
+    for n in 0..20 {
+        let next = json!({"$ref": format!("#/$defs/d{}", n + 1)});
+        definitions[format!("d{n}")] = json!({"type": "object", "properties": {"a": next, "b": next}});
+    }
+    let doubling = json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": definitions});
+    assert_eq!(encode(&with(doubling), NOVA, Translate::Lenient).expect_err("too large").0, "tools");
+    // Other models take a schema as it is.
+    let llama =
+        encode(&with(parameters.clone()), "meta.llama3-3-70b-instruct-v1:0", Translate::Lenient).expect("it goes");
+    let llama: Value = serde_json::from_slice(&llama.body).expect("JSON");
+    assert_eq!(llama["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"], parameters);
+}

@@ -178,3 +178,44 @@ pub fn of_arguments(schema: Option<&Value>) -> Option<Value> {
         Some(_) => None,
     }
 }
+
+/// The most that a schema may grow to when its references are replaced: a few that name each other twice would double each time.
+const INLINED_MAX: usize = 10_000;
+
+/// A schema with what its references name in their place, and no definitions at its root. `None` where one leads to itself or to
+/// nothing here, or where it would grow too large.
+pub fn inlined(schema: &Value) -> Option<Value> {
+    let mut left = INLINED_MAX;
+    resolved(schema, schema, &mut Vec::new(), &mut left)
+}
+
+/// `open`: the references that led here. The recursion goes as deep as the schema and its references, each once.
+fn resolved<'a>(value: &'a Value, root: &'a Value, open: &mut Vec<&'a str>, left: &mut usize) -> Option<Value> {
+    *left = left.checked_sub(1)?;
+    match value {
+        Value::Object(fields) => {
+            let mut out = match fields.get("$ref").and_then(Value::as_str) {
+                Some(name) if open.contains(&name) => return None,
+                Some(name) => {
+                    open.push(name);
+                    let named = resolved(root.pointer(name.strip_prefix('#')?)?, root, open, left)?;
+                    open.pop();
+                    named.as_object()?.clone()
+                }
+                None => Map::new(),
+            };
+            let at_root = std::ptr::eq(value, root);
+            let of_definitions = |name: &str| at_root && matches!(name, "$defs" | "definitions");
+            for (name, inner) in fields.iter().filter(|(name, inner)| !(*name == "$ref" && inner.is_string())) {
+                if !of_definitions(name) {
+                    out.insert(name.clone(), resolved(inner, root, open, left)?);
+                }
+            }
+            Some(Value::Object(out))
+        }
+        Value::Array(items) => {
+            items.iter().map(|item| resolved(item, root, open, left)).collect::<Option<Vec<_>>>().map(Value::Array)
+        }
+        other => Some(other.clone()),
+    }
+}

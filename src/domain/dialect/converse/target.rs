@@ -163,9 +163,16 @@ impl Writer<'_> {
         if tool.strict == Some(true) {
             self.drops.tool(self.from, "strict")?;
         }
-        let schema = schema::of_arguments(tool.schema.as_ref()).ok_or_else(|| Incompatible("tools".to_owned()))?;
+        let schema = schema::of_arguments(tool.schema.as_ref()).and_then(|schema| self.plain(schema));
+        let schema = schema.ok_or_else(|| Incompatible("tools".to_owned()))?;
         let name = names::on_wire(&tool.name, CHAT_MAX, &mut self.reply);
         Ok(spec(&name, tool.description.as_deref(), schema))
+    }
+
+    /// A schema as this model takes it; `None` for one that leads to itself. Nova refuses a request for definitions in one.
+    fn plain(&self, schema: Value) -> Option<Value> {
+        let defines = ["$defs", "definitions"].iter().any(|name| schema.get(*name).is_some());
+        if self.to.model.contains("nova") && defines { schema::inlined(&schema) } else { Some(schema) }
     }
 
     /// Minimal definitions of the tools that the history calls.
@@ -195,6 +202,7 @@ impl Writer<'_> {
             return Err(lacking());
         }
         let (schema, wrapped) = schema::of_stand_in(schema).ok_or_else(lacking)?;
+        let schema = self.plain(schema).ok_or_else(lacking)?;
         let what = description.as_deref().or(name.as_deref()).unwrap_or("the answer");
         self.reply.json_tool = Some(JSON_TOOL.to_owned());
         self.reply.json_wrapped = wrapped;
