@@ -1179,3 +1179,44 @@ fn a_tools_field_is_listed_as_the_client_wrote_it() {
         assert_eq!(sent(family, body, to).1, [path], "{family:?}");
     }
 }
+
+/// Mistral answers 400 to a user's message after a tool's, to a system's after an answer, and to an answer at the end; Perplexity
+/// to whatever does not take turns.
+#[test]
+fn messages_take_turns_where_the_host_insists() {
+    let call = json!({"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]});
+    let result = json!({"type": "tool_result", "tool_use_id": "t", "content": "r"});
+    let user = |text: &str| json!({"role": "user", "content": text});
+    let said = |text: &str| json!({"role": "assistant", "content": text});
+    let system = |text: &str| json!({"role": "system", "content": text});
+    let both = json!({"role": "user", "content": [result, {"type": "text", "text": "go on"}]});
+    let only = json!({"role": "user", "content": [result]});
+    let cases = [
+        (json!([user("a"), call, both]), "user assistant tool assistant user", vec![]),
+        (json!([user("a"), call, only]), "user assistant tool", vec![]),
+        (json!([user("a"), call, only, said("b"), user("c")]), "user assistant tool assistant user", vec![]),
+        (json!([user("a"), said("b"), system("s"), user("c")]), "system user assistant user", vec!["messages.role"]),
+        (json!([user("a"), system("s"), user("c")]), "system user", vec!["messages.role"]),
+        (json!([user("a"), said("b")]), "user assistant user", vec!["messages.prefill"]),
+        (json!([said("b"), user("a")]), "user assistant user", vec![]),
+    ];
+    let hosts =
+        [("mistral", "mistral-large-latest"), ("openrouter", "mistralai/Devstral-Small"), ("perplexity", "sonar")];
+    for (messages, roles, dropped) in &cases {
+        let body = ask(json!({"messages": messages}));
+        for (provider, model) in hosts {
+            let (sent, lost) = sent(Family::Messages, &body, &to(Wire::Chat, provider, model));
+            let list = sent["messages"].as_array().expect("messages are a list");
+            let found: Vec<&str> = list.iter().filter_map(|message| message["role"].as_str()).collect();
+            assert_eq!(found.join(" "), *roles, "{provider}: {messages}");
+            assert_eq!(&lost, dropped, "{provider}: {messages}");
+        }
+    }
+    let mistral = to(Wire::Chat, "mistral", "mistral-large-latest");
+    let responses = json!({"model": "m", "input": [{"role": "system", "content": "s"}]});
+    assert_eq!(sent(Family::Responses, &responses, &mistral).0["messages"], json!([system("s"), user(".")]));
+    // The others have it as it was.
+    let (kept, lost) = sent(Family::Messages, &ask(json!({"messages": cases[0].0})), &gpt());
+    assert_eq!(kept["messages"].as_array().map(Vec::len), Some(4));
+    assert!(lost.is_empty());
+}

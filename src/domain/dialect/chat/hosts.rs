@@ -95,11 +95,19 @@ pub fn nearest(model: &str, wanted: Effort, least: Effort) -> Effort {
     }
 }
 
-/// Whether ids of calls must be nine letters and digits: Mistral's own API wants them so, and so do the templates of its models
-/// wherever they run.
-pub fn wants_short_ids(provider: &str, model: &str) -> bool {
+/// Whether Mistral's rules hold, at its own API or in the template of a model of its: ids of calls are nine letters and digits,
+/// and messages take turns.
+pub fn is_mistral(provider: &str, model: &str) -> bool {
     let model = model.to_ascii_lowercase();
-    provider == "mistral" || model.contains("mistral") || model.contains("mixtral")
+    provider == "mistral" || NAMES_OF_MISTRAL.iter().any(|name| model.contains(name))
+}
+
+const NAMES_OF_MISTRAL: [&str; 7] =
+    ["mistral", "mixtral", "ministral", "devstral", "magistral", "codestral", "pixtral"];
+
+/// Whether a host refuses messages that do not take turns.
+pub fn insists_on_order(provider: &str, model: &str) -> bool {
+    provider == "perplexity" || is_mistral(provider, model)
 }
 
 /// OpenAI's reasoning models, which refuse sampling parameters and stops and call the system `developer`.

@@ -3,10 +3,11 @@
 //! ```text
 //! user turn with results   one `tool` message each, in order; then one user message: what results held of images, and the rest
 //! assistant turn           text joined, `tool_calls`; content null when there are only calls
-//! system turn              stays where it is
+//! system turn              stays where it is, unless the host insists on an order
 //! ```
 //! Tool messages hold text alone: an image that a tool gave back is announced there and shown in the user message after it.
 
+use crate::domain::dialect::chat::order;
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
@@ -31,6 +32,8 @@ pub struct Manner {
     pub cache: bool,
     /// Gemini 3 wants a signature on the first call of each step; this stands for one made elsewhere.
     pub signature: Option<&'static str>,
+    /// Users' and assistants' messages must take turns, with the system's before them all.
+    pub ordered: bool,
 }
 
 /// Writes the messages of one request.
@@ -47,17 +50,23 @@ impl Writer<'_> {
     /// # Errors
     /// [`Incompatible`] with what the host cannot read; under `strict` with what would be dropped.
     pub fn write(&mut self) -> Result<Vec<Value>, Incompatible> {
-        let turns = settled(&self.from.turns, self.drops)?;
+        let (system, turns) = match self.manner.ordered {
+            true => order::strict(self.from, self.drops)?,
+            false => (self.from.system.clone(), settled(&self.from.turns, self.drops)?),
+        };
         let mut messages = Vec::with_capacity(turns.len().saturating_add(1));
         if turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
             self.drops.quality("messages.prefill")?;
         }
-        let content = self.system(&self.from.system)?;
+        let content = self.system(&system)?;
         if !content.is_empty() {
             messages.push(json!({"role": self.manner.system, "content": content}));
         }
         for turn in &turns {
             self.turn(turn, &mut messages)?;
+        }
+        if self.manner.ordered {
+            messages = order::bridged(messages);
         }
         match messages.is_empty() {
             true => Err(Incompatible("messages".to_owned())),

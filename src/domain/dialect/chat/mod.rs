@@ -5,6 +5,7 @@ pub mod decode;
 pub mod encode;
 pub mod hosts;
 pub mod messages_out;
+pub mod order;
 pub mod replay;
 pub mod request;
 pub mod target;

@@ -76,11 +76,12 @@ impl Writer<'_> {
         let gemini_3 = self.to.model.contains("gemini-3");
         let manner = Manner {
             system: if self.thinker == Thinker::No { "system" } else { "developer" },
-            ids: if hosts::wants_short_ids(self.to.provider, self.to.model) { IdRule::Mistral } else { IdRule::Chat },
+            ids: if hosts::is_mistral(self.to.provider, self.to.model) { IdRule::Mistral } else { IdRule::Chat },
             files: self.host.files,
             image_urls: self.host.image_urls,
             cache: self.to.provider == "openai",
             signature: gemini_3.then_some(FOREIGN_SIGNATURE),
+            ordered: hosts::insists_on_order(self.to.provider, self.to.model),
         };
         let (drops, reply) = (&mut self.drops, &mut self.reply);
         let messages = messages_out::Writer { from: self.from, manner, drops, reply }.write()?;
