@@ -31,7 +31,8 @@ pub fn strict(from: &Conversation, drops: &mut Drops) -> Result<(Vec<Part>, Vec<
     let mut turns = settled(&turns, drops)?;
     let said = |text: &str| Turn { role: Role::User, parts: vec![Part::Text(text.to_owned())] };
     let begun = turns.first().is_some_and(|turn| turn.role == Role::User);
-    if !begun && !(turns.is_empty() && system.is_empty()) {
+    let nothing = turns.is_empty() && system.is_empty();
+    if !begun && !nothing {
         turns.insert(0, said("."));
     }
     if turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
