@@ -1220,3 +1220,27 @@ fn messages_take_turns_where_the_host_insists() {
     assert_eq!(kept["messages"].as_array().map(Vec::len), Some(4));
     assert!(lost.is_empty());
 }
+
+/// Anthropic's own API lets the adaptive ones think before a call that is forced; Bedrock does since Opus 4.8.
+#[test]
+fn a_forced_tool_and_thinking_meet_where_the_host_lets_them() {
+    let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+    let body = hello(json!({"tools": tools, "tool_choice": "required", "reasoning_effort": "high"}));
+    let free = hello(json!({"tools": tools, "tool_choice": "auto", "reasoning_effort": "high"}));
+    for (wire, model, thinks) in [
+        (Wire::Messages, "claude-sonnet-4-6", true),
+        (Wire::Messages, "claude-opus-4-7", true),
+        (Wire::RawPredict, "claude-opus-4-6", true),
+        (Wire::Invoke, "eu.anthropic.claude-sonnet-4-6", false),
+        (Wire::Invoke, "anthropic.claude-opus-4-7", false),
+        (Wire::Invoke, "anthropic.claude-opus-4-8", true),
+        (Wire::Invoke, "anthropic.claude-sonnet-5", true),
+    ] {
+        let to = to(wire, "cloud", model);
+        let (forced, dropped) = sent(Family::Chat, &body, &to);
+        assert_eq!(forced["tool_choice"]["type"], "any", "{model}");
+        assert_eq!((forced.get("thinking").is_some(), dropped.is_empty()), (thinks, thinks), "{model}: {dropped:?}");
+        assert_eq!(forced.get("output_config").is_some(), thinks, "{model}");
+        assert!(sent(Family::Chat, &free, &to).0.get("thinking").is_some(), "{model}");
+    }
+}

@@ -80,6 +80,9 @@ impl Writer<'_> {
         let mut config = Map::new();
         let mut set = |name: &str, value: Value| config.insert(name.to_owned(), value);
         if let Some(asked) = from.max_output_tokens {
+            if asked == 0 {
+                return Err(Incompatible(from.name_of(Field::MaxOutputTokens).to_owned()));
+            }
             let most = self.to.max_output_tokens.unwrap_or(u64::MAX);
             if asked > most {
                 self.drops.quality(from.name_of(Field::MaxOutputTokens))?;

@@ -29,6 +29,8 @@ pub struct Claude {
     /// Those on Bedrock's InvokeModel too.
     pub structured_on_invoke: bool,
     pub thinks: Thinks,
+    /// On Bedrock's InvokeModel, too, it thinks `adaptive`ly when a tool is forced.
+    pub forced_on_invoke: bool,
     /// `output_config.effort`
     pub effort: bool,
     /// What it thinks is in its answer without being asked for.
@@ -48,6 +50,7 @@ const NEWEST: Claude = Claude {
     structured: true,
     structured_on_invoke: false,
     thinks: Thinks::Adaptive,
+    forced_on_invoke: true,
     effort: true,
     shows_thinking: false,
     can_rest: true,
@@ -57,14 +60,16 @@ const NEWEST: Claude = Claude {
     mid_system: false,
 };
 const OPUS_4_8: Claude = Claude { mid_system: true, ..NEWEST };
+const OPUS_4_7: Claude = Claude { forced_on_invoke: false, ..NEWEST };
 const FABLE: Claude = Claude { can_rest: false, ..NEWEST };
 const V4_6: Claude =
-    Claude { sampling: Sampling::Any, xhigh: false, structured_on_invoke: true, shows_thinking: true, ..NEWEST };
+    Claude { sampling: Sampling::Any, xhigh: false, structured_on_invoke: true, shows_thinking: true, ..OPUS_4_7 };
 const V4_5: Claude = Claude {
     max_output: 64_000,
     structured: true,
     structured_on_invoke: true,
     thinks: Thinks::Budget,
+    forced_on_invoke: false,
     effort: false,
     shows_thinking: true,
     can_rest: true,
@@ -86,7 +91,7 @@ const OTHER: Claude = Claude { max_output: 8_192, ..SONNET_4 };
 const TABLE: &[(&str, Claude)] = &[
     ("opus-5", OPUS_4_8),
     ("opus-4-8", OPUS_4_8),
-    ("opus-4-7", NEWEST),
+    ("opus-4-7", OPUS_4_7),
     ("sonnet-4-6", V4_6),
     ("opus-4-6", V4_6),
     ("opus-4-5", OPUS_4_5),

@@ -245,7 +245,10 @@ impl Writer<'_> {
         let most = self.body.get("max_tokens").and_then(Value::as_u64).unwrap_or(0);
         let forced =
             self.body.get("tool_choice").is_some_and(|choice| matches!(choice["type"].as_str(), Some("any" | "tool")));
-        let plan = think::plan(&self.claude, effort, most, forced || self.goes_on());
+        let mut plan = think::plan(&self.claude, effort, most, forced || self.goes_on());
+        if forced && self.to.wire == Wire::Invoke && !self.claude.forced_on_invoke && plan.effort.is_some() {
+            plan = think::Plan { lost: true, ..think::Plan::default() };
+        }
         if plan.lost {
             self.drop(Field::Effort)?;
         }
