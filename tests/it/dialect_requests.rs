@@ -1244,3 +1244,42 @@ fn a_forced_tool_and_thinking_meet_where_the_host_lets_them() {
         assert!(sent(Family::Chat, &free, &to).0.get("thinking").is_some(), "{model}");
     }
 }
+
+/// Some hosts call every first call `call_0`; Anthropic refuses an id that it has seen in the conversation.
+#[test]
+fn an_id_that_comes_again_is_made_another() {
+    let call = |ids: &[&str]| {
+        let calls: Vec<Value> = ids
+            .iter()
+            .map(|id| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}))
+            .collect();
+        json!({"role": "assistant", "content": null, "tool_calls": calls})
+    };
+    let result = |id: &str, text: &str| json!({"role": "tool", "tool_call_id": id, "content": text});
+    let body = json!({"messages": [
+        {"role": "user", "content": "a"},
+        call(&["call_0", "call_1"]), result("call_1", "r1"), result("call_0", "r0"),
+        call(&["call_0"]), result("call_0", "r2"),
+        call(&["call_0_2", "call_0", "call_0"]), result("call_0", "r4"), result("call_0", "r5"), result("call_0_2", "r3"),
+    ]});
+    let (claude, dropped) = sent(Family::Chat, &body, &sonnet());
+    assert!(dropped.is_empty(), "{dropped:?}");
+    let blocks = |kind: &str, id: &str| -> Vec<String> {
+        let turns = claude["messages"].as_array().into_iter().flatten();
+        let blocks = turns.filter_map(|turn| turn["content"].as_array()).flatten();
+        blocks.filter(|block| block["type"] == kind).filter_map(|block| block[id].as_str().map(str::to_owned)).collect()
+    };
+    let ids = blocks("tool_use", "id");
+    assert_eq!(ids, ["call_0", "call_1", "call_0_2", "call_0_2_2", "call_0_3", "call_0_4"]);
+    assert_eq!(blocks("tool_result", "tool_use_id"), ids);
+    let texts: Vec<&str> = claude["messages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|turn| turn["content"].as_array())
+        .flatten()
+        .filter(|block| block["type"] == "tool_result")
+        .filter_map(|block| block["content"].as_str().or(block["content"][0]["text"].as_str()))
+        .collect();
+    assert_eq!(texts, ["r0", "r1", "r2", "r3", "r4", "r5"]);
+}

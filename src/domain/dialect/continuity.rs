@@ -3,6 +3,7 @@
 //! ```text
 //! calls of a turn      answered at once in the next user turn, results first; missing ones say "(no result)"
 //! results              without a call before them are left out
+//! an id seen before    is another's: some hosts count from `call_0` in every answer, and Claude's wire wants each id once
 //! neighbours           of one role are one turn; empty text and empty turns go
 //! ```
 //! Every step that takes something away or makes something up is recorded as dropped, so that `strict` refuses it.
@@ -23,12 +24,13 @@ pub const NO_RESULT: &str = "(no result)";
 pub fn settled(turns: &[Turn], drops: &mut Drops) -> Result<Vec<Turn>, Incompatible> {
     let mut rest: VecDeque<Turn> = turns.iter().map(without_blanks).collect();
     let mut settled: Vec<Turn> = Vec::with_capacity(rest.len());
+    let mut ids = HashMap::new();
     while let Some(mut turn) = rest.pop_front() {
         if turn.role == Role::Assistant {
             while rest.front().is_some_and(|next| next.role == Role::Assistant || next.parts.is_empty()) {
                 turn.parts.extend(rest.pop_front().into_iter().flat_map(|next| next.parts));
             }
-            let calls: Vec<String> = turn.parts.iter().filter_map(call_id).map(str::to_owned).collect();
+            let calls: Vec<Call> = turn.parts.iter_mut().filter_map(|part| called(part, &mut ids)).collect();
             add(&mut settled, turn);
             if !calls.is_empty() {
                 let results = answers(&calls, &mut rest, drops)?;
@@ -46,22 +48,35 @@ pub fn settled(turns: &[Turn], drops: &mut Drops) -> Result<Vec<Turn>, Incompati
     Ok(settled)
 }
 
+/// A call of the turn at hand.
+struct Call {
+    /// As the client has it.
+    id: String,
+    /// As no call before it has it.
+    own: String,
+}
+
 /// The results that answer these calls, one each, in the calls' order; taken from the turns up to the next assistant's. A
 /// breakpoint of the cache that stands behind one goes along.
-fn answers(calls: &[String], rest: &mut VecDeque<Turn>, drops: &mut Drops) -> Result<Vec<Part>, Incompatible> {
+fn answers(calls: &[Call], rest: &mut VecDeque<Turn>, drops: &mut Drops) -> Result<Vec<Part>, Incompatible> {
     let mut found: Vec<Vec<Part>> = calls.iter().map(|_| Vec::new()).collect();
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(calls.len());
-    for (at, id) in calls.iter().enumerate() {
-        places.entry(id).or_insert(at);
+    let mut places: HashMap<&str, VecDeque<usize>> = HashMap::with_capacity(calls.len());
+    for (at, call) in calls.iter().enumerate() {
+        places.entry(&call.id).or_default().push_back(at);
     }
     for turn in rest.iter_mut().take_while(|turn| turn.role != Role::Assistant) {
         let (mut kept, mut last) = (Vec::with_capacity(turn.parts.len()), None);
-        for part in std::mem::take(&mut turn.parts) {
-            let free = |at: &usize| found.get(*at).is_some_and(Vec::is_empty);
-            last = match &part {
-                Part::CacheBreak(_) => last,
-                part => result_id(part).and_then(|id| places.get(id).copied()).filter(free),
-            };
+        for mut part in std::mem::take(&mut turn.parts) {
+            match &mut part {
+                Part::CacheBreak(_) => {}
+                Part::ToolResult { id, .. } => {
+                    last = places.get_mut(id.as_str()).and_then(VecDeque::pop_front);
+                    if let Some(call) = last.and_then(|at| calls.get(at)) {
+                        id.clone_from(&call.own);
+                    }
+                }
+                Part::Text(_) | Part::Image { .. } | Part::Document { .. } | Part::ToolCall { .. } => last = None,
+            }
             match last.and_then(|at| found.get_mut(at)) {
                 Some(taken) => taken.push(part),
                 None => kept.push(part),
@@ -70,11 +85,11 @@ fn answers(calls: &[String], rest: &mut VecDeque<Turn>, drops: &mut Drops) -> Re
         turn.parts = kept;
     }
     let mut results = Vec::with_capacity(calls.len());
-    for (id, result) in calls.iter().zip(found) {
+    for (call, result) in calls.iter().zip(found) {
         if result.is_empty() {
             drops.quality("messages.tool_result")?;
             let parts = vec![Part::Text(NO_RESULT.to_owned())];
-            results.push(Part::ToolResult { id: id.clone(), parts, is_error: false });
+            results.push(Part::ToolResult { id: call.own.clone(), parts, is_error: false });
         }
         results.extend(result);
     }
@@ -98,16 +113,17 @@ fn without_blanks(turn: &Turn) -> Turn {
     Turn { role: turn.role, parts: turn.parts.iter().filter(|part| !blank(part)).cloned().collect() }
 }
 
-fn call_id(part: &Part) -> Option<&str> {
-    match part {
-        Part::ToolCall { id, .. } => Some(id),
-        _ => None,
+/// The call that a part is, with an id of its own. `ids`: those that are taken, and how often each was met.
+fn called(part: &mut Part, ids: &mut HashMap<String, usize>) -> Option<Call> {
+    let Part::ToolCall { id, .. } = part else { return None };
+    let mut own = id.clone();
+    let mut met = ids.get(id).copied().unwrap_or_default();
+    while ids.contains_key(&own) {
+        met = met.saturating_add(1);
+        own = format!("{id}_{met}");
     }
-}
-
-fn result_id(part: &Part) -> Option<&str> {
-    match part {
-        Part::ToolResult { id, .. } => Some(id),
-        _ => None,
-    }
+    ids.insert(own.clone(), 1);
+    ids.insert(id.clone(), met.max(1));
+    let id = std::mem::replace(id, own.clone());
+    Some(Call { id, own })
 }
