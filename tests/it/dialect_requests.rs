@@ -1283,3 +1283,74 @@ fn an_id_that_comes_again_is_made_another() {
         .collect();
     assert_eq!(texts, ["r0", "r1", "r2", "r3", "r4", "r5"]);
 }
+
+/// Kimi imitates the ids that it finds, and its hosts recognize calls of one form alone.
+#[test]
+fn kimi_finds_ids_of_its_own_form() {
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [
+            {"type": "tool_use", "id": "toolu_1", "name": "read", "input": {}},
+            {"type": "tool_use", "id": "toolu_2", "name": "read", "input": {}},
+        ]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_2", "content": "r2"},
+            {"type": "tool_result", "tool_use_id": "toolu_1", "content": "r1"},
+        ]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "write", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "r3"}]},
+    ]}));
+    let of = |provider: &'static str, model: &'static str| {
+        let (body, dropped) = sent(Family::Messages, &body, &to(Wire::Chat, provider, model));
+        assert!(dropped.is_empty(), "{dropped:?}");
+        let messages = body["messages"].as_array().cloned().unwrap_or_default();
+        let called = messages.iter().filter_map(|message| message["tool_calls"].as_array()).flatten();
+        let called: Vec<Value> = called.map(|call| call["id"].clone()).collect();
+        let answered = messages.iter().filter(|message| message["role"] == "tool");
+        let answered: Vec<Value> = answered.map(|message| message["tool_call_id"].clone()).collect();
+        assert_eq!(called, answered, "{model}");
+        json!(called)
+    };
+    let own = json!(["functions.read:0", "functions.read:1", "functions.write:2"]);
+    for (provider, model) in [("together", "moonshotai/Kimi-K2-Instruct-0905"), ("openrouter", "moonshotai/kimi-k3")] {
+        assert_eq!(of(provider, model), own);
+    }
+    assert_eq!(of("together", "zai-org/GLM-4.6"), json!(["toolu_1", "toolu_2", "toolu_1_2"]));
+}
+
+/// A client pairs results with calls by id alone: a call under an id that it has is one whose result it has.
+#[test]
+fn a_call_under_an_id_that_the_client_has_gets_another() {
+    let history = ask(json!({"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "call_0", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_0", "content": "r"}]},
+    ]}));
+    let call = |index: usize, id: &str| {
+        [
+            Event::ToolStart { index, id: id.to_owned(), name: "f".to_owned(), kind: CallKind::Function },
+            Event::ToolArguments { index, json: "{}".to_owned() },
+            Event::ToolEnd { index },
+        ]
+    };
+    let mut events: Vec<Event> = vec![Event::Text("so".to_owned())];
+    for (index, id) in ["call_0", "call_1", "call_0"].into_iter().enumerate() {
+        events.extend(call(index, id));
+    }
+    events.extend([Event::Finish(Finish::ToolCalls), Event::End]);
+    let ids_after = |body: &Value| {
+        let encoded = encode(Family::Messages, body, &gpt(), Translate::Lenient).expect("the hop fits");
+        let voice = Voice::default();
+        let stream = crate::dialect::stream_of(Family::Messages, &events, voice.clone(), encoded.reply.clone());
+        let answer = dialect::write_answer(Family::Messages, events.clone(), &voice, encoded.reply).expect("no error");
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let blocks = answer["content"].as_array().cloned().unwrap_or_default();
+        let ids: Vec<String> = blocks.iter().filter_map(|block| block["id"].as_str().map(str::to_owned)).collect();
+        for id in &ids {
+            assert!(stream.contains(&format!("\"id\":\"{id}\"")), "{id}: {stream}");
+        }
+        ids
+    };
+    assert_eq!(ids_after(&history), ["call_0_2", "call_1", "call_0_3"]);
+    assert_eq!(ids_after(&ask(json!({"messages": [{"role": "user", "content": "a"}]})))[1], "call_1");
+}

@@ -8,7 +8,7 @@
 //! ```
 //! Every step that takes something away or makes something up is recorded as dropped, so that `strict` refuses it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Part, Role, Turn};
@@ -111,6 +111,15 @@ fn without_blanks(turn: &Turn) -> Turn {
     // Anthropic refuses text of blanks alone, too.
     let blank = |part: &&Part| matches!(part, Part::Text(text) if text.trim().is_empty());
     Turn { role: turn.role, parts: turn.parts.iter().filter(|part| !blank(part)).cloned().collect() }
+}
+
+/// The ids of all calls, as the client has them.
+pub fn call_ids(turns: &[Turn]) -> HashSet<String> {
+    let ids = turns.iter().flat_map(|turn| &turn.parts).filter_map(|part| match part {
+        Part::ToolCall { id, .. } => Some(id.clone()),
+        _ => None,
+    });
+    ids.collect()
 }
 
 /// The call that a part is, with an id of its own. `ids`: those that are taken, and how often each was met.

@@ -23,6 +23,8 @@ pub enum IdRule {
     Plain,
     /// Exactly nine letters and digits.
     Mistral,
+    /// As they are: made for the wire already.
+    Made,
 }
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -33,10 +35,11 @@ pub fn rewritten(id: &str, rule: IdRule) -> String {
         IdRule::Chat => (1..=40).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) && !is_ours(id),
         IdRule::Plain => (1..=64).contains(&id.len()) && id.bytes().all(is_plain) && !is_ours(id),
         IdRule::Mistral => id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        IdRule::Made => true,
     };
     match (taken, rule) {
         (true, _) => id.to_owned(),
-        (false, IdRule::Chat | IdRule::Plain) => format!("{OURS}{}", digits(id, 22)),
+        (false, IdRule::Chat | IdRule::Plain | IdRule::Made) => format!("{OURS}{}", digits(id, 22)),
         (false, IdRule::Mistral) => digits(id, 9),
     }
 }

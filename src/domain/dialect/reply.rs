@@ -1,5 +1,7 @@
 //! What the answer's side must know of the request as it was encoded. [`restorer`](super::restorer) undoes it.
 
+use std::collections::HashSet;
+
 use litemap::LiteMap;
 
 /// Changes made to a request that its answer shows, to be undone between decoder and encoder.
@@ -13,11 +15,13 @@ pub struct Reply {
     pub renamed: LiteMap<String, String>,
     /// The client asked with `functions` and is answered with `function_call`.
     pub legacy_functions: bool,
+    /// Ids of calls that the client has already: an upstream that counts from `call_0` in every answer gives them again.
+    pub ids: HashSet<String>,
 }
 
 impl Reply {
     /// Whether events can go on untouched.
     pub fn is_empty(&self) -> bool {
-        self.json_tool.is_none() && self.renamed.is_empty()
+        self.json_tool.is_none() && self.renamed.is_empty() && self.ids.is_empty()
     }
 }

@@ -1,10 +1,12 @@
 //! Undoes in an answer what encoding changed of its request: names that were changed on the way out are changed back, and the
-//! text that a model without structured output wrote into a forced tool becomes the answer's text again.
+//! text that a model without structured output wrote into a forced tool becomes the answer's text again. An id that the client
+//! has for another call is made another: it would take the new call for the old one, whose result it has.
 
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 
 use crate::domain::dialect::decoder::Encode;
+use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::json_text::compact;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Event, Finish, schema};
@@ -30,10 +32,16 @@ impl Restorer {
         Restorer { reply, json: None, calls: 0, wrapped: String::new(), held: String::new() }
     }
 
+    /// Whether an event goes on as it is.
+    fn leaves(&self, event: &Event) -> bool {
+        let only_ids = self.reply.json_tool.is_none() && self.reply.renamed.is_empty();
+        only_ids && (self.reply.ids.is_empty() || !matches!(event, Event::ToolStart { .. }))
+    }
+
     /// Appends what the client should see of an event. Where a tool stands in for the answer's text, what the model says
     /// around it is not part of the answer.
     pub fn apply(&mut self, event: Event, out: &mut Vec<Event>) {
-        if self.reply.is_empty() {
+        if self.leaves(&event) {
             out.push(event);
             return;
         }
@@ -50,6 +58,7 @@ impl Restorer {
             Event::ToolStart { index, id, name, kind } => {
                 self.release(out);
                 self.calls = self.calls.saturating_add(1);
+                let id = self.own(id);
                 out.push(Event::ToolStart { index: self.shifted(index), id, name: self.original(name), kind });
             }
             Event::ToolArguments { index, json } if self.json == Some(index) && self.reply.json_wrapped => {
@@ -102,6 +111,19 @@ impl Restorer {
         }
     }
 
+    fn own(&mut self, id: String) -> String {
+        let ids = &mut self.reply.ids;
+        let is_met = |id: &str| ids.contains(id) || ids.contains(&ids::rewritten(id, IdRule::Plain));
+        let own = match is_met(&id) {
+            true => (2..).map(|nth: usize| format!("{id}_{nth}")).find(|own| !is_met(own)).unwrap_or(id),
+            false => id,
+        };
+        if !ids.is_empty() {
+            ids.insert(own.clone());
+        }
+        own
+    }
+
     fn original(&self, name: String) -> String {
         self.reply.renamed.get(&name).cloned().unwrap_or(name)
     }
@@ -128,6 +150,10 @@ impl Restored {
 
 impl Encode for Restored {
     fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.restorer.leaves(event) {
+            self.encoder.push(event, out);
+            return;
+        }
         let mut restored = Vec::with_capacity(1);
         self.restorer.apply(event.clone(), &mut restored);
         restored.iter().for_each(|event| self.encoder.push(event, out));

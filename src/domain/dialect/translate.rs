@@ -2,6 +2,7 @@
 
 use crate::domain::catalogue::Facts;
 use crate::domain::dialect::answer::Answer;
+use crate::domain::dialect::continuity::call_ids;
 use crate::domain::dialect::conversation::Conversation;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed, Voice};
 use crate::domain::dialect::reply::Reply;
@@ -45,7 +46,7 @@ pub fn translate_request(
     if conversation.has_custom_tools() && !takes_text {
         return Err(Incompatible("custom_tools".to_owned()));
     }
-    match to.wire {
+    let mut encoded = match to.wire {
         Wire::Chat => chat::target::encode(&conversation, to, facts, translate),
         Wire::Responses => responses::target::encode(&conversation, to, facts, translate),
         Wire::Messages | Wire::Invoke | Wire::RawPredict => {
@@ -53,7 +54,9 @@ pub fn translate_request(
         }
         Wire::Converse => converse::target::encode(&conversation, to, facts, translate),
         Wire::Completions | Wire::Opaque => Err(Incompatible("family".to_owned())),
-    }
+    }?;
+    encoded.reply.ids = call_ids(&conversation.turns);
+    Ok(encoded)
 }
 
 fn tree(body: &[u8]) -> Option<Value> {

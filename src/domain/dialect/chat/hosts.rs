@@ -1,6 +1,7 @@
 //! What each chat host takes beyond the common ground: data, by provider and model.
 
 use crate::domain::dialect::conversation::Effort;
+use crate::domain::dialect::ids::IdRule;
 use crate::domain::provider::table;
 
 /// What a host takes.
@@ -95,9 +96,18 @@ pub fn nearest(model: &str, wanted: Effort, least: Effort) -> Effort {
     }
 }
 
+/// What ids of calls must be.
+pub fn ids(provider: &str, model: &str) -> IdRule {
+    match is_mistral(provider, model) {
+        true => IdRule::Mistral,
+        false if model.to_ascii_lowercase().contains("kimi-k") => IdRule::Made,
+        false => IdRule::Chat,
+    }
+}
+
 /// Whether Mistral's rules hold, at its own API or in the template of a model of its: ids of calls are nine letters and digits,
 /// and messages take turns.
-pub fn is_mistral(provider: &str, model: &str) -> bool {
+fn is_mistral(provider: &str, model: &str) -> bool {
     let model = model.to_ascii_lowercase();
     provider == "mistral" || NAMES_OF_MISTRAL.iter().any(|name| model.contains(name))
 }

@@ -50,10 +50,13 @@ impl Writer<'_> {
     /// # Errors
     /// [`Incompatible`] with what the host cannot read; under `strict` with what would be dropped.
     pub fn write(&mut self) -> Result<Vec<Value>, Incompatible> {
-        let (system, turns) = match self.manner.ordered {
+        let (system, mut turns) = match self.manner.ordered {
             true => order::strict(self.from, self.drops)?,
             false => (self.from.system.clone(), settled(&self.from.turns, self.drops)?),
         };
+        if self.manner.ids == IdRule::Made {
+            order::counted(&mut turns);
+        }
         let mut messages = Vec::with_capacity(turns.len().saturating_add(1));
         if turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
             self.drops.quality("messages.prefill")?;

@@ -1,16 +1,19 @@
-//! The order of messages that some hosts insist on, where the others take any.
+//! The order of messages that some hosts insist on, and the ids that some models do, where the others take any.
 //!
 //! ```text
 //! system              before all else
 //! first turn          a user's: "." stands where one is missing
 //! last turn           a user's or a tool's: "Continue." follows an answer's beginning
 //! user after tool     a short answer of the assistant's comes between
+//! ids for Kimi        functions.<name>:<how many calls came before>
 //! ```
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Conversation, Part, Role, Turn};
 use crate::domain::dialect::drops::Drops;
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 /// The system's words and the turns, in an order that such hosts take.
@@ -52,4 +55,24 @@ pub fn bridged(messages: Vec<Value>) -> Vec<Value> {
         out.push(message);
     }
     out
+}
+
+/// Gives calls and results the ids that Kimi was trained on: with others before it, it writes calls that its hosts do not
+/// recognize, and the client gets them as text (the model's `tool_call_guidance.md`).
+pub fn counted(turns: &mut [Turn]) {
+    let mut made: HashMap<String, String> = HashMap::new();
+    for part in turns.iter_mut().flat_map(|turn| &mut turn.parts) {
+        match part {
+            Part::ToolCall { id, name, .. } => {
+                let own = format!("functions.{name}:{}", made.len());
+                made.insert(std::mem::replace(id, own.clone()), own);
+            }
+            Part::ToolResult { id, .. } => {
+                if let Some(own) = made.get(id) {
+                    id.clone_from(own);
+                }
+            }
+            Part::Text(_) | Part::Image { .. } | Part::Document { .. } | Part::CacheBreak(_) => {}
+        }
+    }
 }

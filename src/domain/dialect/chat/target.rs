@@ -5,7 +5,7 @@ use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::Drops;
-use crate::domain::dialect::ids::{self, IdRule};
+use crate::domain::dialect::ids;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
@@ -76,7 +76,7 @@ impl Writer<'_> {
         let gemini_3 = self.to.model.contains("gemini-3");
         let manner = Manner {
             system: if self.thinker == Thinker::No { "system" } else { "developer" },
-            ids: if hosts::is_mistral(self.to.provider, self.to.model) { IdRule::Mistral } else { IdRule::Chat },
+            ids: hosts::ids(self.to.provider, self.to.model),
             files: self.host.files,
             image_urls: self.host.image_urls,
             cache: self.to.provider == "openai",
