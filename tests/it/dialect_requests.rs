@@ -1354,3 +1354,25 @@ fn a_call_under_an_id_that_the_client_has_gets_another() {
     assert_eq!(ids_after(&history), ["call_0_2", "call_1", "call_0_3"]);
     assert_eq!(ids_after(&ask(json!({"messages": [{"role": "user", "content": "a"}]})))[1], "call_1");
 }
+
+/// Hosts that render a template read the arguments of every call before, and refuse the conversation for good.
+#[test]
+fn arguments_that_are_no_object_are_kept_within_one() {
+    for (arguments, read) in [
+        ("{\"a\": [1,  2]}", json!("{\"a\": [1,  2]}")),
+        ("", json!("{}")),
+        ("{\"cmd\": \"ls", json!("{\"_raw\":\"{\\\"cmd\\\": \\\"ls\"}")),
+        ("[1]", json!("{\"_raw\":\"[1]\"}")),
+        ("\"s\"", json!("{\"_raw\":\"\\\"s\\\"\"}")),
+        ("null", json!("{\"_raw\":\"null\"}")),
+    ] {
+        let body = json!({"model": "m", "input": [
+            {"role": "user", "content": "a"},
+            {"type": "function_call", "call_id": "c1", "name": "f", "arguments": arguments},
+            {"type": "function_call_output", "call_id": "c1", "output": "r"},
+        ]});
+        let (sent, dropped) = sent(Family::Responses, &body, &to(Wire::Chat, "together", "Qwen/Qwen3-Coder"));
+        assert_eq!(sent["messages"][1]["tool_calls"][0]["function"]["arguments"], read, "{arguments}");
+        assert!(dropped.is_empty());
+    }
+}

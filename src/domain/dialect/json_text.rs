@@ -125,7 +125,7 @@ fn unit(text: Option<&str>) -> Option<u16> {
     u16::from_str_radix(text?.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
-/// Arguments of a tool as the object that Anthropic's and Bedrock's wires want: nothing is `{}`, and what is no object
+/// Arguments of a tool as the object that Anthropic's and Bedrock's wires want, and most chat hosts within their text: nothing is `{}`, and what is no object
 /// (or no JSON at all) is kept as the text in `_raw`, so that the conversation can go on.
 pub fn object(arguments: &str) -> Box<RawValue> {
     if arguments.trim().is_empty() {

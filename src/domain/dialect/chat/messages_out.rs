@@ -12,6 +12,7 @@ use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
+use crate::domain::dialect::json_text;
 use crate::domain::dialect::media;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
@@ -55,7 +56,7 @@ impl Writer<'_> {
             false => (self.from.system.clone(), settled(&self.from.turns, self.drops)?),
         };
         if self.manner.ids == IdRule::Made {
-            order::counted(&mut turns);
+            order::counted(&mut turns, self.reply);
         }
         let mut messages = Vec::with_capacity(turns.len().saturating_add(1));
         if turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
@@ -215,9 +216,10 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, id: &str, name: &str, arguments: &str, first: bool) -> Value {
-        let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
+        // Many hosts read them with every request, and refuse the conversation for what was cut off once.
+        let arguments = json_text::object(arguments);
         let name = names::on_wire(name, CHAT_MAX, self.reply);
-        let function = json!({"name": name, "arguments": arguments});
+        let function = json!({"name": name, "arguments": arguments.get()});
         let mut call = json!({"id": ids::rewritten(id, self.manner.ids), "type": "function", "function": function});
         if let Some(signature) = self.manner.signature.filter(|_| first) {
             call["extra_content"] = json!({"google": {"thought_signature": signature}});

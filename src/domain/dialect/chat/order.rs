@@ -12,6 +12,8 @@ use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Conversation, Part, Role, Turn};
 use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::names::{self, CHAT_MAX};
+use crate::domain::dialect::reply::Reply;
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
@@ -59,12 +61,12 @@ pub fn bridged(messages: Vec<Value>) -> Vec<Value> {
 
 /// Gives calls and results the ids that Kimi was trained on: with others before it, it writes calls that its hosts do not
 /// recognize, and the client gets them as text (the model's `tool_call_guidance.md`).
-pub fn counted(turns: &mut [Turn]) {
+pub fn counted(turns: &mut [Turn], reply: &mut Reply) {
     let mut made: HashMap<String, String> = HashMap::new();
     for part in turns.iter_mut().flat_map(|turn| &mut turn.parts) {
         match part {
             Part::ToolCall { id, name, .. } => {
-                let own = format!("functions.{name}:{}", made.len());
+                let own = format!("functions.{}:{}", names::on_wire(name, CHAT_MAX, reply), made.len());
                 made.insert(std::mem::replace(id, own.clone()), own);
             }
             Part::ToolResult { id, .. } => {
