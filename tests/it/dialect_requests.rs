@@ -1376,3 +1376,20 @@ fn arguments_that_are_no_object_are_kept_within_one() {
         assert!(dropped.is_empty());
     }
 }
+
+/// DeepSeek V4 thinks unless told not to, and answers 400 to a call in its history that nothing was thought before.
+#[test]
+fn a_call_from_elsewhere_has_a_blank_for_its_thoughts_where_they_are_asked_for() {
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "r"}]},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": "c"},
+    ]}));
+    let of =
+        |model: &'static str| sent(Family::Messages, &body, &to(Wire::Chat, "openrouter", model)).0["messages"].clone();
+    let messages = of("deepseek/deepseek-v4-pro");
+    assert_eq!((&messages[1]["reasoning_content"], messages[3].get("reasoning_content")), (&json!(" "), None));
+    assert!(of("z-ai/glm-4.6")[1].get("reasoning_content").is_none());
+}

@@ -35,6 +35,8 @@ pub struct Manner {
     pub signature: Option<&'static str>,
     /// Users' and assistants' messages must take turns, with the system's before them all.
     pub ordered: bool,
+    /// A turn with calls must say what was thought before them: a blank stands for what another model thought.
+    pub recalls: bool,
 }
 
 /// Writes the messages of one request.
@@ -211,6 +213,9 @@ impl Writer<'_> {
         let mut message = json!({"role": "assistant", "content": text});
         if !calls.is_empty() {
             message["tool_calls"] = Value::Array(calls);
+            if self.manner.recalls {
+                message["reasoning_content"] = json!(" ");
+            }
         }
         Ok(message)
     }

@@ -82,6 +82,7 @@ impl Writer<'_> {
             cache: self.to.provider == "openai",
             signature: gemini_3.then_some(FOREIGN_SIGNATURE),
             ordered: hosts::insists_on_order(self.to.provider, self.to.model),
+            recalls: self.to.model.to_ascii_lowercase().contains("deepseek-v4"),
         };
         let (drops, reply) = (&mut self.drops, &mut self.reply);
         let messages = messages_out::Writer { from: self.from, manner, drops, reply }.write()?;
