@@ -66,6 +66,7 @@ const WORDS: &[(Class, &[&str])] = &[
             "overloaded",
             "serverisoverloaded",
             "serveroverloaded",
+            "capacityexceeded",
             "engineoverloaded",
             "modeloverloaded",
             "serviceunavailable",
@@ -124,7 +125,16 @@ const WORDS: &[(Class, &[&str])] = &[
             "modeldecommissioned",
         ],
     ),
-    (Class::Unsupported, &["unsupportedparameter", "unsupportedvalue", "unknownparameter", "unsupportedfeature"]),
+    (
+        Class::Unsupported,
+        &[
+            "unsupportedparameter",
+            "unsupportedvalue",
+            "unknownparameter",
+            "unsupportedfeature",
+            "operationnotsupported",
+        ],
+    ),
 ];
 
 /// Words that say no more than a status does: they count inside a 200, where there is no status.
@@ -155,6 +165,9 @@ const TEXTS: &[(Class, &[&str])] = &[
             "credits are depleted",
             "specified api usage limits",
             "billing hard limit",
+            "any credits or licenses",
+            "daily free allocation",
+            "is suspended, possibly due to reaching",
         ],
     ),
     (
@@ -184,6 +197,11 @@ const TEXTS: &[(Class, &[&str])] = &[
             "too long to fit into the model",
             "context length is only",
             "context_length_exceeded",
+            "exceeds max length",
+            "length of all messages is too long",
+            "too many input tokens",
+            "greater than the context length",
+            "context window exceeds limit",
         ],
     ),
     (
@@ -212,6 +230,7 @@ const TEXTS: &[(Class, &[&str])] = &[
             "invalid x-api-key",
             "security token included in the request is",
             "invalid subscription key",
+            "organization has been disabled",
         ],
     ),
     (
@@ -220,6 +239,7 @@ const TEXTS: &[(Class, &[&str])] = &[
             "user location is not supported",
             "country, region, or territory not supported",
             "use case details have not been submitted",
+            "operation not allowed",
         ],
     ),
     (
@@ -231,6 +251,7 @@ const TEXTS: &[(Class, &[&str])] = &[
             "model does not exist",
             "model not found",
             "model not exist",
+            "no such model",
         ],
     ),
     (
@@ -260,7 +281,8 @@ const TEXTS: &[(Class, &[&str])] = &[
 ];
 
 /// Texts that say that a limit is spent where the word beside them speaks of rates.
-const SPENT: [&str; 3] = ["spending limit", "used all available credits", "credits are depleted"];
+const SPENT: [&str; 4] =
+    ["spending limit", "used all available credits", "credits are depleted", "daily free allocation"];
 
 /// Whether a message says so.
 pub fn says_spent(message: &str) -> bool {
@@ -306,7 +328,7 @@ pub fn by_text(message: &str, status: Option<u16>) -> Option<Class> {
 fn fits(class: Class, status: Option<u16>) -> bool {
     let Some(status) = status else { return true };
     match class {
-        Class::QuotaExhausted => matches!(status, 400 | 402 | 403 | 429),
+        Class::QuotaExhausted => matches!(status, 400 | 402 | 403 | 412 | 429),
         Class::ContextLength => matches!(status, 400 | 413 | 422 | 500),
         Class::ContentPolicy => matches!(status, 400 | 403 | 422),
         Class::Auth => matches!(status, 400 | 403),
