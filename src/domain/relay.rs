@@ -142,7 +142,7 @@ impl Intake {
         }
         let seen = self.reader.seen();
         if !self.committed() && seen.records == 0 {
-            return Held::Failed(seen::not_a_stream(&self.head));
+            return Held::Failed(seen::not_a_stream(&self.head, self.reader.wire().is_framed()));
         }
         if !self.committed() && !seen.is_whole() && !self.reader.is_opaque() {
             return Held::Failed(Failure::new(Class::Interrupted, "the stream ended before its terminal event"));

@@ -18,7 +18,8 @@ use memchr::memchr2;
 /// A longer event is refused before it is buffered: the largest buffer that a policy may ask for is as large.
 pub const EVENT_MAX: usize = 16 << 20;
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
+/// What a stream may begin with, and means nothing.
+pub const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// One event that carries data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +113,10 @@ impl Parser {
         self.place = Place { opened: true, ..Place::default() };
     }
 
-    /// Whether bytes of an event that is not whole yet were read: what is written next would become part of it.
-    pub fn is_inside(&self) -> bool {
-        self.failed || !self.pending.is_empty()
+    /// The bytes of an event that is not whole yet: what is written next would become part of it. Empty for one that was too
+    /// long.
+    pub fn pending(&self) -> &[u8] {
+        &self.pending
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod admin;
+mod answers;
 mod asked;
 mod catalogue;
 mod chain;

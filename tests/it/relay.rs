@@ -3,6 +3,7 @@
 mod after;
 mod before;
 mod recordings;
+mod unclosed;
 
 use understudy::domain::dialect::Wire;
 use understudy::domain::dialect::decoder::Voice;

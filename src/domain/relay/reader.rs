@@ -17,6 +17,9 @@ use crate::domain::redact::redact;
 use crate::domain::route::Family;
 use crate::domain::sse::{self, Item, Parser};
 
+/// Ends an event that lacks its blank line.
+pub const BLANK: &[u8] = b"\n\n";
+
 /// Whether the client sees anything yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
@@ -33,6 +36,8 @@ enum Framing {
 pub struct Reader {
     framing: Framing,
     sink: Sink,
+    /// Under [`Way::Pipe`], the last event where the stream ended within it.
+    left: Vec<u8>,
 }
 
 /// What becomes of each record.
@@ -88,12 +93,12 @@ impl Reader {
             cut: false,
             events: Vec::new(),
         };
-        Reader { framing, sink }
+        Reader { framing, sink, left: Vec::new() }
     }
 
     /// Reads the next bytes; appends what the client is to see, but for [`Way::Pipe`].
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        let Reader { framing, sink } = self;
+        let Reader { framing, sink, .. } = self;
         if sink.blind {
             return;
         }
@@ -118,14 +123,28 @@ impl Reader {
         }
     }
 
-    /// The upstream closed the stream: reads what lacks its blank line. A record that was cut off is no bad record.
+    /// The upstream closed the stream: reads what lacks its blank line, without which no client would read it. A record that was
+    /// cut off is no bad record, and what came of one behind the end or an error is nothing.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        let Reader { framing, sink } = self;
+        let Reader { framing, sink, left } = self;
         if let Framing::Sse(parser) = framing
             && !sink.blind
+            && !sink.seen.is_over()
         {
             sink.cut = true;
+            let (before, records, holds) = (out.len(), sink.seen.records, sink.gate != Gate::Open);
+            if sink.way == Way::Pipe {
+                left.extend_from_slice(parser.pending());
+            }
             parser.finish(|item| sink.item(item, out));
+            match sink.way {
+                Way::Inspect if out.len() > before => out.extend_from_slice(BLANK),
+                // What is held yet need not go.
+                Way::Pipe if holds && records == sink.seen.records => {
+                    out.truncate(before.saturating_sub(left.drain(..).len()))
+                }
+                Way::Pipe | Way::Inspect | Way::Reframe | Way::Translate => {}
+            }
         }
         if sink.seen.finish.is_some() && !sink.seen.ended {
             let mut events = Vec::new();
@@ -180,11 +199,13 @@ impl Reader {
         self.sink.wire == Wire::Opaque
     }
 
-    /// Part of an event was passed on: what is written next would become part of it.
-    pub fn is_inside(&self) -> bool {
+    /// What was passed on of an event that is not whole: what is written next would become part of it. Nothing behind the end
+    /// or an error, where nothing is written next.
+    pub fn unclosed(&self) -> &[u8] {
+        let goes_on = self.sink.way == Way::Pipe && self.left.is_empty() && !self.sink.seen.is_over();
         match &self.framing {
-            Framing::Sse(parser) => self.sink.way == Way::Pipe && parser.is_inside(),
-            Framing::Frames(_) => false,
+            Framing::Sse(parser) if goes_on => parser.pending(),
+            Framing::Sse(_) | Framing::Frames(_) => &self.left,
         }
     }
 
@@ -199,7 +220,8 @@ impl Sink {
         match item {
             Item::Event(record) => self.record(&record, out),
             Item::Quiet(raw) => match self.way {
-                Way::Inspect if !self.silent => out.extend_from_slice(raw),
+                // The half of an event says nothing.
+                Way::Inspect if !self.silent && !self.cut => out.extend_from_slice(raw),
                 Way::Translate if self.gate == Gate::Open && raw.starts_with(b":") => self.write(&Event::Ping, out),
                 Way::Pipe | Way::Inspect | Way::Reframe | Way::Translate => {}
             },

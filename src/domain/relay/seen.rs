@@ -4,6 +4,7 @@ use crate::domain::classify::{ErrorBody, classify_error_value};
 use crate::domain::dialect::said::Said;
 use crate::domain::dialect::{Event, Finish};
 use crate::domain::outcome::{Class, Failure};
+use crate::domain::sse;
 use crate::domain::usage::Usage;
 
 /// What a stream has shown so far.
@@ -58,6 +59,11 @@ impl Seen {
         self.ended || self.finish.is_some()
     }
 
+    /// Its end or its failure was told: nothing that matters follows.
+    pub const fn is_over(&self) -> bool {
+        self.ended || self.error.is_some()
+    }
+
     /// An answer that says nothing, and should have.
     pub fn is_empty(&self) -> bool {
         self.said.is_empty(self.finish.as_ref(), self.usage)
@@ -69,8 +75,9 @@ pub fn empty() -> Failure {
     Failure::new(Class::Malformed, "the answer is empty: no text, no tool call, no refusal")
 }
 
-/// What a body was that should have been a stream and held no event: a JSON error, a page, nothing.
-pub fn not_a_stream(head: &[u8]) -> Failure {
+/// What a body was that should have been a stream and held no event: a JSON error, a page, nothing, or part of one event.
+/// `framed` is of a stream of frames.
+pub fn not_a_stream(head: &[u8], framed: bool) -> Failure {
     let head = head.trim_ascii();
     if let Ok(value) = serde_json::from_slice::<serde_json::Value>(head)
         && (value.get("error").is_some() || !ErrorBody::from_value(&value).message.is_empty())
@@ -81,6 +88,17 @@ pub fn not_a_stream(head: &[u8]) -> Failure {
         None => Failure::new(Class::Interrupted, "the stream ended before its first event"),
         Some(b'<') => Failure::new(Class::Malformed, "the answer is an HTML page"),
         Some(b':') => Failure::new(Class::Interrupted, "the stream held comments alone"),
+        Some(_) if framed || begins_an_event(head) => {
+            Failure::new(Class::Interrupted, "the stream ended within its first event")
+        }
         Some(_) => Failure::new(Class::Malformed, "the answer holds no event"),
     }
+}
+
+/// Whether the last line so far is a field of an event, or the beginning of one.
+fn begins_an_event(head: &[u8]) -> bool {
+    let line = head.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or(head);
+    let line = line.strip_prefix(sse::BOM).unwrap_or(line);
+    let begins = [sse::BOM, b"data:", b"event:", b"id:", b"retry:"];
+    begins.iter().any(|field| line.starts_with(field) || field.starts_with(line))
 }

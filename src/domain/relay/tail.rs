@@ -1,7 +1,7 @@
 //! How a committed stream ends for the client, and what is recorded of it.
 
-use super::reader::Reader;
-use super::{Ending, Way, seen};
+use super::reader::{BLANK, Reader};
+use super::{Ending, seen};
 use crate::domain::dialect::Wire;
 use crate::domain::error::stream_error;
 use crate::domain::outcome::{Class, Failure};
@@ -34,22 +34,21 @@ pub fn unread(ending: Ending) -> Tail {
 /// The end of a stream.
 pub fn of(mut reader: Reader, ending: Ending) -> Tail {
     let mut append = Vec::new();
-    let inside = reader.is_inside() || reader.is_blind();
     if matches!(ending, Ending::Clean | Ending::Broken(_)) {
         reader.finish(&mut append);
-        if reader.way() == Way::Inspect && !append.is_empty() && !append.ends_with(b"\n\n") {
-            append.extend_from_slice(b"\n\n");
-        }
     }
-    let (outcome, finished) = conclude(&mut reader, ending, inside, &mut append);
+    let (outcome, finished) = conclude(&mut reader, ending, &mut append);
     let seen = reader.seen();
     Tail { append, outcome, usage: seen.usage, content_chars: seen.chars, finished, broken_off: false }
 }
 
-fn conclude(reader: &mut Reader, ending: Ending, inside: bool, append: &mut Vec<u8>) -> (Option<Failure>, bool) {
+fn conclude(reader: &mut Reader, ending: Ending, append: &mut Vec<u8>) -> (Option<Failure>, bool) {
     let seen = reader.seen();
     let (ended, whole, empty, bad) = (seen.ended, seen.is_whole(), seen.is_empty(), seen.bad.clone());
-    if let Some(error) = seen.error.clone() {
+    if !reader.is_blind() && (ended || seen.error.is_some()) {
+        close_block(reader, append);
+    }
+    if let Some(error) = reader.seen().error.clone() {
         return (Some(error), false);
     }
     let unjudged = reader.is_opaque() || reader.is_blind();
@@ -58,35 +57,43 @@ fn conclude(reader: &mut Reader, ending: Ending, inside: bool, append: &mut Vec<
         Ending::ClientGone => (how(ending), false),
         Ending::Clean if unjudged => (bad, true),
         Ending::Clean | Ending::Broken(_) | Ending::Clock(..) if whole && !empty => {
-            complete(reader, inside, append);
+            complete(reader, append);
             (bad, true)
         }
         Ending::Clean | Ending::Broken(_) | Ending::Clock(..) => {
             let early = || Failure::new(Class::Interrupted, "the stream ended before its terminal event");
             let failure = how(ending).unwrap_or_else(if whole { seen::empty } else { early });
-            break_off(reader, &failure, inside, append);
+            break_off(reader, &failure, append);
             (Some(failure), false)
         }
     }
 }
 
 /// The end that the upstream forgot after its `finish_reason`.
-fn complete(reader: &mut Reader, inside: bool, append: &mut Vec<u8>) {
+fn complete(reader: &mut Reader, append: &mut Vec<u8>) {
     if let Some(encoder) = reader.encoder() {
         return encoder.finish(append);
     }
-    close_block(inside, append);
+    let mut end = Vec::new();
     match reader.wire() {
-        Wire::Chat | Wire::Completions => sse::write(append, "", "[DONE]"),
+        Wire::Chat | Wire::Completions => sse::write(&mut end, "", "[DONE]"),
         Wire::Messages | Wire::Invoke | Wire::RawPredict => {
-            sse::write(append, "message_stop", r#"{"type":"message_stop"}"#);
+            sse::write(&mut end, "message_stop", r#"{"type":"message_stop"}"#);
         }
         Wire::Responses | Wire::Converse | Wire::Opaque => {}
+    }
+    match end.strip_prefix(reader.unclosed()).filter(|_| !reader.is_blind()) {
+        // It broke off within that very end: what it lacks makes it one.
+        Some(rest) => append.extend_from_slice(rest),
+        None => {
+            close_block(reader, append);
+            append.extend_from_slice(&end);
+        }
     }
 }
 
 /// The error event, in the client's dialect.
-fn break_off(reader: &mut Reader, failure: &Failure, inside: bool, append: &mut Vec<u8>) {
+fn break_off(reader: &mut Reader, failure: &Failure, append: &mut Vec<u8>) {
     let code = match failure.class {
         Class::Timeout => "stream_timeout",
         Class::Interrupted => "stream_interrupted",
@@ -108,14 +115,14 @@ fn break_off(reader: &mut Reader, failure: &Failure, inside: bool, append: &mut 
     if let Some(encoder) = reader.encoder() {
         return encoder.fail(failure, code, append);
     }
-    close_block(inside, append);
+    close_block(reader, append);
     stream_error(reader.family(), failure.class, code, &failure.reason, reader.seen().sequence, append);
 }
 
-/// An event that was cut off ends here: what follows is an event of its own.
-fn close_block(inside: bool, append: &mut Vec<u8>) {
-    if inside && append.is_empty() {
-        append.extend_from_slice(b"\n\n");
+/// An event that was cut off ends here: what follows is an event of its own. So does one that lacks nothing but its blank line.
+fn close_block(reader: &Reader, append: &mut Vec<u8>) {
+    if !reader.unclosed().is_empty() || reader.is_blind() {
+        append.extend_from_slice(BLANK);
     }
 }
 

@@ -157,7 +157,7 @@ fn a_whole_answer_without_its_end_is_completed() {
 #[test]
 fn a_last_event_without_blank_line_counts() {
     let went = play(committing(Commit::Complete, chat()), chunks(&[ROLE, HI, STOP, "data: [DONE]"]), Ending::Clean);
-    assert_eq!((went.committed, went.client), (Ok(usize::MAX), [ROLE, HI, STOP, "data: [DONE]"].concat()));
+    assert_eq!((went.committed, went.client), (Ok(usize::MAX), [ROLE, HI, STOP, DONE].concat()));
 }
 
 /// A picture alone is an answer within the family; a client of another one would see none of it, and a good end.
