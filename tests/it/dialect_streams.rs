@@ -626,6 +626,16 @@ fn content_of_other_kinds_is_content() {
 
 #[test]
 fn hosted_tools_of_anthropic_are_content() {
+    let delta = |delta: Value| {
+        let event = json!({"type": "content_block_delta", "index": 3, "delta": delta});
+        events_of(Wire::Messages, [format!("event: content_block_delta\ndata: {event}\n\n").as_bytes()])
+    };
+    // Each piece is progress: a file that a hosted tool writes takes longer than an idle clock.
+    assert_eq!(delta(json!({"type": "input_json_delta", "partial_json": "{\"code\": \"pri"})), [Event::Foreign]);
+    assert_eq!(delta(json!({"type": "citations_delta", "citation": {"type": "char_location"}})), [Event::Foreign]);
+    assert_eq!(delta(json!({"type": "compaction_delta", "content": "So far"})), [Event::Foreign]);
+    assert_eq!(delta(json!({"type": "input_json_delta", "partial_json": ""})), []);
+    assert_eq!(delta(json!({"type": "signature_delta", "signature": "c2ln"})), []);
     let Some(events) = recorded_stream("anthropic/code-execution-stream") else { return };
     assert!(events.contains(&Event::Foreign));
     assert_eq!(chat(&events)["choices"][0]["finish_reason"], "stop");
@@ -789,6 +799,24 @@ fn events_and_fields_that_nobody_knows_change_nothing() {
         assert_eq!(said(&noisy), said(&plain), "{wire:?}");
         assert_eq!(said(&plain)[0], Event::Text("Hi".to_owned()), "{wire:?}");
     }
+}
+
+/// Hosts that speak a dialect may tell of an error in another one's words, or leave out what says twice which event it is.
+#[test]
+fn a_nameless_error_is_one_and_a_name_stands_in_for_a_type() {
+    for (wire, type_of) in
+        [(Wire::Chat, ""), (Wire::Messages, ""), (Wire::Responses, ""), (Wire::Messages, "\"type\":\"\",")]
+    {
+        let stream = format!(
+            "data: {{{type_of}\"error\":{{\"message\":\"Overloaded\",\"code\":\"server_is_overloaded\"}}}}\n\n"
+        );
+        let events = events_of(wire, [stream.as_bytes()]);
+        let [Event::Error(failure)] = events.as_slice() else { panic!("{wire:?}: {events:?}") };
+        assert_eq!((failure.class, failure.reason.as_str()), (Class::Overloaded, "Overloaded"), "{wire:?}");
+    }
+    let named =
+        b"event: content_block_delta\ndata: {\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n";
+    assert_eq!(events_of(Wire::Messages, [named.as_slice()]), [Event::Text("Hi".to_owned())]);
 }
 
 /// An error may be told by the event's name alone.

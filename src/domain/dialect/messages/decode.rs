@@ -146,13 +146,21 @@ impl Decoder {
         self.tool = Some(OpenTool { block: place, index, any: false, input });
     }
 
+    /// Pieces of blocks that only this family knows (what a hosted tool is called with, citations, a summary) are content too: a
+    /// hosted tool may be called with a long file, and while it comes the answer goes on.
     fn delta(&mut self, delta: &Delta<'_>, index: u64, out: &mut Vec<Event>) {
         self.say(delta.text.as_ref(), Event::Text, out);
         self.say(delta.thinking.as_ref(), Event::Reasoning, out);
-        let Some(json) = delta.partial_json.as_ref().filter(|json| !json.as_str().is_empty()) else { return };
-        if let Some(tool) = self.tool.as_mut().filter(|tool| tool.block == index) {
-            tool.any = true;
-            out.push(Event::ToolArguments { index: tool.index, json: json.as_str().to_owned() });
+        let kind = delta.kind.as_ref().map_or("", Str::as_str);
+        let json = delta.partial_json.as_ref().map_or("", Str::as_str);
+        match self.tool.as_mut().filter(|tool| tool.block == index) {
+            Some(tool) if !json.is_empty() => {
+                tool.any = true;
+                out.push(Event::ToolArguments { index: tool.index, json: json.to_owned() });
+            }
+            None if !json.is_empty() => out.push(Event::Foreign),
+            _ if matches!(kind, "citations_delta" | "compaction_delta") => out.push(Event::Foreign),
+            Some(_) | None => {}
         }
     }
 
@@ -227,9 +235,10 @@ impl Decode for Decoder {
         }
         let frame = serde_json::from_slice::<Frame<'_>>(record.data.as_bytes())
             .map_err(|error| unreadable("an event", &error))?;
-        match frame.kind.as_str() {
-            "error" => self.fail(inband::told(record.data), out),
-            kind => self.frame(kind, &frame, out),
+        let kind = frame.kind.as_ref().map(Str::as_str).filter(|kind| !kind.is_empty()).unwrap_or(record.name);
+        match (kind, frame.error) {
+            ("error", _) | (_, Some(_)) => self.fail(inband::told(record.data), out),
+            (kind, None) => self.frame(kind, &frame, out),
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 #[derive(Debug, Deserialize)]
 pub struct Frame<'a> {
     #[serde(borrow, default, rename = "type")]
-    pub kind: Str<'a>,
+    pub kind: Option<Str<'a>>,
     #[serde(default)]
     pub index: Option<u64>,
     #[serde(borrow, default)]
