@@ -399,6 +399,18 @@ fn hosted_items_count_as_content_and_are_not_translated() {
     }
 }
 
+/// A picture takes longer than an idle clock; each draft of it is progress, as each piece of code of a hosted tool is.
+#[test]
+fn pieces_of_hosted_items_are_content() {
+    for piece in [
+        json!({"type": "response.image_generation_call.partial_image", "output_index": 0, "partial_image_index": 0, "partial_image_b64": "iVBO"}),
+        json!({"type": "response.code_interpreter_call_code.delta", "output_index": 0, "delta": "print("}),
+    ] {
+        let stream = format!("data: {piece}\n\n");
+        assert_eq!(events_of_stream(stream.as_bytes(), 9), [Event::Foreign], "{piece}");
+    }
+}
+
 /// What an item of a kind not known here holds means nothing here: a search of tools has an object for `arguments`.
 #[test]
 fn an_item_of_another_kind_is_content_whatever_it_holds() {

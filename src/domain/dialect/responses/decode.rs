@@ -108,6 +108,7 @@ impl Decoder {
             "response.completed" | "response.incomplete" | "response.failed" => self.last(frame.response, kind, out)?,
             "error" => self.error(inband::told(record.data), out),
             _ if frame.error.is_some() => self.error(inband::failure(record.data), out),
+            "response.image_generation_call.partial_image" => self.foreign(out),
             // Hosted tools, audio: progress that only this family can express.
             _ if frame.delta.is_some() => self.foreign(out),
             _ => {}
