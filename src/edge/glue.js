@@ -33,12 +33,13 @@ function write(headers, lines) {
 const PASS = /^(?:(?:x-|anthropic-)?ratelimit|(?:.+-)?request-?id$|x-amzn-bedrock-|openai-processing-ms$|openai-version$|content-type$|content-disposition$)/;
 
 // A response: such headers of the upstream's (`from`) as a client may see, ours over them, and the request's id where the
-// upstream gave none of its own.
-export function respond(status, from, lines, requestId, body) {
+// upstream gave none of its own: by OpenAI's name for it, and for clients of Anthropic's (`anthropic`) by that one's too.
+export function respond(status, from, lines, requestId, anthropic, body) {
   const headers = {};
   if (from) for (const [name, value] of from) if (PASS.test(name)) headers[name] = value;
   write(headers, lines);
   if (requestId) headers["x-request-id"] ??= requestId;
+  if (requestId && anthropic) headers["request-id"] ??= requestId;
   return new Response(body, { status, headers });
 }
 

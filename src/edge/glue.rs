@@ -12,13 +12,15 @@ extern "C" {
     /// Method, URL, colo (or empty), then every header as two lines.
     fn head(request: &web_sys::Request) -> String;
     /// A response of that body (`Uint8Array`, `ReadableStream` or null) under the headers of `from`, an upstream's answer,
-    /// that a client may see, those of `lines` over them, and `request_id` as `x-request-id` where there is none yet.
+    /// that a client may see, those of `lines` over them, and `request_id` as `x-request-id` where there is none yet; for a client
+    /// of Anthropic's (`anthropic`) as `request-id`, too.
     #[wasm_bindgen(catch)]
     fn respond(
         status: u16,
         from: Option<&web_sys::Headers>,
         lines: &str,
         request_id: &str,
+        anthropic: bool,
         body: &JsValue,
     ) -> Result<web_sys::Response, JsValue>;
     /// `[bytes, ends]` of the rows of a statement: see `Table` of `ledger_do/sql.rs`.
@@ -107,9 +109,11 @@ pub fn response(
     from: Option<&web_sys::Headers>,
     headers: &[(&str, String)],
     request_id: &str,
+    anthropic: bool,
     body: &JsValue,
 ) -> web_sys::Response {
-    respond(status, from, &to_lines(headers), request_id, body).unwrap_or_else(|_| web_sys::Response::error())
+    respond(status, from, &to_lines(headers), request_id, anthropic, body)
+        .unwrap_or_else(|_| web_sys::Response::error())
 }
 
 /// Waits at least that long; true as soon as the client has left, where the platform says so.

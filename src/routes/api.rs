@@ -54,7 +54,7 @@ pub async fn handle(
     let request_id = given.clone().ok().flatten().unwrap_or_else(new_request_id);
     if head.method == "OPTIONS" {
         let reply = cors::preflight(&headers, address, env, methods_of(path));
-        return without_call(reply, &request_id).under(&request_id).into_response();
+        return without_call(reply, &request_id).under(&request_id, Family::Chat).into_response();
     }
     let family = family_of(path, &headers);
     let (settings, method, colo) = (settings(env), head.method.as_str(), head.colo);
@@ -64,7 +64,7 @@ pub async fn handle(
         Err(refusal) => Err(refusal),
     };
     let reply = answered.unwrap_or_else(|refusal| inbound.refuse(family, &refusal));
-    reply.saying(cors::allowance(&inbound.headers, address, env)).under(&inbound.request_id).into_response()
+    reply.saying(cors::allowance(&inbound.headers, address, env)).under(&inbound.request_id, family).into_response()
 }
 
 impl Inbound<'_> {

@@ -16,6 +16,8 @@ pub struct Reply {
     headers: Vec<(&'static str, String)>,
     /// Goes out as `x-request-id` where the upstream gave none.
     request_id: String,
+    /// The client's SDK is Anthropic's, which looks for that id under another name.
+    anthropic: bool,
     /// A `Uint8Array`, a `ReadableStream` or null.
     body: JsValue,
 }
@@ -23,7 +25,14 @@ pub struct Reply {
 impl Reply {
     /// An answer without body.
     pub fn empty(status: u16) -> Reply {
-        Reply { status, from: None, headers: Vec::new(), request_id: String::new(), body: JsValue::NULL }
+        Reply {
+            status,
+            from: None,
+            headers: Vec::new(),
+            request_id: String::new(),
+            anthropic: false,
+            body: JsValue::NULL,
+        }
     }
 
     /// An answer of bytes.
@@ -77,14 +86,14 @@ impl Reply {
         self
     }
 
-    /// The same answer under a request's id.
+    /// The same answer under a request's id, by the names that clients of the family know.
     #[must_use]
-    pub fn under(self, request_id: &str) -> Reply {
-        Reply { request_id: request_id.to_owned(), ..self }
+    pub fn under(self, request_id: &str, family: Family) -> Reply {
+        Reply { request_id: request_id.to_owned(), anthropic: family == Family::Messages, ..self }
     }
 
     /// The platform's response.
     pub fn into_response(self) -> web_sys::Response {
-        glue::response(self.status, self.from.as_ref(), &self.headers, &self.request_id, &self.body)
+        glue::response(self.status, self.from.as_ref(), &self.headers, &self.request_id, self.anthropic, &self.body)
     }
 }

@@ -133,6 +133,19 @@ test('an answering upstream’s limits and request ids pass, a failing one’s d
   for (const response of [served, failed]) for (const name of ['set-cookie', 'proxy-authenticate', 'server', 'x-internal']) assert.equal(response.headers.get(name), null, name);
 });
 
+test('a Messages client finds the request’s id where its SDK looks for it, unless the upstream gave one', async () => {
+  const bad = await policy([status(400, anthropicError('no'))], QUICK, { provider: 'claude' });
+  const failed = await ask('messages', bad.model);
+  assert.equal(failed.headers.get('request-id'), header(failed, 'request-id'));
+  const refused = await ask('messages', 'policy/none-of-that-name');
+  assert.equal(refused.headers.get('request-id'), (await refused.json()).request_id);
+  const translated = await ask('messages', (await policy([answer('Hi')])).model);
+  assert.deepEqual([translated.status, translated.headers.get('request-id')], [200, header(translated, 'request-id')]);
+  const own = await policy([(call) => { const [head, ...rest] = answer('Hi')(call); return [{ ...head, headers: { ...head.headers, 'request-id': 'req_up' } }, ...rest]; }], {}, { provider: 'claude' });
+  assert.equal((await ask('messages', own.model)).headers.get('request-id'), 'req_up');
+  assert.equal((await ask('chat', (await policy([answer('Hi')])).model)).headers.get('request-id'), null);
+});
+
 test('x-should-retry: false after more than one attempt and on a stop, else nothing', async () => {
   const should = async (scripts, more) => (await worker.chat((await policy(scripts, { ...QUICK, ...more })).model)).headers.get('x-should-retry');
   assert.equal(await should([status(503), status(503)]), 'false');
