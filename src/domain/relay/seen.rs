@@ -45,12 +45,9 @@ impl Seen {
             Event::Error(failure) => {
                 self.error.get_or_insert_with(|| failure.clone());
             }
-            Event::Start { .. }
-            | Event::Ping
-            | Event::Logprobs(_)
-            | Event::ToolEnd { .. }
-            | Event::Tier(_)
-            | Event::Foreign => {}
+            // Another choice goes on where the first has ended: the answer is not all there yet.
+            Event::Foreign => self.finish = None,
+            Event::Start { .. } | Event::Ping | Event::Logprobs(_) | Event::ToolEnd { .. } | Event::Tier(_) => {}
         }
     }
 

@@ -147,6 +147,24 @@ fn a_stream_that_forgot_its_end_is_completed_however_it_ended() {
     }
 }
 
+/// A host may stream its choices one behind the other: the first one's end is not that of the answer.
+#[test]
+fn a_second_choice_that_was_cut_off_is_not_completed() {
+    let second = |delta: &str, reason: &str| {
+        format!("data: {{\"id\":\"c\",\"choices\":[{{\"index\":1,\"delta\":{delta},\"finish_reason\":{reason}}}]}}\n\n")
+    };
+    let (half, end) = (second("{\"content\":\"Ho\"}", "null"), second("{}", "\"stop\""));
+    for way in [chat(), piped(chat())] {
+        let went = play(way.clone(), chunks(&[ROLE, HI, STOP, &half]), Ending::Clean);
+        assert_eq!(last(&went.client).1["error"]["code"], "stream_interrupted", "{}", went.client);
+        let went = play(way.clone(), chunks(&[ROLE, HI, STOP, &half, &end]), Ending::Clean);
+        assert_eq!((went.tail.outcome, went.tail.finished), (None, true));
+        assert!(went.client.ends_with(DONE), "{}", went.client);
+        let went = play(way, chunks(&[ROLE, HI, STOP, &half, &end, USAGE, DONE]), Ending::Clean);
+        assert_eq!(went.client, [ROLE, HI, STOP, &half, &end, USAGE, DONE].concat());
+    }
+}
+
 #[test]
 fn nothing_follows_a_stream_that_ended() {
     for ending in [Ending::Clean, broken(), Ending::Clock(Phase::Idle, Span(5)), Ending::ClientGone] {

@@ -29,9 +29,10 @@ pub struct Decoder {
     calls: Calls,
     /// Choices beside the first that have begun and not ended.
     others: BTreeSet<u64>,
-    /// Why the first choice ended, while others go on.
-    held: Option<Finish>,
-    finished: bool,
+    /// Why the first choice ended, once it has.
+    finish: Option<Finish>,
+    /// It is not told while others go on.
+    held: bool,
     over: bool,
     failed: bool,
 }
@@ -65,8 +66,14 @@ impl Decoder {
         if !self.over && !self.failed {
             self.over = true;
             self.calls.finish(out);
-            out.extend(self.held.take().map(Event::Finish));
+            self.release(out);
             out.push(Event::End);
+        }
+    }
+
+    fn release(&mut self, out: &mut Vec<Event>) {
+        if std::mem::take(&mut self.held) {
+            out.extend(self.finish.clone().map(Event::Finish));
         }
     }
 
@@ -109,7 +116,8 @@ impl Decoder {
         out.push(Event::Start { id, model: text(chunk.model) });
     }
 
-    /// A choice that no translation knows: it counts as content, and the answer is not whole before it has ended.
+    /// A choice that no translation knows: it counts as content, and the answer is not whole before it has ended. One may begin when
+    /// the first has ended: then why that one did is told again.
     fn other(&mut self, index: u64, choice: &Choice<'_>, out: &mut Vec<Event>) {
         if has_content(choice) {
             out.push(Event::Foreign);
@@ -119,9 +127,10 @@ impl Decoder {
             self.others.remove(&index);
         } else if (choice.delta.is_some() || choice.text.is_some()) && self.others.len() < OTHERS_MAX {
             self.others.insert(index);
+            self.held = self.finish.is_some();
         }
         if self.others.is_empty() {
-            out.extend(self.held.take().map(Event::Finish));
+            self.release(out);
         }
     }
 
@@ -257,14 +266,13 @@ impl Decoder {
             _ if self.calls.any() => Finish::ToolCalls,
             _ => Finish::Stop,
         };
-        if self.finished {
+        if self.finish.is_some() {
             return;
         }
-        self.finished = true;
+        (self.finish, self.held) = (Some(finish), true);
         self.calls.finish(out);
-        match self.others.is_empty() {
-            true => out.push(Event::Finish(finish)),
-            false => self.held = Some(finish),
+        if self.others.is_empty() {
+            self.release(out);
         }
     }
 }
