@@ -582,6 +582,10 @@ fn an_answer_of_several_choices_is_whole_when_all_of_them_are() {
     };
     assert!(finishes(&chunks[..5]).is_empty(), "the second was cut off");
     assert_eq!(finishes(&chunks), [Event::Finish(Finish::Stop)]);
+    // A host may begin the second when the first has ended: then it is told again that all is over.
+    let in_turn = [0, 2, 3, 1, 4, 5].map(|at| chunks[at].clone());
+    assert_eq!(finishes(&in_turn[..5]), [Event::Finish(Finish::Stop)]);
+    assert_eq!(finishes(&in_turn), [Event::Finish(Finish::Stop), Event::Finish(Finish::Stop)]);
     // A host that forgets why the second ended has said that all is over.
     let stream: String = chunks[..5].iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
     let events = events_of(Wire::Chat, [stream.as_bytes(), b"data: [DONE]\n\n"]);
@@ -798,6 +802,42 @@ fn events_and_fields_that_nobody_knows_change_nothing() {
         };
         assert_eq!(said(&noisy), said(&plain), "{wire:?}");
         assert_eq!(said(&plain)[0], Event::Text("Hi".to_owned()), "{wire:?}");
+    }
+}
+
+/// Counts that are none are not worth an answer.
+#[test]
+fn counts_that_are_none_break_nothing_of_their_answer() {
+    let message = |usage: &Value| json!({"type": "message", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn", "usage": usage});
+    let response = |usage: &Value| {
+        let item = json!({"type": "message", "content": [{"type": "output_text", "text": "Hi"}]});
+        json!({"id": "resp_1", "status": "completed", "output": [item], "usage": usage})
+    };
+    let completion = |usage: &Value| json!({"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}], "usage": usage});
+    let converse = |usage: &Value| json!({"output": {"message": {"content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": usage});
+    for usage in [
+        Value::Null,
+        json!({}),
+        json!("none"),
+        json!(5),
+        json!([]),
+        json!({"input_tokens": "5", "inputTokens": "5", "prompt_tokens": "5"}),
+    ] {
+        for (wire, body) in [
+            (Wire::Messages, message(&usage)),
+            (Wire::Responses, response(&usage)),
+            (Wire::Chat, completion(&usage)),
+            (Wire::Converse, converse(&usage)),
+        ] {
+            let events = dialect::read_answer(wire, body.to_string().as_bytes()).expect("an answer");
+            assert!(events.contains(&Event::Text("Hi".to_owned())) && events.contains(&Event::End), "{wire:?} {usage}");
+        }
+        let delta = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage});
+        let events = events_of(Wire::Messages, [format!("data: {delta}\n\n").as_bytes()]);
+        assert!(events.contains(&Event::Finish(Finish::Stop)), "{usage}");
+        let completed = json!({"type": "response.completed", "response": response(&usage)});
+        let events = events_of(Wire::Responses, [format!("data: {completed}\n\n").as_bytes()]);
+        assert!(events.contains(&Event::End), "{usage}");
     }
 }
 

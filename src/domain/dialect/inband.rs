@@ -16,6 +16,15 @@ pub fn that_says<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'
     Ok(error.filter(|error| !matches!(error.get(), "null" | "false" | "0" | "\"\"" | "{}" | "[]")))
 }
 
+/// What stands beside an answer, as its token counts do: where it is not as it should be, the answer is one all the same.
+///
+/// # Errors
+/// Those of the format.
+pub fn beside<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let raw = <&RawValue>::deserialize(from)?;
+    Ok(serde_json::from_slice(raw.get().as_bytes()).unwrap_or_default())
+}
+
 /// The failure that an `error` value inside a 200 tells of.
 pub fn failure(error: &str) -> Failure {
     let value = serde_json::from_slice::<Value>(error.as_bytes()).unwrap_or_else(|_| Value::from(error));

@@ -1,6 +1,7 @@
 //! The JSON of Converse's answers and stream events, borrowed from the bytes.
 
 use crate::domain::dialect::chat::wire::{Str, count};
+use crate::domain::dialect::inband;
 use crate::domain::usage::Usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,7 +13,7 @@ pub struct Answer<'a> {
     pub output: Output<'a>,
     #[serde(borrow, default, rename = "stopReason")]
     pub stop_reason: Option<Str<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "inband::beside")]
     pub usage: Option<UsageIn>,
 }
 
@@ -88,7 +89,7 @@ pub struct Record<'a> {
     pub delta: Option<Block<'a>>,
     #[serde(borrow, default)]
     pub stop_reason: Option<Str<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "inband::beside")]
     pub usage: Option<UsageIn>,
 }
 

@@ -25,7 +25,7 @@ pub struct Frame<'a> {
     pub content_block: Option<Block<'a>>,
     #[serde(borrow, default)]
     pub delta: Option<Delta<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "inband::beside")]
     pub usage: Option<UsageIn>,
     #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
@@ -46,7 +46,7 @@ pub struct Message<'a> {
     pub stop_sequence: Option<Str<'a>>,
     #[serde(borrow, default)]
     pub stop_details: Option<StopDetails<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "inband::beside")]
     pub usage: Option<UsageIn>,
     #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
@@ -107,7 +107,7 @@ pub struct UsageIn {
     pub output_tokens: Option<f64>,
     #[serde(default)]
     pub output_tokens_details: Option<OutputDetails>,
-    #[serde(default, deserialize_with = "tier")]
+    #[serde(default, deserialize_with = "inband::beside")]
     pub service_tier: Option<Tier>,
     /// What it took to shorten the conversation first: paid as well, and left out of the counts beside it.
     #[serde(default, rename = "iterations", deserialize_with = "compactions")]
@@ -174,12 +174,6 @@ pub enum Tier {
     /// `batch`, and what is yet to come: OpenAI has no word for it.
     #[serde(other)]
     Other,
-}
-
-/// What is no word for a tier breaks nothing of the counts beside it.
-fn tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tier>, D::Error> {
-    let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_slice(raw.get().as_bytes()).ok())
 }
 
 impl Tier {

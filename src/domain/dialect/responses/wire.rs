@@ -57,7 +57,7 @@ pub struct Response<'a> {
     pub incomplete_details: Option<Incomplete<'a>>,
     #[serde(borrow, default)]
     pub output: Option<Vec<&'a RawValue>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "inband::beside")]
     pub usage: Option<UsageIn>,
     #[serde(borrow, default)]
     pub service_tier: Option<&'a RawValue>,
