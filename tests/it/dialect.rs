@@ -204,7 +204,7 @@ fn merge(into: &mut Value, from: &Value) {
 /// The wire of a recording, by its route.
 pub fn wire_of(case: &str) -> Option<Wire> {
     let route = crate::recorded::json(case, "meta.json")?["route"].as_str()?.to_owned();
-    match route {
+    match route.split('?').next().unwrap_or_default() {
         path if path.ends_with("/messages") => Some(Wire::Messages),
         path if path.ends_with("/chat/completions") => Some(Wire::Chat),
         path if path.ends_with("/responses") => Some(Wire::Responses),

@@ -29,7 +29,7 @@ function recordings() {
     for (const name of readdirSync(join(RECORDINGS, provider.name))) {
       const folder = join(RECORDINGS, provider.name, name);
       const file = (name) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name)) : undefined);
-      const route = JSON.parse(file('meta.json')).route ?? '';
+      const route = (JSON.parse(file('meta.json')).route ?? '').split('?')[0];
       const wire = route.endsWith('/messages') ? 'messages' : route.endsWith('/chat/completions') ? 'chat' : route.endsWith('/responses') ? 'responses' : route.endsWith('/converse-stream') ? 'converse' : undefined;
       const events = file('response.sse');
       const lines = file('response.txt')?.toString().split('\n').filter(Boolean).map((line) => JSON.parse(line));

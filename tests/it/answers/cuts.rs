@@ -37,7 +37,7 @@ fn places(stream: &[u8], framed: bool) -> Vec<usize> {
     }
     places.sort_unstable();
     places.dedup();
-    let (step, all_from) = (places.len() / 20 + 1, places.len().saturating_sub(20));
+    let (step, all_from) = (places.len() / 12 + 1, places.len().saturating_sub(12));
     places.into_iter().enumerate().filter(|(n, _)| n % step == 0 || *n >= all_from).map(|(_, at)| at).collect()
 }
 
