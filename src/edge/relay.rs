@@ -43,6 +43,8 @@ const READ_BYTES: u32 = 64 << 10;
 const BEHIND: u32 = 16;
 /// No clock runs.
 const FOREVER: Span = Span(u64::MAX);
+/// How long a stream that has said its end may take to close. The client waits for that as well, and nothing can follow.
+const CLOSING: Span = Span(1_000);
 /// How long the branch may take to hand over what it holds once the pipe has ended.
 const DRAIN: Span = Span(1_000);
 
@@ -140,7 +142,9 @@ impl Committed {
         let mut out = Vec::new();
         // What was held may hold the error event already.
         while !self.relay.failed() {
-            let turn = self.line.turn(writer, Uint8Array::from(out.as_slice()), reader, self.idle, fresh);
+            let ended = self.relay.ended();
+            let idle = if ended { self.idle.min(CLOSING) } else { self.idle };
+            let turn = self.line.turn(writer, Uint8Array::from(out.as_slice()), reader, idle, fresh || ended);
             let chunk = match quiet.broken_by(turn, &self.line, &mut self.relay, writer).await {
                 Ok(Turn::Chunk(chunk)) => chunk.to_vec(),
                 Ok(Turn::Over) => return Ending::Clean,

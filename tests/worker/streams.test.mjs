@@ -268,6 +268,22 @@ describe('details', { concurrency: 4 }, () => {
     }
   });
 
+  test('inspect, and across families: a stream that has said its end is over for the client, although its upstream never closes it', async () => {
+    await worker.put('provider:chatty', upstream.provider('chatty', { routes: ['chat'] }));
+    for (const [client, route, provider] of [['chat', 'chat'], ['completions', 'completions'], ['responses', 'responses'], ['messages', 'messages'], ['messages', 'chat', 'chatty'], ['chat', 'messages', 'claude'], ['responses', 'messages', 'claude']]) {
+      const more = { stream: { relay: 'inspect' }, timeouts: { idle_ms: 30_000 } };
+      const p = await policyOn(route, [sse(frames(route, WORDS), STALL)], more, provider && { provider });
+      const started = performance.now();
+      const response = await ask(client, p.model);
+      finished(client, await response.text());
+      assert.ok(performance.now() - started < 10_000, `${client} of ${route}: ${performance.now() - started} ms`);
+      const [call] = p.calls(1);
+      await Promise.race([call.ended, sleep(2500)]);
+      assert.ok(call.closedEarly, `${client} of ${route}: the upstream ran on`);
+      assert.equal((await worker.recorded(response.headers.get('x-understudy-request-id'))).outcome, 'ok');
+    }
+  });
+
   test('comments are no content: the idle clock goes on while they come', async () => {
     const pings = Array.from({ length: 60 }, () => [': still here\n\n', 50]).flat();
     for (const relay of ['pipe', 'inspect']) {
