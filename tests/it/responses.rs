@@ -399,6 +399,27 @@ fn hosted_items_count_as_content_and_are_not_translated() {
     }
 }
 
+/// Some hosts make a stream of a whole answer, each item at once: what stands before a call is said as well.
+#[test]
+fn items_that_come_whole_are_read_whole() {
+    let reasoning = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]});
+    let message = |text: &str| json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]});
+    let call = json!({"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{\"a\":1}"});
+    let output = [reasoning, message("I look."), call, message("So.")];
+    let done = (0..)
+        .zip(&output)
+        .map(|(at, item)| json!({"type": "response.output_item.done", "output_index": at, "item": item}));
+    let whole = json!({"type": "response.completed", "response": {"id": "r", "status": "completed", "output": output}});
+    let stream: String = done.chain([whole]).map(|event| format!("data: {event}\n\n")).collect();
+    let events = events_of_stream(stream.as_bytes(), stream.len());
+    let said = |event: &Event| match event {
+        Event::Text(text) | Event::Reasoning(text) => Some(text.clone()),
+        Event::ToolArguments { json, .. } => Some(json.clone()),
+        _ => None,
+    };
+    assert_eq!(events.iter().filter_map(said).collect::<Vec<_>>(), ["Hm.", "I look.", "{\"a\":1}", "So."]);
+}
+
 /// A picture takes longer than an idle clock; each draft of it is progress, as each piece of code of a hosted tool is.
 #[test]
 fn pieces_of_hosted_items_are_content() {

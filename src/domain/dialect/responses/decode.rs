@@ -9,6 +9,7 @@
 //! reasoning_summary_text.delta, reasoning_text.delta          Reasoning
 //! output_item.added{function_call}    ToolStart               function_call_arguments.delta / .done -> ToolArguments
 //! output_item.done{function_call}     ToolEnd                 (custom_tool_call and custom_tool_call_input.* likewise)
+//! output_item.done{message}           Text, Refusal           (when no delta of any came)
 //! completed, incomplete               Usage, Finish, End      (or all of the output, when nothing was streamed)
 //! failed, error (flat or nested)      Error, once
 //! any other item or delta             Foreign
@@ -32,6 +33,8 @@ pub struct Decoder {
     calls: BTreeMap<u64, Call>,
     /// Places in the output of which text was shown.
     shown: BTreeSet<u64>,
+    /// Text comes in pieces: an item that is done says nothing new.
+    pieces: bool,
     /// Something of the answer was shown.
     any: bool,
     /// The end, or a failure, was told: nothing follows.
@@ -133,6 +136,7 @@ impl Decoder {
     fn text(&mut self, place: u64, raw: Option<&RawValue>, event: fn(String) -> Event, out: &mut Vec<Event>) {
         let text = raw.and_then(text_of).unwrap_or_default();
         if !text.is_empty() {
+            self.pieces = true;
             self.note(place);
             out.push(event(text.into_owned()));
         }
@@ -174,7 +178,8 @@ impl Decoder {
                     self.end_call(place, &item.input.and_then(text_of).unwrap_or_default(), out);
                 }
             }
-            // A message or reasoning: its pieces come by themselves.
+            // A message or reasoning: its pieces come by themselves, but from a host that makes its stream of a whole answer.
+            _ if done && !self.pieces => self.words(place, &item, out),
             _ => {}
         }
         Ok(())
@@ -261,13 +266,19 @@ impl Decoder {
     }
 
     fn whole_item(&mut self, place: u64, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let item = item_of(raw)?;
-        match item.as_ref().map(|item| (item.kind.as_str(), item)) {
-            Some(("message", item)) => item.content.iter().flatten().for_each(|part| self.part(place, part, out)),
-            Some(("reasoning", item)) => self.reasoning(place, item, out),
+        match item_of(raw)? {
+            Some(item) if matches!(item.kind.as_str(), "message" | "reasoning") => self.words(place, &item, out),
             Some(_) | None => self.item(place, Some(raw), true, out)?,
         }
         Ok(())
+    }
+
+    /// All that a message or reasoning says.
+    fn words(&mut self, place: u64, item: &Item<'_>, out: &mut Vec<Event>) {
+        match item.kind.as_str() {
+            "message" => item.content.iter().flatten().for_each(|part| self.part(place, part, out)),
+            _ => self.reasoning(place, item, out),
+        }
     }
 
     fn part(&mut self, place: u64, part: &Part<'_>, out: &mut Vec<Event>) {
