@@ -534,6 +534,48 @@ fn streams_of_other_families_reach_a_responses_client() {
     }
 }
 
+/// A call that the limit cut off is not said to be complete: its client would make it.
+#[test]
+fn a_call_that_was_cut_off_is_incomplete_for_a_responses_client() {
+    let chunk = |delta: Value, reason: Value| json!({"id": "c1", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]});
+    let call = |index: u64, arguments: &str| json!({"tool_calls": [{"index": index, "id": format!("c{index}"), "function": {"name": "f", "arguments": arguments}}]});
+    let chat = |last: &str| {
+        let chunks =
+            [chunk(call(0, "{}"), Value::Null), chunk(call(1, last), Value::Null), chunk(json!({}), json!("length"))];
+        chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<String>() + "data: [DONE]\n\n"
+    };
+    let message = |last: &str| {
+        let start = |index: u64| json!({"type": "content_block_start", "index": index, "content_block": {"type": "tool_use", "id": format!("c{index}"), "name": "f", "input": {}}});
+        let events = [
+            json!({"type": "message_start", "message": {"id": "msg_1"}}),
+            start(0),
+            json!({"type": "content_block_stop", "index": 0}),
+            start(1),
+            json!({"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": last}}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}),
+            json!({"type": "message_stop"}),
+        ];
+        events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>()
+    };
+    for (last, status) in [("{\"a\": \"b", "incomplete"), ("{\"a\": 1}", "completed")] {
+        for (wire, stream) in [(Wire::Chat, chat(last)), (Wire::Messages, message(last))] {
+            let (said, tail) = relayed(Family::Responses, wire, stream.as_bytes(), 50).expect("it commits");
+            assert!(tail.finished);
+            let events: Vec<Value> =
+                records(&said).iter().map(|(_, data)| serde_json::from_str(data).expect("JSON")).collect();
+            let done = events.iter().filter(|event| event["type"] == "response.output_item.done");
+            let told: Vec<&str> = done.filter_map(|event| event["item"]["status"].as_str()).collect();
+            let response = &events.last().expect("an end")["response"];
+            assert_eq!(
+                (told, &response["status"]),
+                (vec!["completed", status], &json!("incomplete")),
+                "{wire:?}: {said}"
+            );
+            assert_eq!(response["output"][1]["status"], status, "{said}");
+        }
+    }
+}
+
 #[test]
 fn responses_streams_reach_chat_and_messages_clients() {
     for case in

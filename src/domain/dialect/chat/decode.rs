@@ -270,10 +270,11 @@ impl Decoder {
             return;
         }
         (self.finish, self.held) = (Some(finish), true);
-        self.calls.finish(out);
         if self.others.is_empty() {
             self.release(out);
         }
+        // Then it is known of a call that is open whether the limit cut it off.
+        self.calls.finish(out);
     }
 }
 

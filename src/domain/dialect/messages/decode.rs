@@ -210,8 +210,9 @@ impl Decoder {
             return;
         }
         self.finished = true;
-        self.end_tool(out);
         out.push(Event::Finish(finish));
+        // Now it is known whether the limit cut it off.
+        self.end_tool(out);
     }
 
     fn close(&mut self, out: &mut Vec<Event>) {

@@ -127,14 +127,17 @@ impl Encoder {
         }
         self.begin(out);
         self.in_sequence(&Event::End, out);
-        // A message that the limit cut off says so itself, beside the response.
-        let cut_off = self.finish == Some(Finish::Length);
-        self.output.close(if cut_off { "incomplete" } else { "completed" }, out);
+        self.output.close(self.status(), out);
         self.explain(out);
         self.phase = Phase::Over;
         let response = self.response();
         let kind = if response["status"] == "incomplete" { "response.incomplete" } else { "response.completed" };
         self.output.emit(kind, json!({"response": response}), out);
+    }
+
+    /// Of the item that is open: one that the limit cut off says so itself, beside the response.
+    fn status(&self) -> &'static str {
+        if self.finish == Some(Finish::Length) { "incomplete" } else { "completed" }
     }
 
     /// A filter that says why, and nothing else: the explanation is the refusal.
@@ -164,7 +167,9 @@ impl Encoder {
             Event::ToolArguments { index, json } if self.output.open_call() == Some(*index) => {
                 self.output.arguments(json, out);
             }
-            Event::ToolEnd { index } if self.output.open_call() == Some(*index) => self.output.close("completed", out),
+            Event::ToolEnd { index } if self.output.open_call() == Some(*index) => {
+                self.output.close(self.status(), out)
+            }
             Event::Start { .. }
             | Event::Ping
             | Event::Reasoning(_)

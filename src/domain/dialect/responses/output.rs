@@ -3,6 +3,7 @@
 use crate::domain::dialect::CallKind;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::sse;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// The output of one response so far.
@@ -221,6 +222,10 @@ impl Output {
         if call.arguments.is_empty() {
             call.arguments.push_str(words.none);
         }
+        // A limit that came after the last of it has cut nothing off.
+        let whole =
+            call.kind == CallKind::Function && serde_json::from_slice::<&RawValue>(call.arguments.as_bytes()).is_ok();
+        let status = if whole { "completed" } else { status };
         let mut fields = json!({
             "item_id": self.item_id(words.id),
             "output_index": self.items.len(),
