@@ -256,6 +256,26 @@ fn an_answer_that_thinking_used_up_is_one_though_it_is_not_shown() {
         assert!(across.is_ok(), "{body}");
     }
     assert!(check(body(json!({"type": "text", "text": ""}), "max_tokens")).is_err());
+    // So it is on the wires that count no tokens of it, or are not asked to.
+    let converse = |content: Value| json!({"output": {"message": {"content": content}}, "stopReason": "max_tokens"});
+    let response = |output: Value| json!({"id": "r", "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": output});
+    let check = |wire, body: Value| {
+        answer::check(&Route::Chat, wire, body.to_string().as_bytes(), Some(&voice()), false).is_ok()
+    };
+    assert!(check(Wire::Converse, converse(json!([{"reasoningContent": {"redactedContent": "eA=="}}]))));
+    assert!(check(
+        Wire::Converse,
+        converse(json!([{"reasoningContent": {"reasoningText": {"text": "", "signature": "s"}}}]))
+    ));
+    assert!(!check(Wire::Converse, converse(json!([{"text": ""}]))));
+    assert!(check(Wire::Responses, response(json!([{"type": "reasoning", "summary": [], "encrypted_content": "x"}]))));
+    assert!(!check(Wire::Responses, response(json!([]))));
+    let added =
+        json!({"type": "response.output_item.done", "output_index": 0, "item": {"type": "reasoning", "summary": []}});
+    let ended = json!({"type": "response.incomplete", "response": response(json!([]))});
+    let stream = format!("data: {added}\n\ndata: {ended}\n\n");
+    let events = events_of(Wire::Responses, [stream.as_bytes()]);
+    assert!(events.contains(&Event::Reasoning(String::new())), "{events:?}");
 }
 
 #[test]

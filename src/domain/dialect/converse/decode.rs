@@ -179,16 +179,17 @@ impl Decoder {
 
 /// What a block or a piece of one says in words; whether it is of a kind that can.
 fn say(block: &Block<'_>, out: &mut Vec<Event>) -> bool {
-    let mut push = |text: Option<&Str<'_>>, event: fn(String) -> Event| {
-        out.extend(text.map(Str::as_str).filter(|text| !text.is_empty()).map(|text| event(text.to_owned())));
+    let push = |text: Option<&Str<'_>>, out: &mut Vec<Event>| {
+        out.extend(text.map(Str::as_str).filter(|text| !text.is_empty()).map(|text| Event::Text(text.to_owned())));
     };
-    push(block.text.as_ref(), Event::Text);
+    push(block.text.as_ref(), out);
     if let Some(Reasoning { text, reasoning_text }) = &block.reasoning_content {
         let whole = reasoning_text.as_ref().and_then(|inner| inner.text.as_ref());
-        push(text.as_ref().or(whole), Event::Reasoning);
+        // Where it is redacted there is none: that the model thought is all there is of it.
+        out.push(Event::Reasoning(text.as_ref().or(whole).map_or("", Str::as_str).to_owned()));
     }
     if let Some(citations) = &block.citations_content {
-        citations.content.iter().for_each(|piece| push(piece.text.as_ref(), Event::Text));
+        citations.content.iter().for_each(|piece| push(piece.text.as_ref(), out));
     }
     block.text.is_some() || block.reasoning_content.is_some() || block.citations_content.is_some()
 }

@@ -303,8 +303,9 @@ impl Decoder {
         let texts = if summary.is_empty() { texts(&item.content) } else { summary };
         if !texts.is_empty() {
             self.note(place);
-            out.push(Event::Reasoning(texts.join("\n\n")));
         }
+        // Without any, that the model thought is all there is of it.
+        out.push(Event::Reasoning(texts.join("\n\n")));
     }
 
     fn close(&mut self, finish: Finish, out: &mut Vec<Event>) {
