@@ -825,6 +825,22 @@ fn events_and_fields_that_nobody_knows_change_nothing() {
     }
 }
 
+/// Servers of vLLM's line tell of an error as an object of its own, and end the stream behind it as if all were well.
+#[test]
+fn an_object_that_is_an_error_is_one() {
+    let error = json!({"object": "error", "message": "CUDA out of memory", "type": "InternalServerError", "param": null, "code": 500});
+    let events = chat_events(&[delta(json!({"content": "a"})), error.clone()]);
+    let Some(Event::Error(failure)) = events.last() else { panic!("{events:?}") };
+    assert_eq!((failure.class, failure.reason.as_str()), (Class::ServerError, "CUDA out of memory"));
+    let stream = format!("data: {}\n\ndata: {error}\n\ndata: [DONE]\n\n", delta(json!({"content": "a"})));
+    assert!(!events_of(Wire::Chat, [stream.as_bytes()]).contains(&Event::End));
+    let whole = dialect::read_answer(Wire::Chat, error.to_string().as_bytes()).expect("an error");
+    assert!(is_error(&whole), "{whole:?}");
+    // What has choices is an answer, whatever else it says.
+    let said = json!({"object": "error", "message": "x", "choices": [{"index": 0, "delta": {"content": "a"}}]});
+    assert!(!is_error(&chat_events(&[said])));
+}
+
 /// Counts that are none are not worth an answer.
 #[test]
 fn counts_that_are_none_break_nothing_of_their_answer() {

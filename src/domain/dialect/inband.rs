@@ -61,6 +61,20 @@ pub fn told(data: &str) -> Failure {
     failure(head.error.map_or(data, RawValue::get))
 }
 
+#[derive(Default, Deserialize)]
+struct Bare {
+    #[serde(default)]
+    object: Value,
+    #[serde(default)]
+    message: Value,
+}
+
+/// The failure that an object is and does not hold, as servers of vLLM's line had it: `{"object": "error", "message", ...}`.
+pub fn bare(data: &str) -> Option<Failure> {
+    let bare = serde_json::from_slice::<Bare>(data.as_bytes()).ok()?;
+    (bare.object == "error" && bare.message.is_string()).then(|| failure(data))
+}
+
 /// What a record was that no reader could read. Of serde's message only the place is kept: the rest may quote the answer.
 pub fn unreadable(what: &str, error: &serde_json::Error) -> Malformed {
     Malformed(format!("{what} is not readable at line {} column {}", error.line(), error.column()))

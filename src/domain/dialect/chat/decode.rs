@@ -54,7 +54,9 @@ impl Decoder {
         }
         let chunk = serde_json::from_slice::<Chunk<'_>>(body).map_err(|error| unreadable("the answer", &error))?;
         if chunk.choices.as_ref().is_none_or(Vec::is_empty) && chunk.error.is_none() {
-            return Err(Malformed("the answer has no choices".to_owned()));
+            let failure = std::str::from_utf8(body).ok().and_then(inband::bare);
+            let none = || Malformed("the answer has no choices".to_owned());
+            return failure.map(|failure| self.fail(failure, out)).ok_or_else(none);
         }
         self.whole = true;
         self.chunk(&chunk, out)?;
@@ -294,6 +296,12 @@ impl Decode for Decoder {
         }
         let chunk = serde_json::from_slice::<Chunk<'_>>(record.data.as_bytes())
             .map_err(|error| unreadable("a chunk", &error))?;
+        if chunk.choices.is_none()
+            && let Some(failure) = inband::bare(record.data)
+        {
+            self.fail(failure, out);
+            return Ok(());
+        }
         self.chunk(&chunk, out)
     }
 
