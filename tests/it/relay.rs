@@ -3,6 +3,7 @@
 mod after;
 mod before;
 mod recordings;
+mod told;
 mod unclosed;
 
 use understudy::domain::dialect::Wire;

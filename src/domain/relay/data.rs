@@ -1,8 +1,40 @@
 //! What a relay needs of a record's data, beside what the dialects read.
 
+use crate::domain::dialect::inband;
+use crate::domain::eventstream::Frame;
+use crate::domain::route::Family;
+use crate::domain::sse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The error of an exception frame, by its name and payload.
+pub fn exception(frame: &Frame, name: &str, payload: &str) -> Value {
+    let mut error: Value = serde_json::from_slice(payload.as_bytes()).unwrap_or_else(|_| Value::Object(Map::new()));
+    if let Value::Object(fields) = &mut error {
+        fields.insert("__type".to_owned(), Value::from(name));
+        if let Some(message) = frame.text(":error-message") {
+            fields.insert("message".to_owned(), Value::from(message));
+        }
+    }
+    error
+}
+
+/// Whether the family's SDKs raise on a record that tells of a failure: OpenAI's on an `error`, Anthropic's on an event of that
+/// name. In the events of Responses no failure is told in other words.
+pub fn tells_failure(family: Family, record: &sse::Event<'_>) -> bool {
+    match family {
+        Family::Chat => inband::found_in_list(record.data).is_none() && inband::found(record.data).is_some(),
+        Family::Messages => record.name == "error" || (record.raw.is_empty() && kind_of(record.data) == "error"),
+        Family::Responses => true,
+    }
+}
+
+/// Whether a record ends a stream for its clients.
+pub fn is_end(record: &sse::Event<'_>) -> bool {
+    record.name == "message_stop" || record.data.trim_ascii() == "[DONE]"
+}
 
 /// The Anthropic event inside an InvokeModel chunk.
 pub fn unwrapped(payload: &str) -> Option<String> {

@@ -1,8 +1,6 @@
 //! Reads a stream record by record, and writes what the client is to see of it.
 
-use serde_json::Value;
-
-use super::data::{kind_of, sequence_number, unwrapped};
+use super::data::{exception, is_end, kind_of, sequence_number, tells_failure, unwrapped};
 use super::seen::{self, Seen};
 use super::{Setup, Way};
 use crate::domain::classify::classify_error_value;
@@ -242,16 +240,8 @@ impl Sink {
 
     /// An exception frame. Where frames are only put into other frames, no encoder says it in the client's words.
     fn exception(&mut self, frame: &Frame, name: &str, payload: &str, out: &mut Vec<u8>) {
-        let mut error = serde_json::from_slice::<Value>(payload.as_bytes())
-            .unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
-        if let Value::Object(fields) = &mut error {
-            fields.insert("__type".to_owned(), Value::from(name));
-            if let Some(message) = frame.text(":error-message") {
-                fields.insert("message".to_owned(), Value::from(message));
-            }
-        }
         self.seen.records += 1;
-        self.broke(classify_error_value(&error, Some(200)), out);
+        self.broke(classify_error_value(&exception(frame, name, payload), Some(200)), out);
     }
 
     /// The stream broke by itself, and not by an event of the family's own.
@@ -318,20 +308,29 @@ impl Sink {
         {
             self.seen.sequence = number.saturating_add(1);
         }
+        // Behind an end that has gone to the client nothing is told.
+        self.seen.untold &= !is_end(record);
         let hidden = self.hide_usage && matches!(events, [Event::Usage(_)]);
-        let failed = events.iter().any(|event| matches!(event, Event::Error(_)));
-        match self.way {
-            Way::Inspect if failed => {
-                out.extend_from_slice(self.clean(&String::from_utf8_lossy(record.raw)).as_bytes())
+        let failure =
+            events.iter().find_map(|event| if let Event::Error(failure) = event { Some(failure) } else { None });
+        match (self.way, failure) {
+            (Way::Inspect, Some(_)) => {
+                out.extend_from_slice(self.clean(&String::from_utf8_lossy(record.raw)).as_bytes());
             }
-            Way::Inspect if !hidden => out.extend_from_slice(record.raw),
-            Way::Reframe if failed => sse::write(out, &kind_of(record.data), &self.clean(record.data)),
-            Way::Reframe => sse::write(out, &kind_of(record.data), record.data),
-            Way::Pipe | Way::Inspect | Way::Translate => {}
+            (Way::Inspect, None) if !hidden => out.extend_from_slice(record.raw),
+            (Way::Reframe, Some(_)) => sse::write(out, &kind_of(record.data), &self.clean(record.data)),
+            (Way::Reframe, None) => sse::write(out, &kind_of(record.data), record.data),
+            (Way::Pipe | Way::Inspect | Way::Translate, _) => {}
         }
+        let Some(failure) = failure.filter(|_| self.gate == Gate::Open && !self.seen.ended) else { return };
+        // Clients know their own family's errors: where this is told in other words, they are told it once more.
+        let untold = self.way != Way::Translate && !tells_failure(self.family, record);
+        if untold {
+            self.break_off(failure, out);
+        }
+        self.seen.untold = untold && self.way == Way::Pipe;
         // The upstream's own error is the end of it, whatever it sends behind: `[DONE]` would make it look finished.
-        let read = matches!(self.way, Way::Inspect | Way::Reframe);
-        self.silent |= failed && read && self.gate == Gate::Open && !self.seen.ended;
+        self.silent |= matches!(self.way, Way::Inspect | Way::Reframe);
     }
 
     /// What an upstream says of its failure may repeat the key that it was sent.

@@ -24,6 +24,8 @@ pub struct Seen {
     pub ended: bool,
     /// The failure that the upstream reported within the stream.
     pub error: Option<Failure>,
+    /// It was passed on in words on which no client of the family raises.
+    pub untold: bool,
     /// The first bad record after the commit.
     pub bad: Option<Failure>,
     /// What comes after the last `sequence_number` of a Responses stream.

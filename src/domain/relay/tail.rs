@@ -49,6 +49,9 @@ fn conclude(reader: &mut Reader, ending: Ending, append: &mut Vec<u8>) -> (Optio
         close_block(reader, append);
     }
     if let Some(error) = reader.seen().error.clone() {
+        if reader.seen().untold {
+            break_off(reader, &error, append);
+        }
         return (Some(error), false);
     }
     let unjudged = reader.is_opaque() || reader.is_blind();
