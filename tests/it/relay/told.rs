@@ -47,7 +47,11 @@ fn nothing_is_told_behind_an_end_that_was_piped_or_before_the_commit() {
         let went = play(piped(setup(Wire::Chat, Family::Chat)), chunks(&pieces), Ending::Clean);
         assert_eq!((went.client, went.tail.outcome.map(|failure| failure.class)), (pieces.concat(), Some(class)));
         let went = play(setup(Wire::Chat, Family::Chat), chunks(&pieces), Ending::Clean);
-        assert!(!went.client.contains("[DONE]") && went.client.matches("\"stream_error\"").count() == 1, "{}", went.client);
+        assert!(
+            !went.client.contains("[DONE]") && went.client.matches("\"stream_error\"").count() == 1,
+            "{}",
+            went.client
+        );
         let held = committing(Commit::Complete, setup(Wire::Chat, Family::Chat));
         let failure = play(held, chunks(&pieces), Ending::Clean).committed.expect_err("another target may answer");
         assert_eq!(failure.class, class);
