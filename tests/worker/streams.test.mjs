@@ -284,6 +284,27 @@ describe('details', { concurrency: 4 }, () => {
     }
   });
 
+  test('a last event without its blank line reaches the client’s SDK, be it the end or an error', async () => {
+    for (const relay of ['pipe', 'inspect']) {
+      const on = (route, list) => policyOn(route, [sse([...list.slice(0, -1), 50, list.at(-1).trimEnd()])], { stream: { relay } });
+      const message = await worker.anthropic().messages.stream({ model: (await on('messages', frames('messages', WORDS))).model, ...ROUTES.messages.body }).finalMessage();
+      assert.deepEqual([message.content[0].text, message.stop_reason], [SAID, 'end_turn']);
+      const last = [];
+      for await (const item of await worker.openai().responses.create({ model: (await on('responses', frames('responses', WORDS))).model, stream: true, ...ROUTES.responses.body })) last.push(item.type);
+      assert.equal(last.at(-1), 'response.completed', relay);
+      for (const route of Object.keys(ROUTES)) {
+        const p = await on(route, [...upTo(route, 2), errorFrame(route)]);
+        const drawn = async () => {
+          const { model } = p;
+          if (route === 'messages') for await (const item of await worker.anthropic().messages.create({ model, stream: true, ...ROUTES[route].body })) assert.ok(item);
+          const made = { chat: (body) => worker.openai().chat.completions.create(body), completions: (body) => worker.openai().completions.create(body), responses: (body) => worker.openai().responses.create(body) }[route];
+          if (made) for await (const item of await made({ model, stream: true, ...ROUTES[route].body })) assert.ok(item);
+        };
+        await assert.rejects(drawn(), /Overloaded/, `${relay} ${route}`);
+      }
+    }
+  });
+
   test('comments are no content: the idle clock goes on while they come', async () => {
     const pings = Array.from({ length: 60 }, () => [': still here\n\n', 50]).flat();
     for (const relay of ['pipe', 'inspect']) {
