@@ -1,6 +1,6 @@
 //! What a relay needs of a record's data, beside what the dialects read.
 
-use crate::domain::dialect::inband;
+use crate::domain::dialect::{Event, inband};
 use crate::domain::eventstream::Frame;
 use crate::domain::route::Family;
 use crate::domain::sse;
@@ -29,6 +29,12 @@ pub fn tells_failure(family: Family, record: &sse::Event<'_>) -> bool {
         Family::Messages => record.name == "error" || (record.raw.is_empty() && kind_of(record.data) == "error"),
         Family::Responses => true,
     }
+}
+
+/// Whether a record says no more than what an answer took, and on which tier.
+pub fn only_counts(events: &[Event]) -> bool {
+    let counts = |event: &Event| matches!(event, Event::Usage(_));
+    events.iter().any(counts) && events.iter().all(|event| counts(event) || matches!(event, Event::Tier(_)))
 }
 
 /// Whether a record ends a stream for its clients.

@@ -1,6 +1,6 @@
 //! Reads a stream record by record, and writes what the client is to see of it.
 
-use super::data::{exception, is_end, kind_of, sequence_number, tells_failure, unwrapped};
+use super::data::{exception, is_end, kind_of, only_counts, sequence_number, tells_failure, unwrapped};
 use super::seen::{self, Seen};
 use super::{Setup, Way};
 use crate::domain::classify::classify_error_value;
@@ -310,7 +310,7 @@ impl Sink {
         }
         // Behind an end that has gone to the client nothing is told.
         self.seen.untold &= !is_end(record);
-        let hidden = self.hide_usage && matches!(events, [Event::Usage(_)]);
+        let hidden = self.hide_usage && only_counts(events);
         let failure =
             events.iter().find_map(|event| if let Event::Error(failure) = event { Some(failure) } else { None });
         match (self.way, failure) {
