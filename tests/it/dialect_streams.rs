@@ -841,6 +841,22 @@ fn an_object_that_is_an_error_is_one() {
     assert!(!is_error(&chat_events(&[said])));
 }
 
+/// Groq counts every stream, in a field of its own where the client did not ask.
+#[test]
+fn groqs_counts_are_read_where_it_has_them() {
+    let counts = json!({"queue_time": 0.1, "prompt_tokens": 24, "completion_tokens": 377, "total_tokens": 401});
+    let mut last = finish("stop");
+    last["x_groq"] = json!({"id": "req_1", "usage": counts});
+    let mut first = delta(json!({"role": "assistant", "content": "a"}));
+    first["x_groq"] = json!({"id": "req_1"});
+    let events = chat_events(&[first, last]);
+    let usage = Usage { input: 24, output: 377, ..Usage::default() };
+    assert_eq!(
+        events.iter().filter(|event| matches!(event, Event::Usage(_))).collect::<Vec<_>>(),
+        [&Event::Usage(usage)]
+    );
+}
+
 /// Counts that are none are not worth an answer.
 #[test]
 fn counts_that_are_none_break_nothing_of_their_answer() {

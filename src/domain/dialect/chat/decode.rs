@@ -5,7 +5,7 @@
 
 use crate::domain::dialect::chat::calls::{Calls, Piece};
 use crate::domain::dialect::chat::wire::{
-    Call, Choice, Chunk, ContentPart, Custom, Delta, Function, Logprobs, Str, UsageIn, text_of,
+    Call, Choice, Chunk, ContentPart, Custom, Delta, Function, Groq, Logprobs, Str, UsageIn, text_of,
 };
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::inband::{self, unreadable};
@@ -100,7 +100,8 @@ impl Decoder {
         for (at, choice) in choices.iter().enumerate() {
             self.choice(choice, at, out)?;
         }
-        if let Some(usage) = chunk.usage
+        let groq = || serde_json::from_slice::<Groq<'_>>(chunk.x_groq?.get().as_bytes()).ok()?.usage;
+        if let Some(usage) = chunk.usage.or_else(groq)
             && let Ok(usage) = serde_json::from_slice::<UsageIn>(usage.get().as_bytes())
         {
             out.push(Event::Usage(usage.usage()));

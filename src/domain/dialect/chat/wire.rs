@@ -34,6 +34,16 @@ pub struct Chunk<'a> {
     pub service_tier: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "inband::that_says")]
     pub error: Option<&'a RawValue>,
+    /// Where Groq has the counts of a stream that was not asked for them.
+    #[serde(borrow, default)]
+    pub x_groq: Option<&'a RawValue>,
+}
+
+/// What Groq says beside an answer.
+#[derive(Debug, Deserialize)]
+pub struct Groq<'a> {
+    #[serde(borrow, default)]
+    pub usage: Option<&'a RawValue>,
 }
 
 /// One choice. `text` is the legacy completions' content.
