@@ -31,6 +31,8 @@ pub struct Checked {
 /// # Errors
 /// The failure that the answer is, or tells of.
 pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stream: bool) -> Result<Checked, Failure> {
+    // Clients of JSON pass over a byte order mark.
+    let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     let asked = wire;
     let wire = if route.generates() { wire } else { Wire::Opaque };
     if matches!(body.trim_ascii_start().first(), None | Some(b'<')) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use understudy::domain::answer;
+use understudy::domain::classify::ErrorBody;
 use understudy::domain::dialect::reply::Reply;
 use understudy::domain::dialect::{self, CallKind, Event, Finish, Wire, json_text};
 use understudy::domain::outcome::Class;
@@ -699,6 +700,25 @@ fn legacy_completions_are_text() {
         "finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
     let events = dialect::read_answer(Wire::Completions, body).expect("an answer");
     assert!(events.contains(&Event::Text("hi".to_owned())) && events.contains(&Event::Finish(Finish::Stop)));
+}
+
+/// Servers on .NET begin their JSON with one, and every SDK passes over it.
+#[test]
+fn a_byte_order_mark_before_an_answer_or_an_error_means_nothing() {
+    let body = "\u{feff}{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}";
+    let same = answer::check(&Route::Chat, Wire::Chat, body.as_bytes(), None, false).expect("an answer");
+    assert_eq!((same.content_chars, same.rewritten), (2, None));
+    let across =
+        answer::check(&Route::Messages, Wire::Chat, body.as_bytes(), Some(&voice()), false).expect("an answer");
+    let message: Value = serde_json::from_slice(&across.rewritten.expect("written anew")).expect("JSON");
+    assert_eq!(message["content"][0]["text"], "Hi");
+    let replayed = answer::check(&Route::Chat, Wire::Chat, body.as_bytes(), Some(&voice()), true).expect("an answer");
+    assert_eq!(
+        chat_sdk(&String::from_utf8(replayed.rewritten.expect("a stream")).expect("UTF-8"))["choices"][0]["message"]["content"],
+        "Hi"
+    );
+    let error = ErrorBody::parse("\u{feff}{\"error\":{\"message\":\"no\",\"code\":\"model_not_found\"}}".as_bytes());
+    assert_eq!((error.message.as_str(), error.code.as_deref()), ("no", Some("model_not_found")));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::tables;
 use crate::domain::dialect::json_text;
+use crate::domain::sse;
 
 /// Characters kept of an error's message.
 const MESSAGE_MAX: usize = 2000;
@@ -47,6 +48,7 @@ pub struct ErrorBody {
 impl ErrorBody {
     /// Reads a body of any kind.
     pub fn parse(body: &[u8]) -> ErrorBody {
+        let body = body.strip_prefix(sse::BOM).unwrap_or(body);
         let mended = || serde_json::from_str(&json_text::mended(std::str::from_utf8(body).ok()?)?).ok();
         if let Some(value) = serde_json::from_slice::<Value>(body).ok().or_else(mended) {
             return ErrorBody { json: !value.is_string(), ..ErrorBody::from_value(&value) };

@@ -77,7 +77,7 @@ pub fn empty() -> Failure {
 /// What a body was that should have been a stream and held no event: a JSON error, a page, nothing, or part of one event.
 /// `framed` is of a stream of frames.
 pub fn not_a_stream(head: &[u8], framed: bool) -> Failure {
-    let head = head.trim_ascii();
+    let head = head.strip_prefix(sse::BOM).unwrap_or(head).trim_ascii();
     if let Ok(value) = serde_json::from_slice::<serde_json::Value>(head)
         && (value.get("error").is_some() || !ErrorBody::from_value(&value).message.is_empty())
     {
@@ -97,7 +97,6 @@ pub fn not_a_stream(head: &[u8], framed: bool) -> Failure {
 /// Whether the last line so far is a field of an event, or the beginning of one.
 fn begins_an_event(head: &[u8]) -> bool {
     let line = head.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or(head);
-    let line = line.strip_prefix(sse::BOM).unwrap_or(line);
     let begins = [sse::BOM, b"data:", b"event:", b"id:", b"retry:"];
     begins.iter().any(|field| line.starts_with(field) || field.starts_with(line))
 }

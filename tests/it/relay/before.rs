@@ -140,6 +140,11 @@ fn a_body_that_is_no_stream_is_told_apart() {
     );
     fails_with(
         &chat(),
+        &["\u{feff}{\"error\":{\"message\":\"slow down\",\"code\":\"rate_limit_exceeded\"}}"],
+        Class::RateLimited,
+    );
+    fails_with(
+        &chat(),
         &["{\n \"error\": {\n\"message\":\"x\",\n\n\"type\":\"overloaded_error\"}}"],
         Class::Overloaded,
     );
