@@ -34,7 +34,7 @@ pub fn unread(ending: Ending) -> Tail {
 /// The end of a stream.
 pub fn of(mut reader: Reader, ending: Ending) -> Tail {
     let mut append = Vec::new();
-    if matches!(ending, Ending::Clean | Ending::Broken(_)) {
+    if ending != Ending::ClientGone {
         reader.finish(&mut append);
     }
     let (outcome, finished) = conclude(&mut reader, ending, &mut append);
