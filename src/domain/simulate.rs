@@ -94,14 +94,22 @@ fn array<'a>(path: &str, value: &'a Value) -> Result<&'a Vec<Value>, Refusal> {
     }
 }
 
-/// Plays a plan through a script. `crossed` are the boundaries that its hops would cross, in their order
-/// ([`foreseen`](crate::domain::plan::boundaries::foreseen)); where there are none, none is crossed.
-pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, crossed: &[Option<Skip>]) -> Simulation {
+/// What documents alone say of a hop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// The boundary that it would cross ([`foreseen`](crate::domain::plan::boundaries::foreseen)).
+    pub crossed: Option<Skip>,
+    /// Its context window in tokens: a prompt that was too long for one is not tried on another that is no larger.
+    pub context_tokens: Option<u64>,
+}
+
+/// Plays a plan through a script. `outlooks` are those of its hops, in their order; of a hop without one nothing is known.
+pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, outlooks: &[Outlook]) -> Simulation {
     for hop in &mut plan.hops {
         hop.backoff.jitter = 0.0;
     }
-    let skips = crossed.iter().cloned().chain(std::iter::repeat(None));
-    let prospects = plan.hops.iter().zip(skips).map(|(hop, skip)| prospect(hop.key, skip)).collect();
+    let outlooks = outlooks.iter().cloned().chain(std::iter::repeat_with(Outlook::default));
+    let prospects = plan.hops.iter().zip(outlooks).map(|(hop, outlook)| prospect(hop.key, outlook)).collect();
     let plan = Arc::new(plan);
     let chain = Chain::new(plan.clone(), prospects, leave, 0, Instant(0));
     let now = Instant(0);
@@ -111,7 +119,7 @@ pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, crossed: &[Option
     play.done(&end)
 }
 
-fn prospect(key: KeyChoice, skip: Option<Skip>) -> Prospect {
+fn prospect(key: KeyChoice, outlook: Outlook) -> Prospect {
     let slots = match key {
         KeyChoice::Managed => vec![KeySlot::Managed],
         KeyChoice::Own => vec![KeySlot::Own],
@@ -119,7 +127,8 @@ fn prospect(key: KeyChoice, skip: Option<Skip>) -> Prospect {
         KeyChoice::OwnThenManaged => vec![KeySlot::Own, KeySlot::Managed],
     };
     let breakers = slots.iter().map(|_| Handle::default()).collect();
-    Prospect { skip, slots, breakers, ..Prospect::default() }
+    let Outlook { crossed: skip, context_tokens } = outlook;
+    Prospect { skip, slots, breakers, context_tokens, ..Prospect::default() }
 }
 
 /// A simulation under way.

@@ -10,17 +10,20 @@ use super::plan;
 use super::recorder;
 use super::upstream::{self, Preview, Stop};
 use crate::domain::chain::{Call, Clocks, Leave, Prospect};
+use crate::domain::dialect::chat::hosts;
 use crate::domain::ledger::account::ended;
 use crate::domain::ledger::row::{AttemptRow, RequestRow};
 use crate::domain::outcome::{KeySlot, SKIPPED, Skip};
-use crate::domain::policy::Hop;
+use crate::domain::policy::{Commit, Hop, Param, Plan};
 use crate::domain::redact::redact;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Asked, Body, Endpoints, Headers, Limits};
 use crate::domain::route::Route;
 use crate::domain::time::Instant;
+use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
 use std::rc::Rc;
+use std::sync::Arc;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
@@ -38,6 +41,8 @@ pub struct Question<'a> {
     pub body: Map<String, Value>,
     /// The client's headers, for rules.
     pub headers: Headers,
+    /// Every hop is to answer, whole and not at length.
+    pub compare: bool,
     pub own_host: &'a str,
     pub sim: bool,
 }
@@ -61,7 +66,7 @@ impl Trial {
     /// # Errors
     /// Whatever a client would be refused with.
     pub async fn make(question: Question<'_>) -> Result<Trial, Refusal> {
-        let Question { env, policy, route, mut body, headers, own_host, sim } = question;
+        let Question { env, policy, route, mut body, headers, compare, own_host, sim } = question;
         body.insert("model".into(), format!("policy/{policy}").into());
         let bytes = Value::Object(body).to_string().into_bytes();
         let body = Body::parse(&route, Some("application/json"), &bytes)?;
@@ -82,11 +87,15 @@ impl Trial {
             sim,
         };
         let made = plan::make(&inquiry).await?;
+        let plan = match compare {
+            true => Arc::new(compared(&made.plan, &made.ready, &route, &body, &bytes)),
+            false => made.plan,
+        };
         let job = Job {
             env: env.clone(),
             stream: body.stream(),
             route,
-            plan: made.plan,
+            plan,
             ready: made.ready,
             bytes,
             body,
@@ -243,18 +252,35 @@ fn bytes_of(body: &JsValue) -> Vec<u8> {
     js_sys::Uint8Array::new(body).to_vec()
 }
 
-/// Caps the output of a comparison and asks for one whole answer, in the field that the route has for it.
-pub fn capped(route: &Route, mut body: Map<String, Value>) -> Map<String, Value> {
-    body.shift_remove("stream");
-    body.shift_remove("stream_options");
-    let field = match route {
-        Route::Responses => "max_output_tokens",
-        Route::Chat if body.contains_key("max_completion_tokens") => "max_completion_tokens",
-        _ => "max_tokens",
-    };
-    let wanted = body.get(field).and_then(Value::as_u64).unwrap_or(COMPARE_TOKENS);
-    if matches!(route, Route::Chat | Route::Responses | Route::Messages | Route::Completions) {
-        body.insert(field.to_owned(), wanted.min(COMPARE_TOKENS).into());
+/// The plan of a comparison: every hop's output capped, in the field that its host has for it, and every answer read whole.
+fn compared(plan: &Plan, ready: &[Ready], route: &Route, body: &Body, bytes: &[u8]) -> Plan {
+    let mut plan = plan.clone();
+    for (hop, ready) in plan.hops.iter_mut().zip(ready) {
+        let caps = caps(route, body, bytes, hop, ready);
+        hop.params.extend(caps);
     }
-    body
+    if plan.stream.commit == Commit::Headers {
+        plan.stream.commit = Commit::default();
+    }
+    plan
+}
+
+/// What a hop is sent beside its own params: the caps that it would be sent, as far as they are higher, else one of ours.
+fn caps(route: &Route, body: &Body, bytes: &[u8], hop: &Hop, ready: &Ready) -> Vec<Param> {
+    let Body::Json(envelope) = body else { return Vec::new() };
+    let (fields, default): (&[&str], &str) = match route {
+        Route::Chat => {
+            (&["max_completion_tokens", "max_tokens"], hosts::max_tokens(&hop.target.provider, &ready.model_id))
+        }
+        Route::Responses => (&["max_output_tokens"], "max_output_tokens"),
+        Route::Messages | Route::Completions => (&["max_tokens"], "max_tokens"),
+        _ => return Vec::new(),
+    };
+    let asked = |field: &str| serde_json::from_slice::<u64>(envelope.value_under(bytes, &hop.params, field)?).ok();
+    let asked: Vec<(&str, u64)> = fields.iter().filter_map(|field| Some((*field, asked(field)?))).collect();
+    let ours = [(default, u64::MAX)];
+    let capped = if asked.is_empty() { ours.as_slice() } else { asked.as_slice() };
+    let capped = capped.iter().filter(|(_, wanted)| *wanted > COMPARE_TOKENS);
+    let value = to_raw_value(&COMPARE_TOKENS).ok();
+    capped.map(|(field, _)| Param { field: (*field).to_owned(), value: value.clone() }).collect()
 }

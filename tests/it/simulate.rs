@@ -8,7 +8,7 @@ use understudy::domain::plan::boundaries;
 use understudy::domain::policy::{Boundary, Commit, Consent, Hop, KeyChoice, Plan};
 use understudy::domain::provider::Provider;
 use understudy::domain::scripted::{Drill, Scripted};
-use understudy::domain::simulate::{Script, simulate};
+use understudy::domain::simulate::{Outlook, Script, simulate};
 use understudy::domain::time::{Instant, Span};
 
 use crate::chain::{hop, plan, target};
@@ -59,12 +59,26 @@ fn a_hop_that_would_cross_a_boundary_is_skipped() {
     let keep = vec![Boundary::Family];
     let hops = vec![hop("anthropic/a"), Hop { keep, ..hop("openai/b") }, hop("openai/c")];
     let crossed = boundaries::foreseen(&hops, Provider::built_in, &Catalogue::default());
+    let outlooks: Vec<_> = crossed.into_iter().map(|crossed| Outlook { crossed, context_tokens: None }).collect();
     let script = Script::parse(&json!([{"model": "anthropic/*", "outcomes": ["404"]}]), "openai").expect("a script");
-    let told = simulate(plan(hops), &script, Leave::default(), &crossed);
+    let told = simulate(plan(hops), &script, Leave::default(), &outlooks);
     let steps: Vec<_> =
         told.steps.iter().map(|step| (step.step, step.model.as_deref(), step.reason.as_deref())).collect();
     assert_eq!(steps[1], ("skip", Some("openai/b"), Some("boundary:family")));
     assert_eq!((told.result, told.calls), ("served", 2));
+}
+
+#[test]
+fn after_a_prompt_that_was_too_long_no_hop_with_a_window_as_small_is_played() {
+    let hops = vec![hop("a/m"), hop("b/m"), hop("c/m"), hop("d/m")];
+    let windows = [Some(128_000), Some(128_000), None, Some(200_000)];
+    let outlooks = windows.map(|context_tokens| Outlook { crossed: None, context_tokens });
+    let script = json!([{"model": "a/m", "outcomes": ["context_length"]}, {"model": "c/m", "outcomes": ["404"]}]);
+    let script = Script::parse(&script, "openai").expect("a script");
+    let told = simulate(plan(hops), &script, Leave::default(), &outlooks);
+    let steps: Vec<_> = told.steps.iter().filter_map(|step| Some((step.step, step.model.as_deref()?))).collect();
+    assert_eq!(steps, [("call", "a/m"), ("skip", "b/m"), ("call", "c/m"), ("call", "d/m"), ("done", "d/m")]);
+    assert_eq!(told.steps[1].reason.as_deref(), Some("incompatible:context"));
 }
 
 #[test]

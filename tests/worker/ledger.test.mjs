@@ -297,6 +297,29 @@ test('explain says of each hop what keeps it from being called, consent among it
   assert.deepEqual(compared.map(({ outcome }) => outcome), ['ok', 'ok', 'no_key', 'ok'], 'an owner who compares asks every hop');
 });
 
+test('compare caps every hop in the field that its host has for it, and reads answers whole whatever the policy commits', async () => {
+  const name = unique('caps');
+  await worker.put('provider:openai', upstream.provider('openai'));
+  await worker.put(`policy:${name}`, {
+    chain: ['openai/o3', `acme/${name}`, { model: `other/${name}`, params: { max_tokens: 4000 } }, { model: `acme/${name}-few`, params: { max_tokens: 9 } }, `claude/${name}`],
+    stream: { commit: 'headers' },
+  });
+  const targets = ['openai/o3', `acme/${name}`, `other/${name}`, `acme/${name}-few`, `claude/${name}`];
+  const capped = async (route, more) => {
+    const body = { messages: [{ role: 'user', content: 'Hi' }], ...more };
+    const compared = (await read(`/policies/${name}/compare`, { method: 'POST', body: { route, body } })).body.data;
+    assert.deepEqual(compared.map(({ text, tokens }) => [text, tokens.output]), targets.map((target) => [`Hello from ${target}`, 3]), JSON.stringify(compared));
+    return targets.map((target) => {
+      const { max_tokens, max_completion_tokens } = upstream.calls(target).at(-1).json;
+      return [max_tokens, max_completion_tokens];
+    });
+  };
+  assert.deepEqual(await capped('chat'), [[undefined, 256], [256, undefined], [256, undefined], [9, undefined], [256, undefined]]);
+  assert.deepEqual(await capped('chat', { max_completion_tokens: 10 }), [[undefined, 10], [undefined, 10], [256, 10], [9, 10], [10, undefined]]);
+  assert.deepEqual((await capped('messages', { max_tokens: 1000 }))[0], [undefined, 256]);
+  await worker.remove('provider:openai');
+});
+
 test('every route of the OpenAPI document answers, and nothing else does', async () => {
   const { paths } = (await read('/openapi.json')).body;
   for (const [path, methods] of Object.entries(paths)) {

@@ -10,10 +10,10 @@ use crate::domain::ledger::control::day_of;
 use crate::domain::plan::boundaries;
 use crate::domain::policy::lint::{self, PROMPT_TOKENS, Report};
 use crate::domain::policy::tree::{Draw, Tree};
-use crate::domain::policy::{PlanName, file, resolve};
+use crate::domain::policy::{Hop, PlanName, file, resolve};
 use crate::domain::provider::Provider;
 use crate::domain::refusal::Refusal;
-use crate::domain::simulate::{Script, simulate};
+use crate::domain::simulate::{Outlook, Script, simulate};
 use crate::edge::bindings::{settings, text};
 use crate::edge::glue::now;
 use crate::edge::keys::store_down;
@@ -96,7 +96,10 @@ pub async fn simulation(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let plan = tree.plan(plan, Draw::Seed(0));
     let catalogue = catalogue(asked.env).await?.value;
     let crossed = boundaries::foreseen(&plan.hops, |name| provider(&library, name), &catalogue);
-    Ok(Reply::json(200, &simulate(plan, &script, leave, &crossed)))
+    let window = |hop: &Hop| catalogue.facts(&hop.target).context_tokens;
+    let outlooks: Vec<Outlook> =
+        plan.hops.iter().zip(crossed).map(|(hop, crossed)| Outlook { crossed, context_tokens: window(hop) }).collect();
+    Ok(Reply::json(200, &simulate(plan, &script, leave, &outlooks)))
 }
 
 fn provider(library: &Library, name: &str) -> Option<Provider> {

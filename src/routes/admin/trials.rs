@@ -9,7 +9,7 @@ use crate::domain::request::Headers;
 use crate::domain::route::Route;
 use crate::edge::bindings::settings;
 use crate::edge::recorder;
-use crate::edge::trial::{Compared, Question, Trial, capped};
+use crate::edge::trial::{Compared, Question, Trial};
 use crate::edge::upstream::Preview;
 use crate::routes::reply::Reply;
 use crate::routes::{is_loopback, name_of};
@@ -51,7 +51,7 @@ fn payload(asked: &Asked<'_>) -> Result<Payload, Failure> {
     Ok(Payload { route, body: body.clone(), headers })
 }
 
-async fn trial(asked: &Asked<'_>, payload: Payload) -> Result<Trial, Failure> {
+async fn trial(asked: &Asked<'_>, payload: Payload, compare: bool) -> Result<Trial, Failure> {
     let own_host = candidates::own_host(asked).unwrap_or_default();
     let question = Question {
         env: asked.env,
@@ -59,6 +59,7 @@ async fn trial(asked: &Asked<'_>, payload: Payload) -> Result<Trial, Failure> {
         route: payload.route,
         body: payload.body,
         headers: payload.headers,
+        compare,
         own_host: &own_host,
         sim: settings(asked.env).sim_on && is_loopback(name_of(&own_host)),
     };
@@ -67,7 +68,7 @@ async fn trial(asked: &Asked<'_>, payload: Payload) -> Result<Trial, Failure> {
 
 /// Per hop whether it would be called or skipped and why, what would be dropped, and the request as it would go out.
 pub async fn explain(asked: &Asked<'_>) -> Result<Reply, Failure> {
-    let trial = trial(asked, payload(asked)?).await?;
+    let trial = trial(asked, payload(asked)?, false).await?;
     let hops: Vec<Value> = trial
         .hops()
         .map(|(index, hop)| {
@@ -113,9 +114,11 @@ fn request(preview: &Preview) -> Value {
 
 /// The same request to every hop, with capped tokens, one after another; answers side by side.
 pub async fn compare(asked: &Asked<'_>) -> Result<Reply, Failure> {
-    let payload = payload(asked)?;
-    let body = capped(&payload.route, payload.body);
-    let trial = trial(asked, Payload { body, ..payload }).await?;
+    let mut payload = payload(asked)?;
+    for field in ["stream", "stream_options"] {
+        payload.body.shift_remove(field);
+    }
+    let trial = trial(asked, payload, true).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for (index, _) in trial.hops() {
         let compared = match trial.slot(index) {

@@ -19,7 +19,7 @@ use understudy::domain::provider::{self, Provider, table};
 use understudy::domain::request::Headers;
 use understudy::domain::route::Route;
 use understudy::domain::rules::{Facts, Rules};
-use understudy::domain::simulate::{Script, simulate};
+use understudy::domain::simulate::{Outlook, Script, simulate};
 use understudy::domain::target::Target;
 use understudy::domain::time::Instant;
 use understudy::domain::usage::Usage;
@@ -123,7 +123,9 @@ pub fn policy(input: &[u8]) {
         ] {
             let script = Script::parse(&serde_json::from_str(script).expect("JSON"), "openai").expect("a script");
             let crossed = boundaries::foreseen(&plan.hops, Provider::built_in, &catalogue);
-            let told = simulate(plan.clone(), &script, Leave::default(), &crossed);
+            let outlooks: Vec<_> =
+                crossed.into_iter().map(|crossed| Outlook { crossed, context_tokens: None }).collect();
+            let told = simulate(plan.clone(), &script, Leave::default(), &outlooks);
             assert!(told.calls <= 64, "{} calls", told.calls);
             assert!(u64::from(told.calls) <= worst.calls, "{} calls, {} at worst", told.calls, worst.calls);
         }

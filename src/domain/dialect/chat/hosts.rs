@@ -120,6 +120,14 @@ pub fn insists_on_order(provider: &str, model: &str) -> bool {
     provider == "perplexity" || is_mistral(provider, model)
 }
 
+/// The name of the cap on output tokens for a model: that of its host, but for OpenAI's reasoning models, which refuse the old one.
+pub fn max_tokens(provider: &str, model: &str) -> &'static str {
+    match thinker(model) {
+        Thinker::No => of(provider).max_tokens,
+        Thinker::O | Thinker::Gpt5 | Thinker::Later => OPENAI.max_tokens,
+    }
+}
+
 /// OpenAI's reasoning models, which refuse sampling parameters and stops and call the system `developer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinker {

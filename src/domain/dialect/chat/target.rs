@@ -96,8 +96,7 @@ impl Writer<'_> {
         if wanted > cap {
             self.drop(Field::MaxOutputTokens)?;
         }
-        let name = if self.thinker == Thinker::No { self.host.max_tokens } else { "max_completion_tokens" };
-        self.put(name, wanted.min(cap));
+        self.put(hosts::max_tokens(self.to.provider, self.to.model), wanted.min(cap));
         Ok(())
     }
 
