@@ -55,7 +55,7 @@ async function firstCall(at) {
   const { status, body, headers } = await ask(at, 'chat/completions', question(at));
   expect(status === 200, `${status}: ${brief(body)}`);
   expect(typeof body?.choices?.[0]?.message === 'object', `no message in ${brief(body)}`);
-  at.first = headers.get('x-understudy-trail').split('=')[0];
+  at.first = decodeURIComponent(headers.get('x-understudy-trail').split('=')[0]);
   return `answered by ${headers.get('x-understudy-model')}`;
 }
 

@@ -144,6 +144,24 @@ pub struct Drill {
     default_provider: String,
 }
 
+/// Reads `target=outcome`. Both may hold an equals sign (`sim/cut?after=3=429;retry-after=2`): the outcome begins behind the
+/// first one that leaves an outcome.
+fn pair(text: &str) -> Result<(Glob, Scripted), Refusal> {
+    let text = text.trim();
+    let mut bad = None;
+    for (at, _) in text.match_indices('=') {
+        let (glob, outcome) = (&text[..at], &text[at + 1..]);
+        match Scripted::parse(outcome) {
+            Ok(outcome) => return Ok((Glob::new(glob.trim()), outcome)),
+            Err(error) => bad = Some(error),
+        }
+    }
+    Err(match bad {
+        Some(bad) => Refusal::value(DRILL_HEADER, bad),
+        None => Refusal::value(DRILL_HEADER, format!("{text:?} is not of the form target=outcome")),
+    })
+}
+
 impl Drill {
     /// Reads `anthropic/*=overloaded`, or several such pairs with commas between. Targets are written as in a request: bare ones
     /// are of the default provider.
@@ -151,14 +169,7 @@ impl Drill {
     /// # Errors
     /// A 400 that names the header and the pair.
     pub fn parse(text: &str, default_provider: &str) -> Result<Drill, Refusal> {
-        let pairs = text.split(',').map(|pair| {
-            let (glob, outcome) = pair.trim().split_once('=').ok_or_else(|| {
-                Refusal::value(DRILL_HEADER, format!("{:?} is not of the form target=outcome", pair.trim()))
-            })?;
-            let outcome = Scripted::parse(outcome).map_err(|bad| Refusal::value(DRILL_HEADER, bad))?;
-            Ok((Glob::new(glob.trim()), outcome))
-        });
-        let pairs = pairs.collect::<Result<Vec<_>, Refusal>>()?;
+        let pairs = text.split(',').map(pair).collect::<Result<Vec<_>, Refusal>>()?;
         match pairs.len() <= DRILL_MAX {
             true => Ok(Drill { pairs, default_provider: default_provider.to_owned() }),
             false => Err(Refusal::value(DRILL_HEADER, format!("more than {DRILL_MAX} pairs"))),

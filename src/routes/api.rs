@@ -173,7 +173,14 @@ impl Inbound<'_> {
     /// A drill needs the admin's token, in `x-understudy-admin`.
     fn drill(&self, asked: &Asked) -> Result<Option<Drill>, Refusal> {
         let Some(text) = &asked.drill else { return Ok(None) };
-        admins::who(self.env, self.headers.value("x-understudy-admin"))?;
+        let header = "x-understudy-admin";
+        admins::who(self.env, self.headers.value(header)).map_err(|refusal| match refusal.status {
+            // As a bearer a drill has the client's own key.
+            401 => {
+                Refusal::new(401, refusal.code, format!("{header}: a drill needs the admin token here")).about(header)
+            }
+            _ => refusal,
+        })?;
         Drill::parse(text, &self.settings.default_provider).map(Some)
     }
 

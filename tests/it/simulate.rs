@@ -205,7 +205,12 @@ fn drills() {
         bare.outcome_for(&target("openai/gpt-4o")).is_some() && bare.outcome_for(&target("google/gemini-x")).is_some()
     );
     assert_eq!(bare.outcome_for(&target("azure/gpt-4o")), None);
-    for text in ["", "anthropic/*", "a=boom", "a=ok,,b=ok"] {
+    // Models of provider sim have options.
+    let options = Drill::parse("sim/cut?after=3=429;retry-after=2, sim/slow?first_token_ms=9&tokens=2=500", "openai");
+    let options = options.unwrap();
+    assert_eq!(options.outcome_for(&target("sim/cut?after=3")), Some(&Scripted::parse("429;retry-after=2").unwrap()));
+    assert_eq!(options.outcome_for(&target("sim/slow?first_token_ms=9&tokens=2")).unwrap().to_string(), "500");
+    for text in ["", "anthropic/*", "a=boom", "a=ok,,b=ok", "sim/cut?after=3=boom"] {
         let refusal = Drill::parse(text, "openai").expect_err("no drill");
         assert_eq!((refusal.status, refusal.param.as_deref()), (400, Some("x-understudy-drill")));
     }

@@ -258,6 +258,7 @@ test('a drill meets the outcome it names, with the admin token only', async () =
     const none = await worker.chat(p.model, {}, { 'x-understudy-drill': `${p.targets[0]}=${code}`, 'x-understudy-admin': ADMIN_TOKEN });
     assert.match(none.headers.get('x-understudy-trail'), new RegExp(`=malformed;${code};`));
   }
-  const without = await worker.chat(p.model, {}, drill);
-  assert.ok(without.status === 401 || without.status === 403, String(without.status));
+  for (const wrong of [{}, { 'x-understudy-admin': 'not-it' }, { authorization: `Bearer ${ADMIN_TOKEN}` }]) {
+    await refused(await worker.chat(p.model, {}, { ...drill, ...wrong }), 401, 'invalid_admin_token', 'x-understudy-admin');
+  }
 });

@@ -41,6 +41,12 @@ test('verify: six lines, with a drill and without', async () => {
     assert.equal(code, 0);
     assert.match(text, token ? /acme\/one=overloaded\S*, acme\/two=ok/ : /no-such-model=not_found\S*, acme\/one=ok/);
   }
+  // The trail writes it percent-encoded, the drill has it as it is.
+  await worker.put('policy:odd', { chain: ['acme/m?size=7', 'acme/two'] });
+  const odd = await run('verify', [worker.url, '--model', 'policy/odd'], { UNDERSTUDY_KEY: key, ...WITH_TOKEN });
+  assert.match(odd.text, /acme\/m%3Fsize%3D7=overloaded\S*, acme\/two=ok/);
+  assert.equal(odd.code, 0, odd.text);
+  await worker.remove('policy:odd');
 });
 
 test('verify: what fails says why, and the command ends with 1', async () => {
