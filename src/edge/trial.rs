@@ -39,7 +39,7 @@ pub struct Question<'a> {
     pub route: Route,
     /// The client's body; its model becomes the policy.
     pub body: Map<String, Value>,
-    /// The client's headers, for rules.
+    /// The client's headers, for rules, and as far as they go upstream.
     pub headers: Headers,
     /// Every hop is to answer, whole and not at length.
     pub compare: bool,
@@ -99,7 +99,7 @@ impl Trial {
             ready: made.ready,
             bytes,
             body,
-            headers: Rc::new([("content-type", "application/json")].into_iter().collect()),
+            headers: Rc::new(headers),
             signal: None,
             request_id: recorder::new_id(),
             started: now(),

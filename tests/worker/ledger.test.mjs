@@ -289,6 +289,13 @@ test('explain says of each hop what keeps it from being called, consent among it
   const [first, , , last] = await explained({});
   assert.equal(first.request.headers.authorization, 'Bearer [redacted]');
   assert.deepEqual([last.request.headers['x-api-key'], last.request.headers.authorization], ['[redacted]', undefined]);
+  const [, , , beta] = await explained({ 'Anthropic-Beta': 'context-1m-2025-08-07', 'x-api-key': 'us-of-the-client', cookie: 'a=b' });
+  assert.equal(beta.request.headers['anthropic-beta'], 'context-1m-2025-08-07');
+  assert.deepEqual([beta.request.headers['x-api-key'], beta.request.headers.cookie], ['[redacted]', undefined]);
+  for (const [headers, param, route = 'chat'] of [[{ 'anthropic-beta': 'a\nx-evil: b' }, 'headers.anthropic-beta'], [{ 'x-priority': 1 }, 'headers.x-priority'], [['x'], 'headers'], [{}, 'route', 7]]) {
+    const error = await refused(await worker.admin(`/policies/${p.name}/explain`, { method: 'POST', body: { route, headers, body: {} } }), 400);
+    assert.equal(error.param, param);
+  }
   for (const [route, body] of [['moderations', { input: 'Hi' }], ['images', { prompt: 'Hi' }], ['/v1/audio/speech', { input: 'Hi', voice: 'alloy' }], ['embeddings', { input: 'Hi' }]]) {
     const [hop] = await explained({}, route, body);
     assert.deepEqual([hop.call, Object.keys(hop.request.body).sort()], [true, ['model', ...Object.keys(body)].sort()], route);

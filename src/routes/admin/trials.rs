@@ -1,6 +1,7 @@
-//! Explain and compare: `{"route": "chat", "body": {...}}`, and `headers` for rules that look at them.
+//! Explain and compare: `{"route": "chat", "body": {...}}`, and the client's `headers`: rules look at them, and some go upstream.
 
 use super::{Asked, Failure, candidates};
+use crate::domain::document::json::shown;
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::row::AttemptRow;
 use crate::domain::outcome::Skip;
@@ -8,6 +9,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
 use crate::domain::route::Route;
 use crate::edge::bindings::settings;
+use crate::edge::glue::is_header_value;
 use crate::edge::recorder;
 use crate::edge::trial::{Compared, Question, Trial};
 use crate::edge::upstream::Preview;
@@ -37,8 +39,11 @@ struct Payload {
 
 fn payload(asked: &Asked<'_>) -> Result<Payload, Failure> {
     let given = asked.json()?;
-    let name = given.get("route").and_then(Value::as_str).unwrap_or("chat");
-    let name = name.strip_prefix("/v1").unwrap_or(name);
+    let name = match given.get("route") {
+        None | Some(Value::Null) => "chat",
+        Some(Value::String(name)) => name.strip_prefix("/v1").unwrap_or(name),
+        Some(other) => return Err(Refusal::value("route", format!("{} is not a string", shown(other))).into()),
+    };
     let route = ROUTES.into_iter().find(|route| route.name() == name || route.path() == name).ok_or_else(|| {
         let known: Vec<&str> = ROUTES.iter().map(Route::name).collect();
         Refusal::value("route", format!("{name:?} is not one of {}", known.join(", ")))
@@ -46,9 +51,21 @@ fn payload(asked: &Asked<'_>) -> Result<Payload, Failure> {
     let Some(Value::Object(body)) = given.get("body") else {
         return Err(Refusal::value("body", "expected the request's JSON object").into());
     };
-    let pairs = given.get("headers").and_then(Value::as_object).into_iter().flatten();
-    let headers = pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
-    Ok(Payload { route, body: body.clone(), headers })
+    Ok(Payload { route, body: body.clone(), headers: headers(given.get("headers"))? })
+}
+
+/// The client's headers, by name.
+fn headers(given: Option<&Value>) -> Result<Headers, Failure> {
+    let pairs = match given {
+        None | Some(Value::Null) => return Ok(Headers::default()),
+        Some(Value::Object(pairs)) => pairs,
+        Some(_) => return Err(Refusal::value("headers", "expected an object of names and values").into()),
+    };
+    let header = |(name, value): (&String, &Value)| match value.as_str().filter(|value| is_header_value(value)) {
+        Some(value) => Ok((name.clone(), value.to_owned())),
+        None => Err(Refusal::value(&format!("headers.{name}"), "expected a text that a header can hold").into()),
+    };
+    pairs.iter().map(header).collect()
 }
 
 async fn trial(asked: &Asked<'_>, payload: Payload, compare: bool) -> Result<Trial, Failure> {
