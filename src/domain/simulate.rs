@@ -159,6 +159,8 @@ struct Flight {
 struct Met {
     after: Span,
     outcome: Outcome,
+    /// It shows content long before it ends: nothing hedges it.
+    content: bool,
     /// How a committed stream breaks, and how long that takes.
     breaks: Option<(Class, Span)>,
 }
@@ -200,7 +202,9 @@ impl Play<'_> {
         if let Some(at) = hedge_at.filter(|at| *at < self.flights[first].ends) {
             self.now = self.now.max(at);
             self.flights.iter_mut().for_each(|flight| flight.hedge_at = None);
-            if let Some(call) = self.chain.hedge(self.now) {
+            if self.flights.iter().all(|flight| !flight.met.content)
+                && let Some(call) = self.chain.hedge(self.now)
+            {
                 self.tell_skips();
                 self.call(&call);
             }
@@ -278,10 +282,12 @@ fn meet(scripted: &Scripted, call: &Call, target: &Target, commit: Commit, now: 
         false => (Phase::FirstToken, first_token),
     };
     let timeout = |phase: Phase, after: Span| {
+        // Between two pieces of content there was one.
+        let content = phase == Phase::Idle;
         let phase = if after >= clocks.deadline { Phase::Deadline } else { phase };
-        Met { after, outcome: Outcome::Failed(Failure::timeout(phase, after)), breaks: None }
+        Met { after, outcome: Outcome::Failed(Failure::timeout(phase, after)), content, breaks: None }
     };
-    let at_once = |outcome: Outcome, breaks| Met { after: Span::ZERO, outcome, breaks };
+    let at_once = |outcome: Outcome, breaks| Met { after: Span::ZERO, outcome, content: false, breaks };
     let commits = |pieces: u32| match commit {
         Commit::Headers => true,
         Commit::FirstEvent | Commit::FirstContent => pieces > 0,
@@ -292,6 +298,8 @@ fn meet(scripted: &Scripted, call: &Call, target: &Target, commit: Commit, now: 
         Scripted::Stall(pieces) if commits(*pieces) => at_once(Outcome::Served, Some((Class::Timeout, clocks.idle))),
         Scripted::Stall(0) => timeout(Phase::FirstToken, first_token),
         Scripted::Stall(_) => timeout(Phase::Idle, clocks.idle.min(clocks.attempt)),
+        // As in a drill: an answer that ends before it says anything.
+        Scripted::Class(Class::Interrupted) => meet(&Scripted::Cut(0), call, target, commit, now),
         Scripted::Cut(pieces) if commits(*pieces) => at_once(Outcome::Served, Some((Class::Interrupted, Span::ZERO))),
         Scripted::Cut(_) => {
             let failure = Failure::new(Class::Interrupted, "the stream ended before its terminal event");

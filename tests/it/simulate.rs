@@ -82,6 +82,18 @@ fn after_a_prompt_that_was_too_long_no_hop_with_a_window_as_small_is_played() {
 }
 
 #[test]
+fn an_answer_that_breaks_off_has_committed_where_its_headers_do() {
+    let script = json!([{"model": "anthropic/*", "outcomes": ["interrupted"]}]);
+    for (commit, result, calls) in [(Commit::Headers, "anthropic/a", 1), (Commit::FirstEvent, "openai/b", 2)] {
+        let mut plan = plan(vec![hop("anthropic/a"), hop("openai/b")]);
+        plan.stream.commit = commit;
+        let told = played(plan, &script);
+        assert_eq!(told["steps"][0]["outcome"], "interrupted");
+        assert_eq!((&told["steps"][calls]["model"], &told["calls"]), (&json!(result), &json!(calls)));
+    }
+}
+
+#[test]
 fn a_wait_then_another_hop() {
     let script = json!([{"model": "anthropic/*", "outcomes": ["429;retry-after=2", "overloaded"]}]);
     assert_eq!(
@@ -178,6 +190,12 @@ fn hedges_play_along() {
     let told = played(plan(hedged), &json!([{"model": "anthropic/a", "outcomes": ["stall@0"]}]));
     assert_eq!((&told["result"], &told["calls"], &told["ms"]), (&json!("served"), &json!(2), &json!(700)));
     assert_eq!(told["steps"][0]["outcome"], "cancelled");
+    // What has said something is waited for, though it falls silent.
+    let mut held = plan(vec![Hop { hedge_after: Some(Span(700)), ..hop("anthropic/a") }, hop("openai/b")]);
+    held.stream.commit = Commit::Complete;
+    let told = played(held, &json!([{"model": "anthropic/a", "outcomes": ["stall@2"]}]));
+    assert_eq!(told["steps"][0]["outcome"], "timeout");
+    assert_eq!((&told["steps"][1]["at_ms"], &told["calls"]), (&json!(60_000), &json!(2)));
 }
 
 #[test]
