@@ -239,6 +239,26 @@ test('bombs in bodies, patterns and streams cost no more than their bytes', asyn
   assert.equal(await soon('almost keys', () => worker.chat(p.model)), 500);
   const long = await policy([sse('data: ' + 'x'.repeat(2_000_000) + '\n\n'), answer()], QUICK);
   assert.equal(await soon('a long event', () => worker.chat(long.model, { stream: true })), 200);
+  // What a client calls a feature is told once for each hop that lacks it.
+  await worker.put('policy:others', { chain: Array.from({ length: 16 }, (_, i) => `claude/m${i}`) });
+  const odd = 'o'.repeat(1_000_000);
+  for (const [path, body] of [
+    ['chat/completions', { messages: [], tools: [{ type: odd }] }],
+    ['chat/completions', { messages: [{ role: 'user', content: [{ type: odd }] }] }],
+    ['responses', { input: [{ type: odd }] }],
+    ['responses', { input: 'Hi', tools: [{ type: odd }] }],
+  ]) {
+    let answered, told;
+    const asked = async () => {
+      answered = await worker.post(`/v1/${path}`, { model: 'policy/others', ...body });
+      told = await answered.clone().text();
+      return answered;
+    };
+    assert.equal(await soon('a long name', asked), 400);
+    assert.ok(told.length < 20_000, `${told.length} bytes`);
+    assert.equal(JSON.parse(told).error.code, 'no_hop_fits');
+    assert.match(answered.headers.get('x-understudy-trail'), /^claude\/m0=skip:incompatible:o{200}, claude/);
+  }
 });
 
 test('what is planted as a secret is in no answer, log line or row', async () => {

@@ -10,6 +10,7 @@
 //! ```
 
 use crate::domain::dialect::CallKind;
+use crate::domain::error::short;
 use crate::domain::route::Family;
 use serde_json::{Map, Value};
 
@@ -250,9 +251,9 @@ impl Conversation {
         }
     }
 
-    /// Keeps a field that would be missed.
-    pub fn semantic(&mut self, feature: impl Into<String>) {
-        self.residue.push(Residue::Semantic(feature.into()));
+    /// Keeps a field that would be missed. What a client calls it may be as long as its body, and is told once per hop.
+    pub fn semantic(&mut self, feature: &str) {
+        self.residue.push(Residue::Semantic(short(feature)));
     }
 
     /// Keeps a field that only biases quality.
