@@ -276,11 +276,15 @@ fn caps(route: &Route, body: &Body, bytes: &[u8], hop: &Hop, ready: &Ready) -> V
         Route::Messages | Route::Completions => (&["max_tokens"], "max_tokens"),
         _ => return Vec::new(),
     };
-    let asked = |field: &str| serde_json::from_slice::<u64>(envelope.value_under(bytes, &hop.params, field)?).ok();
-    let asked: Vec<(&str, u64)> = fields.iter().filter_map(|field| Some((*field, asked(field)?))).collect();
+    let said = |field: &str| serde_json::from_slice::<Value>(envelope.value_under(bytes, &hop.params, field)?).ok();
+    let asked = fields.iter().filter_map(|field| Some((*field, said(field)?.as_u64()?)));
+    let asked: Vec<(&str, u64)> = asked.collect();
     let ours = [(default, u64::MAX)];
     let capped = if asked.is_empty() { ours.as_slice() } else { asked.as_slice() };
-    let capped = capped.iter().filter(|(_, wanted)| *wanted > COMPARE_TOKENS);
-    let value = to_raw_value(&COMPARE_TOKENS).ok();
+    // A budget for thinking is part of the tokens, and must be less than they are.
+    let budget = said("thinking").and_then(|thinking| thinking["budget_tokens"].as_u64()).unwrap_or(0);
+    let most = COMPARE_TOKENS.saturating_add(budget);
+    let capped = capped.iter().filter(|(_, wanted)| *wanted > most);
+    let value = to_raw_value(&most).ok();
     capped.map(|(field, _)| Param { field: (*field).to_owned(), value: value.clone() }).collect()
 }

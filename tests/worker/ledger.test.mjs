@@ -324,6 +324,8 @@ test('compare caps every hop in the field that its host has for it, and reads an
   assert.deepEqual(await capped('chat'), [[undefined, 256], [256, undefined], [256, undefined], [9, undefined], [256, undefined]]);
   assert.deepEqual(await capped('chat', { max_completion_tokens: 10 }), [[undefined, 10], [undefined, 10], [256, 10], [9, 10], [10, undefined]]);
   assert.deepEqual((await capped('messages', { max_tokens: 1000 }))[0], [undefined, 256]);
+  const thinking = await capped('messages', { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 2000 } });
+  assert.deepEqual(thinking.at(-1), [2256, undefined], 'Claude refuses a budget that is not below the cap');
   await worker.remove('provider:openai');
 });
 
