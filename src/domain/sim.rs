@@ -170,12 +170,13 @@ fn speak(manner: &Manner, asked: &Asked<'_>) -> Answer {
     }
 }
 
-/// A body that comes at once. One that is cut off or stalls does so in its middle.
+/// A body that comes at once. One that is cut off or stalls does so in its middle, or before it begins.
 fn whole(content_type: &'static str, mut body: Vec<u8>, manner: &Manner) -> Answer {
     let end = match manner.ends {
         None => End::Close,
-        Some((_, end)) => {
-            body.truncate(body.len() / 2);
+        Some((after, end)) => {
+            // Of audio any byte is content: what is to fail has none.
+            body.truncate(if after == 0 { 0 } else { body.len() / 2 });
             // A JSON body that is cut off shows it by its connection.
             if end == End::Close { End::Break } else { end }
         }

@@ -114,6 +114,8 @@ fn slow_cut_and_stall() {
     let slow = answers("slow?first_token_ms=1500", &asked_whole);
     assert_eq!((slow.pieces.len(), slow.pieces[0].after), (1, Span(1500)));
     assert_eq!(answers("cut", &asked_whole).end, End::Break);
+    assert!(!bytes(&answers("cut", &asked_whole)).is_empty());
+    assert!(bytes(&answers("cut?after=0", &asked_whole)).is_empty(), "of audio any byte would be content");
     assert_eq!(answers("slow?tokens=999999999&first_token_ms=x", &asked_stream).pieces.len(), 10_002);
 }
 

@@ -207,6 +207,34 @@ test('sim answers on every route, and fails as told', async () => {
   assert.match(await demo.text(), /\[DONE\]/);
 });
 
+test('sim fails as each class before anything is sent, on every route', async () => {
+  const classes = ['rate_limited', 'quota_exhausted', 'overloaded', 'server_error', 'timeout', 'unreachable', 'malformed', 'interrupted', 'auth', 'forbidden', 'not_found', 'context_length', 'content_policy', 'unsupported', 'invalid_request'];
+  const messages = [{ role: 'user', content: 'Hi' }];
+  const said = { input: 'Hi', prompt: 'Hi', voice: 'alloy' };
+  const generating = { 'chat/completions': { messages }, responses: said, messages: { max_tokens: 9, messages }, completions: said };
+  const routes = [
+    ...Object.entries(generating).flatMap(([path, body]) => [[path, body], [path, { ...body, stream: true }]]),
+    ...['embeddings', 'moderations', 'images/generations', 'audio/speech'].map((path) => [path, said]), ['messages/count_tokens', { messages }], ['audio/transcriptions'], ['images/edits'],
+  ];
+  for (const name of classes) await worker.put(`policy:fails-${name}`, { chain: [`sim/${name}`, 'sim/echo'], on: { content_policy: 'next' }, timeouts: { attempt_ms: 300 }, breaker: null });
+  const ask = async ([path, body], name) => {
+    const model = `policy/fails-${name}`;
+    if (body) return worker.post(`/v1/${path}`, { model, ...body });
+    const form = new FormData();
+    form.set('model', model);
+    form.set('file', new Blob(['x']), 'a.wav');
+    return worker.fetch(`/v1/${path}`, { method: 'POST', body: form });
+  };
+  for (const route of routes) {
+    await Promise.all(classes.map(async (name) => {
+      const response = await ask(route, name);
+      await response.arrayBuffer();
+      // Vectors of two models do not mix.
+      outcomes(response, name, route[0] === 'embeddings' ? 'skip:incompatible' : 'ok');
+    }));
+  }
+});
+
 test('sim streams on every route, breaks off and stalls, whichever way it is relayed', async () => {
   const ask = { '/v1/chat/completions': { messages: [{ role: 'user', content: 'Hi' }] }, '/v1/completions': { prompt: 'Hi' }, '/v1/responses': { input: 'Hi' }, '/v1/messages': { max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }] } };
   for (const relay of ['pipe', 'inspect']) {
