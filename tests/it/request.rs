@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use understudy::domain::policy::Param;
-use understudy::domain::request::{Envelope, Form};
+use understudy::domain::request::{Body, Envelope, Form, MAX_VALUES};
+use understudy::domain::route::Route;
 
 fn envelope(body: &str) -> Envelope {
     Envelope::parse(body.as_bytes()).unwrap_or_else(|refusal| panic!("{body}: {refusal}"))
@@ -167,6 +168,30 @@ fn nesting_and_members_are_bounded() {
     serde_json::from_str::<Value>(&nested(126)).unwrap();
     let members: Vec<String> = (0..1_001).map(|n| format!(r#""k{n}":0"#)).collect();
     refuses(format!("{{{}}}", members.join(",")), "invalid_json", &["at most 1000 members"]);
+}
+
+#[test]
+fn the_values_of_a_body_that_may_be_written_anew_are_bounded() {
+    // Its model, the list, and what is in it.
+    let body = |values: usize| {
+        let inside = [r#"[{}]"#, r#"{"a":1}"#, "null", "7"].iter().cycle().take(values).copied().collect::<Vec<_>>();
+        format!(r#"{{"model":"a","input":[{}]}}"#, inside.join(","))
+    };
+    let values = |listed: usize| 2 + listed + listed.div_ceil(4) + (listed + 2) / 4;
+    assert_eq!(envelope(&body(10)).values, values(10));
+    let listed = (1..).find(|listed| values(*listed) >= MAX_VALUES).unwrap();
+    let (most, over) = (body(listed), body(listed + 1));
+    assert_eq!(envelope(&most).values, MAX_VALUES);
+    let read = |route, body: &str| Body::parse(&route, None, body.as_bytes());
+    for route in [Route::Chat, Route::Responses, Route::Messages, Route::CountTokens] {
+        read(route.clone(), &most).unwrap();
+        let refusal = read(route, &over).unwrap_err();
+        assert_eq!((refusal.status, refusal.code), (400, "invalid_json"));
+        assert!(refusal.message.contains("at most 500000"), "{refusal}");
+    }
+    // Tokens by their numbers, which nothing here looks at.
+    read(Route::Embeddings, &over).unwrap();
+    read(Route::Completions, &over).unwrap();
 }
 
 #[test]

@@ -228,6 +228,7 @@ test('bombs in bodies, patterns and streams cost no more than their bytes', asyn
   assert.equal(await soon('depth', chat('{"model":"acme/m","messages":' + '['.repeat(1_000_000))), 400);
   assert.equal(await soon('closed depth', chat(`{"model":"acme/m","x":${'['.repeat(400_000)}${']'.repeat(400_000)}}`)), 400);
   assert.equal(await soon('keys', chat(`{"model":"acme/m",${Array.from({ length: 100_000 }, (_, i) => `"k${i}":0`).join()}}`)), 400);
+  assert.equal(await soon('values', chat(`{"model":"claude/m","messages":[${'1,'.repeat(600_000)}1]}`)), 400);
   assert.equal(await soon('a key twice', chat('{"model":"acme/a","x":1,"\\u006dodel":"acme/b"}')), 400);
   assert.equal(await soon('no text', chat(Buffer.concat([Buffer.from('{"model":"acme/m","x":"'), Buffer.from([0xc0, 0xaf]), Buffer.from('"}')]))), 400);
   assert.equal(await soon('half a character', chat('{"model":"acme/\\ud800"}')), 400);

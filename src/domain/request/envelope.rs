@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::domain::policy::Param;
 use crate::domain::refusal::Refusal;
-use crate::domain::request::scan::{self, Fault, Member};
+use crate::domain::request::scan::{self, Fault, Member, Scanned};
 use crate::domain::request::splice::Splice;
 
 /// Metadata of one request, in bytes of its JSON.
@@ -33,6 +33,8 @@ pub struct Envelope {
     pub model: String,
     /// What `stream` says; false when absent or null.
     pub stream: bool,
+    /// How many JSON values it holds, at whatever depth.
+    pub values: usize,
     members: Vec<Named>,
     /// Members of `metadata`, when it is an object.
     metadata: Vec<Named>,
@@ -56,7 +58,7 @@ impl Envelope {
         if let Err(error) = std::str::from_utf8(body) {
             return Err(not_json(body, Fault { at: error.valid_up_to(), what: "not UTF-8".to_owned() }));
         }
-        let members = scan::document(body).map_err(|fault| not_json(body, fault))?;
+        let Scanned { members, values } = scan::document(body).map_err(|fault| not_json(body, fault))?;
         let members = named(body, members, 0);
         let all: Vec<&Named> = members.iter().collect();
         for name in ONCE {
@@ -65,7 +67,7 @@ impl Envelope {
         let model = read_model(body, &members)?;
         let stream = read_stream(body, &members)?;
         let metadata = read_metadata(body, &members)?;
-        Ok(Envelope { model, stream, members, metadata })
+        Ok(Envelope { model, stream, values, members, metadata })
     }
 
     /// The bytes of a top-level member's value; of the last one when it is given more than once, as parsers have it.
@@ -244,7 +246,7 @@ fn read_metadata(body: &[u8], members: &[Named]) -> Result<Vec<Named>, Refusal> 
     }
     let inner = scan::document(value)
         .map_err(|fault| not_json(body, Fault { at: fault.at + member.value.start, what: fault.what }))?;
-    let inner = named(body, inner, member.value.start);
+    let inner = named(body, inner.members, member.value.start);
     let all: Vec<&Named> = inner.iter().collect();
     for name in CONSUMED_METADATA {
         check_once(body, &all, name, &format!("metadata.{name}"))?;

@@ -19,7 +19,7 @@ mod splice;
 mod understudy;
 
 pub use asked::{Asked, Brought, Limits, OwnKeys, request_id};
-pub use body::Body;
+pub use body::{Body, MAX_VALUES};
 pub use envelope::{Envelope, METADATA_MAX_BYTES};
 pub use form::Form;
 pub use headers::{HEADER_MAX_BYTES, Headers};

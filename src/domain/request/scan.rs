@@ -26,17 +26,25 @@ pub struct Member {
     pub value: Range<usize>,
 }
 
-/// The members of the object that is all of `bytes` but white space.
+/// One object, scanned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    pub members: Vec<Member>,
+    /// How many values it holds, at whatever depth.
+    pub values: usize,
+}
+
+/// The object that is all of `bytes` but white space.
 ///
 /// # Errors
 /// The first fault: anything that is not JSON, not an object, too deep, or with too many members.
-pub fn document(bytes: &[u8]) -> Result<Vec<Member>, Fault> {
-    let mut scanner = Scanner { bytes, at: 0 };
+pub fn document(bytes: &[u8]) -> Result<Scanned, Fault> {
+    let mut scanner = Scanner { bytes, at: 0, values: 0 };
     scanner.space();
     let members = scanner.members()?;
     scanner.space();
     match scanner.peek() {
-        None => Ok(members),
+        None => Ok(Scanned { members, values: scanner.values }),
         Some(_) => scanner.fault("nothing may follow the JSON object"),
     }
 }
@@ -44,6 +52,8 @@ pub fn document(bytes: &[u8]) -> Result<Vec<Member>, Fault> {
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Met so far.
+    values: usize,
 }
 
 /// The containers that are open, innermost last: one bit each, set for an object.
@@ -121,6 +131,7 @@ impl Scanner<'_> {
         let start = self.at;
         let mut open = Open::default();
         loop {
+            self.values += 1;
             let entered = match self.peek() {
                 Some(b'{') => self.enter(&mut open, true)?,
                 Some(b'[') => self.enter(&mut open, false)?,
