@@ -1393,3 +1393,50 @@ fn a_call_from_elsewhere_has_a_blank_for_its_thoughts_where_they_are_asked_for()
     assert_eq!((&messages[1]["reasoning_content"], messages[3].get("reasoning_content")), (&json!(" "), None));
     assert!(of("z-ai/glm-4.6")[1].get("reasoning_content").is_none());
 }
+
+/// OpenAI, Anthropic and Nova refuse a request for a choice at the root of a tool's schema; MCP servers write them.
+#[test]
+fn the_root_of_a_tools_schema_has_no_choice() {
+    let text = json!({"type": "string"});
+    let required = json!([{"required": ["a"]}, {"required": ["b"]}]);
+    let of_kind = |kind: &str, name: &str| json!({"type": "object", "properties": {"kind": {"const": kind}, name: text}, "required": ["kind", name]});
+    let union = json!({"oneOf": [of_kind("x", "a"), of_kind("y", "b"), {"$ref": "#/$defs/z"}], "$defs": {"z": of_kind("z", "c")}});
+    let all = json!({"type": "object", "properties": {"a": text}, "allOf": [{"properties": {"b": text}, "required": ["b"]}, {"required": ["a"]}]});
+    let cases = [
+        (
+            json!({"type": "object", "properties": {"a": text, "b": text}, "anyOf": required}),
+            json!(["a", "b"]),
+            Value::Null,
+        ),
+        (union, json!(["a", "b", "c", "kind"]), json!(["kind"])),
+        (all, json!(["a", "b"]), json!(["b", "a"])),
+    ];
+    for (schema, names, wanted) in cases {
+        let body = hello(json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]}));
+        for (to, path) in [
+            (sonnet(), "/tools/0/input_schema"),
+            (to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0"), "/toolConfig/tools/0/toolSpec/inputSchema/json"),
+            (to(Wire::Responses, "openai", "gpt-5.1"), "/tools/0/parameters"),
+        ] {
+            let (sent, dropped) = sent(Family::Chat, &body, &to);
+            let root = sent.pointer(path).expect("a schema");
+            assert!(["anyOf", "oneOf", "allOf"].iter().all(|name| root.get(*name).is_none()), "{root}");
+            let mut found: Vec<&String> = root["properties"].as_object().expect("properties").keys().collect();
+            found.sort();
+            assert_eq!((json!(found), &root["required"], &root["type"]), (names.clone(), &wanted, &json!("object")));
+            assert!(root["description"].as_str().is_some_and(|said| said.contains("Of: ")), "{root}");
+            assert_eq!(dropped, ["tools.function.parameters"]);
+        }
+        let body = ask(json!({"tools": [{"name": "f", "input_schema": schema}]}));
+        let (openai, dropped) = sent(Family::Messages, &body, &gpt());
+        assert!(openai["tools"][0]["function"]["parameters"].get("anyOf").is_none());
+        assert_eq!(dropped, ["tools.input_schema"]);
+        let (kept, dropped) = sent(Family::Messages, &body, &to(Wire::Chat, "together", "Qwen/Qwen3-Coder"));
+        assert!(dropped.is_empty() && kept["tools"][0]["function"]["parameters"].get("description").is_none());
+    }
+    let strict = hello(
+        json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "anyOf": [{"required": ["a"]}]}}}]}),
+    );
+    let refused = encode(Family::Chat, &strict, &sonnet(), Translate::Strict).expect_err("something is lost");
+    assert_eq!(refused.0, "tools.function.parameters");
+}

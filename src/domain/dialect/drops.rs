@@ -70,6 +70,18 @@ impl Drops {
         }
     }
 
+    /// The same of a tool's schema, when it `weakens`.
+    ///
+    /// # Errors
+    /// As [`Drops::quality`].
+    pub fn schema(&mut self, from: &Conversation, weakens: bool) -> Result<(), Incompatible> {
+        match (weakens, from.family) {
+            (false, _) => Ok(()),
+            (true, Family::Messages) => self.tool(from, "input_schema"),
+            (true, Family::Chat | Family::Responses) => self.tool(from, "parameters"),
+        }
+    }
+
     /// The same of the wish that the model think, be it as much as it sees fit. One that does not is at rest already.
     ///
     /// # Errors

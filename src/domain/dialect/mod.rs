@@ -33,6 +33,7 @@ pub mod opaque;
 pub mod reply;
 pub mod responses;
 pub mod restorer;
+pub mod root;
 pub mod said;
 pub mod schema;
 pub mod sequence;

@@ -93,7 +93,8 @@ fn map(value: &Value, weaker: &mut bool) -> Value {
     }
 }
 
-fn describe(out: &mut Map<String, Value>, said: &[String]) {
+/// Says at the end of a schema's description what its fields no longer do.
+pub fn describe(out: &mut Map<String, Value>, said: &[String]) {
     let limits = format!("{{{}}}", said.join(", "));
     let text = match out.get("description").and_then(Value::as_str) {
         Some(text) => format!("{text}\n\n{limits}"),

@@ -8,7 +8,7 @@ use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, root, schema};
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
 use serde_json::{Map, Value, json};
@@ -110,8 +110,13 @@ impl Writer<'_> {
             if tool.cache.is_some() {
                 self.drop(Field::CacheControl)?;
             }
-            let parameters =
+            let mut parameters =
                 schema::of_arguments(tool.schema.as_ref()).ok_or_else(|| Incompatible("tools".to_owned()))?;
+            if self.host.plain_roots {
+                let (plain, weaker) = root::plain(parameters);
+                self.drops.schema(self.from, weaker)?;
+                parameters = plain;
+            }
             let mut function = json!({"name": names::on_wire(&tool.name, CHAT_MAX, &mut self.reply)});
             if let Some(description) = &tool.description {
                 function["description"] = json!(description);

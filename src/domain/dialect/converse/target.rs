@@ -11,7 +11,7 @@ use crate::domain::dialect::converse::blocks::Blocks;
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, root, schema};
 use crate::domain::policy::Translate;
 use serde_json::{Map, Value, json};
 
@@ -167,7 +167,8 @@ impl Writer<'_> {
             self.drops.tool(self.from, "strict")?;
         }
         let schema = schema::of_arguments(tool.schema.as_ref()).and_then(|schema| self.plain(schema));
-        let schema = schema.ok_or_else(|| Incompatible("tools".to_owned()))?;
+        let (schema, weaker) = root::plain(schema.ok_or_else(|| Incompatible("tools".to_owned()))?);
+        self.drops.schema(self.from, weaker)?;
         let name = names::on_wire(&tool.name, CHAT_MAX, &mut self.reply);
         Ok(spec(&name, tool.description.as_deref(), schema))
     }

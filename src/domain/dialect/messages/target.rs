@@ -15,7 +15,7 @@ use crate::domain::dialect::messages::claude::{self, Claude, Sampling};
 use crate::domain::dialect::messages::{blocks, think};
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, schema};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, root, schema};
 use crate::domain::policy::Translate;
 use serde_json::{Map, Value, json};
 
@@ -133,6 +133,8 @@ impl Writer<'_> {
         let mut tools = Vec::with_capacity(self.from.tools.len());
         for tool in &self.from.tools {
             let schema = schema::of_arguments(tool.schema.as_ref()).ok_or_else(|| Incompatible("tools".to_owned()))?;
+            let (schema, weaker) = root::plain(schema);
+            self.drops.schema(self.from, weaker)?;
             let name = names::on_wire(&tool.name, MESSAGES_MAX, &mut self.reply);
             let mut written = json!({"name": name, "input_schema": schema});
             if let Some(description) = &tool.description {
@@ -144,9 +146,7 @@ impl Writer<'_> {
                         written["strict"] = json!(true);
                         let (schema, weaker) = schema::for_anthropic(&schema);
                         written["input_schema"] = schema;
-                        if weaker {
-                            self.drops.tool(self.from, "parameters")?;
-                        }
+                        self.drops.schema(self.from, weaker)?;
                     }
                     false => self.drops.tool(self.from, "strict")?,
                 }

@@ -11,7 +11,7 @@ use crate::domain::dialect::ids;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::responses::turns_out;
-use crate::domain::dialect::{Destination, Encoded, Incompatible, schema};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, root, schema};
 use crate::domain::policy::Translate;
 use crate::domain::route::Family;
 use serde_json::{Map, Value, json};
@@ -98,8 +98,13 @@ impl Writer<'_> {
         if from.tools.is_empty() {
             return Ok(());
         }
-        let tools: Option<Vec<Value>> = from.tools.iter().map(|of| tool(of, &mut self.reply)).collect();
-        self.put("tools", tools.ok_or_else(|| Incompatible("tools".to_owned()))?);
+        let mut tools = Vec::with_capacity(from.tools.len());
+        for of in &from.tools {
+            let (tool, weaker) = tool(of, &mut self.reply).ok_or_else(|| Incompatible("tools".to_owned()))?;
+            self.drops.schema(from, weaker)?;
+            tools.push(tool);
+        }
+        self.put("tools", tools);
         match &from.tool_choice {
             None => {}
             Some(ToolChoice::Auto) => self.put("tool_choice", "auto"),
@@ -220,12 +225,12 @@ impl Writer<'_> {
     }
 }
 
-/// `None` for arguments that are no object.
-fn tool(tool: &Tool, reply: &mut Reply) -> Option<Value> {
+/// A tool, and whether its schema lost something; `None` for arguments that are no object.
+fn tool(tool: &Tool, reply: &mut Reply) -> Option<(Value, bool)> {
     if let Some(format) = &tool.custom {
-        return Some(custom(tool, format, reply));
+        return Some((custom(tool, format, reply), false));
     }
-    let parameters = schema::of_arguments(tool.schema.as_ref())?;
+    let (parameters, weaker) = root::plain(schema::of_arguments(tool.schema.as_ref())?);
     let mut object = json!({
         "type": "function",
         "name": names::on_wire(&tool.name, CHAT_MAX, reply),
@@ -236,7 +241,7 @@ fn tool(tool: &Tool, reply: &mut Reply) -> Option<Value> {
     if let Some(description) = &tool.description {
         object["description"] = json!(description);
     }
-    Some(object)
+    Some((object, weaker))
 }
 
 /// A tool that takes text.
