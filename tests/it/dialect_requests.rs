@@ -1440,3 +1440,30 @@ fn the_root_of_a_tools_schema_has_no_choice() {
     let refused = encode(Family::Chat, &strict, &sonnet(), Translate::Strict).expect_err("something is lost");
     assert_eq!(refused.0, "tools.function.parameters");
 }
+
+/// OpenAI and Gemini refuse a list of which a schema does not say what is in it; a name of a property is no such word.
+#[test]
+fn lists_in_a_schema_say_what_is_in_them() {
+    let schema = json!({"type": "object", "properties": {
+        "a": {"type": "array"},
+        "b": {"type": ["array", "null"], "items": {"type": "array"}},
+        "c": {"anyOf": [{"type": "array"}, {"type": "string"}]},
+        "type": {"type": "string"},
+        "d": {"type": "array", "prefixItems": [{"type": "string"}]},
+    }, "required": ["a"], "$defs": {"e": {"oneOf": [{"type": "array"}]}}});
+    let mut full = schema.clone();
+    full["properties"]["a"]["items"] = json!({});
+    full["properties"]["b"]["items"]["items"] = json!({});
+    full["properties"]["c"]["anyOf"][0]["items"] = json!({});
+    full["$defs"]["e"]["oneOf"][0]["items"] = json!({});
+    let body = ask(json!({"tools": [{"name": "f", "input_schema": schema}]}));
+    for (to, path, wanted) in [
+        (gpt(), "/tools/0/function/parameters", &full),
+        (to(Wire::Chat, "google", "gemini-2.5-pro"), "/tools/0/function/parameters", &full),
+        (to(Wire::Responses, "openai", "gpt-5.1"), "/tools/0/parameters", &full),
+        (to(Wire::Chat, "together", "Qwen/Qwen3-Coder"), "/tools/0/function/parameters", &schema),
+    ] {
+        let (sent, dropped) = sent(Family::Messages, &body, &to);
+        assert_eq!((sent.pointer(path), dropped.len()), (Some(wanted), 0), "{}", to.provider);
+    }
+}

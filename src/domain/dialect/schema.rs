@@ -180,6 +180,37 @@ pub fn of_arguments(schema: Option<&Value>) -> Option<Value> {
     }
 }
 
+/// Says of lists that do not what is in them that it may be anything: OpenAI and Gemini refuse a schema for the lack.
+pub fn with_items(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            let of_list = |kind: &Value| {
+                kind == "array" || kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "array"))
+            };
+            let says = ["items", "prefixItems"].iter().any(|name| fields.contains_key(*name));
+            if !says && fields.get("type").is_some_and(of_list) {
+                fields.insert("items".to_owned(), json!({}));
+            }
+            for (name, value) in fields.iter_mut() {
+                match value {
+                    Value::Object(schemas) if MAPS.contains(&name.as_str()) => {
+                        schemas.values_mut().for_each(with_items)
+                    }
+                    value
+                        if NESTED.contains(&name.as_str())
+                            || matches!(name.as_str(), "oneOf" | "additionalProperties") =>
+                    {
+                        with_items(value);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Value::Array(schemas) => schemas.iter_mut().for_each(with_items),
+        _ => {}
+    }
+}
+
 /// The most that a schema may grow to when its references are replaced: a few that name each other twice would double each time.
 const INLINED_MAX: usize = 10_000;
 

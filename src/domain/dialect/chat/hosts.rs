@@ -26,8 +26,8 @@ pub struct Host {
     pub custom_tools: bool,
     /// Images by an address on the web.
     pub image_urls: bool,
-    /// A tool's schema may not begin with a choice.
-    pub plain_roots: bool,
+    /// A tool's schema may not begin with a choice, and must say what is in its lists.
+    pub plain_schemas: bool,
 }
 
 const OPENAI: Host = Host {
@@ -41,7 +41,7 @@ const OPENAI: Host = Host {
     effort: false,
     custom_tools: true,
     image_urls: true,
-    plain_roots: true,
+    plain_schemas: true,
 };
 /// Its dated versions refuse names that are younger than they are.
 const AZURE: Host = Host { user: Some("user"), ..OPENAI };
@@ -56,7 +56,7 @@ const COMPATIBLE: Host = Host {
     effort: false,
     custom_tools: false,
     image_urls: true,
-    plain_roots: false,
+    plain_schemas: false,
 };
 const VLLM: Host = Host { top_k: true, ..COMPATIBLE };
 /// What nobody knows of a host is tried.
@@ -66,8 +66,8 @@ const UNKNOWN: Host = Host { files: true, custom_tools: true, ..COMPATIBLE };
 const TABLE: &[(&str, Host)] = &[
     ("openai", OPENAI),
     ("azure", AZURE),
-    ("google", Host { effort: true, plain_roots: true, ..COMPATIBLE }),
-    ("vertex", Host { effort: true, image_urls: false, plain_roots: true, ..COMPATIBLE }),
+    ("google", Host { effort: true, plain_schemas: true, ..COMPATIBLE }),
+    ("vertex", Host { effort: true, image_urls: false, plain_schemas: true, ..COMPATIBLE }),
     ("deepseek", Host { stops: 16, ..COMPATIBLE }),
     ("deepinfra", VLLM),
     ("nebius", VLLM),

@@ -112,10 +112,11 @@ impl Writer<'_> {
             }
             let mut parameters =
                 schema::of_arguments(tool.schema.as_ref()).ok_or_else(|| Incompatible("tools".to_owned()))?;
-            if self.host.plain_roots {
+            if self.host.plain_schemas {
                 let (plain, weaker) = root::plain(parameters);
                 self.drops.schema(self.from, weaker)?;
                 parameters = plain;
+                schema::with_items(&mut parameters);
             }
             let mut function = json!({"name": names::on_wire(&tool.name, CHAT_MAX, &mut self.reply)});
             if let Some(description) = &tool.description {

@@ -230,7 +230,8 @@ fn tool(tool: &Tool, reply: &mut Reply) -> Option<(Value, bool)> {
     if let Some(format) = &tool.custom {
         return Some((custom(tool, format, reply), false));
     }
-    let (parameters, weaker) = root::plain(schema::of_arguments(tool.schema.as_ref())?);
+    let (mut parameters, weaker) = root::plain(schema::of_arguments(tool.schema.as_ref())?);
+    schema::with_items(&mut parameters);
     let mut object = json!({
         "type": "function",
         "name": names::on_wire(&tool.name, CHAT_MAX, reply),
