@@ -163,10 +163,14 @@ function conclude(plan, stage, { rows, details, texts, totals, lost }) {
   return { violations, counts, faults, classes, kills: kills.length, edits: edits.length, invariants: INVARIANTS, tell: (n) => tell(plan, stage, rows, n) };
 }
 
-/** Piped from its 200 on, a stream is handed on unread: what its upstream puts in it is between the two of them. */
+/**
+ * Piped from its 200 on, a stream is handed on unread, and so is JSON, however streams are relayed: what its upstream puts in it is
+ * between the two of them.
+ */
 function handedOn(plan, got) {
   const { stream } = plan.versions.get(got.headers['x-understudy-policy']?.split('@')[1])?.policy ?? {};
-  return stream?.commit === 'headers' && stream.relay !== 'inspect' && got.status === 200;
+  const piped = stream?.relay !== 'inspect' || !plan.requests[got.n]?.stream;
+  return stream?.commit === 'headers' && piped && got.status === 200;
 }
 
 /** All that is known of one request, for people. */
