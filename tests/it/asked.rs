@@ -97,6 +97,11 @@ fn what_is_the_owner_s_cannot_be_said() {
     refuses(json!({}), &[("x-understudy", "{")], 400, "x-understudy: is not JSON");
     refuses(json!({}), &[("x-understudy", r#"{"on": {}, "on": {}}"#)], 400, "x-understudy.on: \"on\" is given twice");
     refuses(json!({}), &[("x-understudy", &"x".repeat(17_000))], 400, "x-understudy: 17000 bytes");
+    // On every route, also where a body may hold any number of values.
+    for name in ["understudy", "openpipe", "models"] {
+        let long = "x".repeat(256 * 1024);
+        refuses(json!({name: [long]}), &[], 400, &format!("{name}: 262148 bytes, at most 262144 are taken"));
+    }
 }
 
 #[test]

@@ -125,9 +125,10 @@ impl Asked {
         };
         let value = |name: &str| envelope.and_then(|envelope| envelope.value(bytes, name));
         known_response(value("previous_response_id"))?;
-        let own = own_overrides(value("understudy"), headers)?;
-        let openpipe = value("openpipe").map(|bytes| openpipe::read(bytes, reading)).transpose()?.unwrap_or_default();
-        let models = value("models").map(read_models).transpose()?.flatten();
+        let ours = |name: &'static str| value(name).map(|bytes| bounded(name, bytes)).transpose();
+        let own = own_overrides(ours("understudy")?, headers)?;
+        let openpipe = ours("openpipe")?.map(|bytes| openpipe::read(bytes, reading)).transpose()?.unwrap_or_default();
+        let models = ours("models")?.map(read_models).transpose()?.flatten();
         let identity = identity(&own, &openpipe, body, bytes, headers)?;
         let (first_timeouts, overrides) = (openpipe.timeouts, merged(&own, &openpipe));
         Ok(Asked {
@@ -156,6 +157,18 @@ impl Asked {
         self.fallback.is_some()
             || self.overrides != Overrides::default()
             || self.first_timeouts != TimeoutsOverride::default()
+    }
+}
+
+/// A member that only Understudy reads, in bytes: far above sixteen hops with params, far below what a tree of a whole body takes.
+const OURS_MAX_BYTES: usize = 256 * 1024;
+
+fn bounded<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a [u8], Refusal> {
+    match bytes.len() {
+        length if length > OURS_MAX_BYTES => {
+            Err(Refusal::value(name, format!("{length} bytes, at most {OURS_MAX_BYTES} are taken")))
+        }
+        _ => Ok(bytes),
     }
 }
 
