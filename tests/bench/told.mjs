@@ -12,7 +12,7 @@ export function missing({ cases, growth, counts, startup }) {
   const has = (list, name) => list.some((one) => one.name === name);
   return [
     ...['json', 'json_ledger_apart', 'stream', 'stream_inspect', 'ttft', 'body_1mb'].filter((name) => !has(cases, name)),
-    ...['streams', 'ledger'].filter((name) => !has(growth, name)).map((name) => `growth ${name}`),
+    ...['streams', 'requests', 'ledger'].filter((name) => !has(growth, name)).map((name) => `growth ${name}`),
     ...(growth.find((one) => one.name === 'ledger')?.questions ? [] : ['questions to the ledger']),
     ...Object.entries({ counts, startup }).filter(([, value]) => !value).map(([name]) => name),
   ];
@@ -34,6 +34,7 @@ function budgets({ cases, counts, growth: series, upload_gzip_bytes: upload }) {
   const of = (name) => cases.find((one) => one.name === name);
   const [json, apart, stream, inspect, ttft, body] = ['json', 'json_ledger_apart', 'stream', 'stream_inspect', 'ttft', 'body_1mb'].map(of);
   const streams = series.find((one) => one.name === 'streams');
+  const many = creep(series.find((one) => one.name === 'requests').lines[0].points);
   const added = (name) => Math.round(streams.lines.find((line) => line.name === name).most * 10) / 10;
   const kib = Math.round(upload / 1024);
   const most = (limit) => [`${limit} or less`, (value) => value <= limit];
@@ -51,10 +52,21 @@ function budgets({ cases, counts, growth: series, upload_gzip_bytes: upload }) {
     line('KV reads per 1,000 requests, the same', counts.kv_reads_per_1000, null, most('10')),
     line('memory that a stream of 50 MB at 1 MB/s adds', added('Understudy'), null, most('8'), ' MB'),
     line('the same with a slow client', added('Understudy, slow client'), null, most('8'), ' MB'),
+    line(`memory that ${many.requests.toLocaleString('en')} requests add, the last tenth over the second`, many.mb, null, most('16'), ' MB'),
     line('upload, gzip', kib, null, most('400'), ' KiB'),
     line('requests per second, over the Portkey gateway on Node', json.portkey.rps_ratio, json.portkey.spread.rps, least('2.0')),
     line('CPU time per request, over the Portkey gateway', json.portkey.cpu_ratio, json.portkey.spread.cpu, most('0.5')),
   ]);
+}
+
+/** What a process holds more at the end of many requests than when it had served its first tenth of them. */
+function creep(points) {
+  const requests = points.at(-1)[0];
+  const mean = (from, to) => {
+    const held = points.filter(([x]) => x > from * requests && x <= to * requests).map(([, mb]) => mb);
+    return held.reduce((sum, mb) => sum + mb, 0) / held.length;
+  };
+  return { requests, mb: Math.round((mean(0.9, 1) - mean(0.1, 0.2)) * 10) / 10 };
 }
 
 const start = ({ counts, startup }) => `${startupTable(startup)}\n\n${countsLine(counts)}`;
