@@ -309,7 +309,7 @@ impl Sink {
             self.seen.sequence = number.saturating_add(1);
         }
         // Behind an end that has gone to the client nothing is told.
-        self.seen.untold &= !is_end(record);
+        self.seen.untold = self.seen.untold && !is_end(record);
         let hidden = self.hide_usage && only_counts(events);
         let failure =
             events.iter().find_map(|event| if let Event::Error(failure) = event { Some(failure) } else { None });
