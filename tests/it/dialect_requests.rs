@@ -768,6 +768,24 @@ fn what_says_nothing_is_nobodys_loss() {
 }
 
 #[test]
+fn however_many_fields_nobody_knows_they_are_dropped_in_time_and_a_thousand_are_listed() {
+    let many: serde_json::Map<String, Value> = (0..100_000).map(|n| (format!("k{n:06}"), json!(1))).collect();
+    let hi = json!([{"role": "user", "content": "Hi"}]);
+    for (family, body, first) in [
+        (Family::Responses, json!({"model": "m", "input": "Hi", "reasoning": many}), "reasoning.k000000"),
+        (Family::Responses, json!({"model": "m", "input": "Hi", "text": many}), "text.k000000"),
+        (
+            Family::Messages,
+            json!({"model": "m", "max_tokens": 9, "messages": hi, "output_config": many}),
+            "output_config.k000000",
+        ),
+    ] {
+        let (_, dropped) = sent(family, &body, &if family == Family::Messages { gpt() } else { sonnet() });
+        assert_eq!((dropped.len(), dropped[0].as_str()), (1_000, first));
+    }
+}
+
+#[test]
 fn what_only_biases_is_dropped_and_listed() {
     let cases = [
         (json!({"seed": 7}), "seed"),
