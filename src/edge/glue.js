@@ -171,7 +171,8 @@ const ERROR_BYTES = 64 << 10;
 // Reads a body of at most `most` bytes; `over` says that it has more.
 async function gather(answer, most) {
   const { response } = answer;
-  const stated = response.headers.get("content-length");
+  // What is stated of a packed body is how long it is packed.
+  const stated = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
   try {
     if (stated !== null && Number(stated) <= most) answer.bytes = new Uint8Array(await response.arrayBuffer());
     else await gatherChunks(answer, most);

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, test } from 'node:test';
-import { QUICK, refused, rig } from './rig.mjs';
+import { gzipSync } from 'node:zlib';
+import { QUICK, outcomes, refused, rig } from './rig.mjs';
 import { answer, json, openaiError, sse, status, text } from './upstream.mjs';
 import { ADMIN_TOKEN, sleep } from './worker.mjs';
 
@@ -240,6 +241,16 @@ test('bombs in bodies, patterns and streams cost no more than their bytes', asyn
   assert.equal(await soon('almost keys', () => worker.chat(p.model)), 500);
   const long = await policy([sse('data: ' + 'x'.repeat(2_000_000) + '\n\n'), answer()], QUICK);
   assert.equal(await soon('a long event', () => worker.chat(long.model, { stream: true })), 200);
+  // Packed, a thousandth of what it is.
+  const bomb = gzipSync(Buffer.alloc(60_000_000, ' '));
+  const packed = { 'content-type': 'application/json', 'content-encoding': 'gzip', 'content-length': String(bomb.length) };
+  for (const [code, outcome] of [[200, 'malformed'], [400, 'invalid_request']]) {
+    const bombed = await policy([[{ status: code, headers: packed }, bomb], answer()], QUICK);
+    const answered = await worker.chat(bombed.model);
+    outcomes(answered, outcome, 'ok');
+    const { attempts } = await worker.recorded(answered.headers.get('x-understudy-request-id'));
+    if (code === 200) assert.match(attempts[0].reason, /longer than an answer may be/);
+  }
   // What a client calls a feature is told once for each hop that lacks it.
   await worker.put('policy:others', { chain: Array.from({ length: 16 }, (_, i) => `claude/m${i}`) });
   const odd = 'o'.repeat(1_000_000);
