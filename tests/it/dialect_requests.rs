@@ -351,6 +351,29 @@ fn a_begun_answer() {
 }
 
 #[test]
+fn numbers_in_arguments_keep_every_digit() {
+    let digits = "1.5844674407370953";
+    let text = |encoded: Encoded| String::from_utf8(encoded.body).expect("UTF-8");
+    let arguments = format!(r#"{{"latitude": {digits}}}"#);
+    let chat = json!({"model": "m", "messages": [
+        {"role": "user", "content": "Where?"},
+        {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "at", "arguments": arguments}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "there"},
+    ]});
+    let to_claude = text(encode(Family::Chat, &chat, &sonnet(), Translate::Lenient).expect("the hop fits"));
+    assert!(to_claude.contains(digits), "{to_claude}");
+    let to_chat = dialect::translate_request(
+        Family::Messages,
+        to_claude.as_bytes(),
+        &gpt(),
+        &Facts::default(),
+        Translate::Lenient,
+    );
+    let to_chat = text(to_chat.expect("the hop fits"));
+    assert!(to_chat.contains(digits), "{to_chat}");
+}
+
+#[test]
 fn a_conversation_begins_with_the_user() {
     let body = json!({"model": "m", "messages": [
         {"role": "assistant", "content": "Welcome."}, {"role": "user", "content": ""}, {"role": "user", "content": "Hi"},
