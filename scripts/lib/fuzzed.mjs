@@ -1,7 +1,7 @@
 // How long each parser has been under the fuzzer, added up from run to run: the table in docs/fuzzing.md is the record itself.
 //
 //   | `parser` | seconds | inputs run | edges | kept |
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { inRoot } from './project.mjs';
 
 const PAGE = inRoot('docs', 'fuzzing.md');
@@ -46,5 +46,7 @@ export const readRecord = () => recorded(readFileSync(PAGE, 'utf8'));
 export function addToRecord(parser, run) {
   const page = readFileSync(PAGE, 'utf8');
   const record = recorded(page);
-  writeFileSync(PAGE, told(page, record.set(parser, plus(record.get(parser), run))));
+  // At once or not at all: a run beside this one must not read half a page, and would write none.
+  writeFileSync(`${PAGE}.new`, told(page, record.set(parser, plus(record.get(parser), run))));
+  renameSync(`${PAGE}.new`, PAGE);
 }
