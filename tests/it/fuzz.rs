@@ -10,8 +10,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use understudy::domain::catalogue::{self, Facts};
-use understudy::domain::dialect::decoder::Malformed;
-use understudy::domain::dialect::{self, Destination, Wire};
+use understudy::domain::dialect::decoder::{Malformed, Voice};
+use understudy::domain::dialect::reply::Reply;
+use understudy::domain::dialect::{self, CallKind, Destination, Event, Finish, Wire};
 use understudy::domain::policy::{self, Translate};
 use understudy::domain::route::Family;
 use understudy::domain::rules::Rules;
@@ -291,6 +292,22 @@ fn an_answer_has_a_bound_of_tool_calls() {
     let refused = dialect::read_answer(Wire::Chat, answer(1_001).as_bytes());
     assert_eq!(refused, Err(Malformed("more than 1000 tool calls in one answer".to_owned())));
     soon("answers", "calls", answer(14_000).as_bytes());
+}
+
+#[test]
+fn calls_under_one_id_get_others_in_the_time_that_they_take() {
+    let call = |index: usize| {
+        let start = Event::ToolStart { index, id: "c".into(), name: "f".into(), kind: CallKind::Function };
+        [start, Event::ToolArguments { index, json: "{}".into() }, Event::ToolEnd { index }]
+    };
+    let mut events: Vec<Event> = (0..20_000).flat_map(call).collect();
+    events.extend([Event::Finish(Finish::ToolCalls), Event::End]);
+    let reply = Reply { ids: ["c".to_owned()].into(), ..Reply::default() };
+    let began = Instant::now();
+    let written = dialect::write_answer(Family::Messages, events, &Voice::default(), reply).expect("no error");
+    let took = began.elapsed();
+    assert!(String::from_utf8_lossy(&written).contains("\"c_20001\""));
+    assert!(took < PATIENCE, "{took:?}");
 }
 
 #[test]

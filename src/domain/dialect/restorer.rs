@@ -20,6 +20,8 @@ pub struct Restorer {
     json: Option<usize>,
     /// Calls that reach the client.
     calls: usize,
+    /// By id, the number that the last call under it got: the next one is looked for from there.
+    again: HashMap<String, usize>,
     /// The stand-in's arguments, where the answer is to be taken out of them.
     wrapped: String,
     /// What the model said before it was known whether the stand-in's arguments are the answer.
@@ -29,7 +31,7 @@ pub struct Restorer {
 impl Restorer {
     /// The undoing of one answer.
     pub fn new(reply: Reply) -> Restorer {
-        Restorer { reply, json: None, calls: 0, wrapped: String::new(), held: String::new() }
+        Restorer { reply, json: None, calls: 0, again: HashMap::new(), wrapped: String::new(), held: String::new() }
     }
 
     /// Whether an event goes on as it is.
@@ -112,12 +114,14 @@ impl Restorer {
     }
 
     fn own(&mut self, id: String) -> String {
-        let ids = &mut self.reply.ids;
+        let (ids, again) = (&mut self.reply.ids, &mut self.again);
         let is_met = |id: &str| ids.contains(id) || ids.contains(&ids::rewritten(id, IdRule::Plain));
-        let own = match is_met(&id) {
-            true => (2..).map(|nth: usize| format!("{id}_{nth}")).find(|own| !is_met(own)).unwrap_or(id),
-            false => id,
-        };
+        let mut own = id.clone();
+        while is_met(&own) {
+            let nth = again.entry(id.clone()).or_insert(1);
+            *nth = nth.saturating_add(1);
+            own = format!("{id}_{nth}");
+        }
         if !ids.is_empty() {
             ids.insert(own.clone());
         }
