@@ -35,6 +35,7 @@ mod provider;
 mod recorded;
 mod redact;
 mod relay;
+mod repeats;
 mod replay;
 mod request;
 mod responses;

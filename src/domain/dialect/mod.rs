@@ -30,6 +30,7 @@ pub mod media;
 pub mod messages;
 pub mod names;
 pub mod opaque;
+pub mod repeats;
 pub mod reply;
 pub mod responses;
 pub mod restorer;

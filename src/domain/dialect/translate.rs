@@ -5,6 +5,7 @@ use crate::domain::dialect::answer::Answer;
 use crate::domain::dialect::continuity::call_ids;
 use crate::domain::dialect::conversation::Conversation;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed, Voice};
+use crate::domain::dialect::repeats::Repeats;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::restorer::{Restored, Restorer};
 use crate::domain::dialect::{
@@ -78,7 +79,7 @@ pub fn decode_request(family: Family, body: &Value) -> Result<Conversation, Inco
 
 /// What reads a stream of that wire.
 pub fn decoder(wire: Wire) -> Box<dyn Decode> {
-    Box::new(Mending(strict_decoder(wire)))
+    Box::new(Repeats::of(Box::new(Mending(strict_decoder(wire)))))
 }
 
 /// A decoder that reads a record again with its halves of characters mended.

@@ -1,12 +1,13 @@
 //! Streams: whatever bytes come, at whatever split, the client gets the same, and a broken answer never looks finished.
 
-use understudy::domain::dialect::Wire;
+use understudy::domain::dialect::decoder::Decode;
+use understudy::domain::dialect::{self, Wire};
 use understudy::domain::eventstream::{self, BadFrame, Frame, Frames, Value};
 use understudy::domain::outcome::{Class, Failure};
 use understudy::domain::policy::{Commit, RelayMode, StreamRules};
 use understudy::domain::relay::{Ending, Held, Intake, Setup, Tail};
 use understudy::domain::route::Family;
-use understudy::domain::sse::{self, Item, Parser};
+use understudy::domain::sse::{self, Event, Item, Parser};
 
 use super::answers::voice;
 use super::bounded;
@@ -116,6 +117,29 @@ pub fn relay(input: &[u8]) {
     let wire = WIRES[course.wire % WIRES.len()];
     for family in FAMILIES {
         one(setup(wire, family, course.commit, course.mode), course.bytes, &course.cuts, &course.ending);
+    }
+    repeated(wire, &records(course.bytes));
+}
+
+/// A record that is like the one before is told as it would be read: as it is where no two are spaced alike.
+fn repeated(wire: Wire, records: &[(String, String)]) {
+    let (mut told, mut read) = (dialect::decoder(wire), dialect::decoder(wire));
+    for (at, (name, data)) in records.iter().enumerate() {
+        let apart = match data.strip_prefix('{') {
+            Some(rest) => format!("{{{}{rest}", [" ", "  ", "   "][at % 3]),
+            None => data.clone(),
+        };
+        let say = |decoder: &mut Box<dyn Decode>, data: &str| {
+            let mut events = Vec::new();
+            let record = Event { name, data, raw: data.as_bytes() };
+            decoder.push(&record, &mut events).map_err(|_| ()).map(|()| events)
+        };
+        let (told, read) = (say(&mut told, data), say(&mut read, &apart));
+        // The reason of an error may be the record itself.
+        let fails = |said: &Result<Vec<dialect::Event>, ()>| {
+            said.as_ref().is_ok_and(|events| events.iter().any(|event| matches!(event, dialect::Event::Error(_))))
+        };
+        assert!(told == read || (fails(&told) && fails(&read)), "{wire:?} {data}: {told:?}, read {read:?}");
     }
 }
 
