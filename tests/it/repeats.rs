@@ -43,7 +43,7 @@ fn said(content: &str) -> (String, String) {
     chunk(&format!(r#"{{"content":{content}}}"#), "null", "")
 }
 
-/// Three words in a row prove the form; then comes what is not quite like them, and then more words.
+/// Three words in a row, or three times the same; then comes what is not quite like them, and then more words.
 #[test]
 fn what_is_not_quite_like_the_record_before_is_read() {
     let words = || [said(r#""one""#), said(r#"" two""#), said(r#"" three""#)];
@@ -67,10 +67,10 @@ fn what_is_not_quite_like_the_record_before_is_read() {
         (String::new(), format!("{}}}", said(r#""x""#).1)),
     ];
     for record in odd {
-        let mut records: Vec<_> = words().into();
-        records.push(record);
-        records.extend(words());
-        is_as_read(Wire::Chat, &records);
+        for before in [words(), [(); 3].map(|()| said(r#""one""#))] {
+            let records: Vec<_> = before.into_iter().chain([record.clone()]).chain(words()).collect();
+            is_as_read(Wire::Chat, &records);
+        }
     }
 }
 

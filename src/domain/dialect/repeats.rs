@@ -39,7 +39,8 @@ struct Form {
     before: String,
     behind: String,
     kind: Kind,
-    /// The text of the record that it was made of, until another one fits.
+    /// The text of the record that it was made of, until one with another text has shown that it is the text which differs. The
+    /// same record again says the same.
     alone: Option<String>,
 }
 
@@ -63,7 +64,7 @@ impl Repeats {
         };
         match &mut self.form {
             Some(form) if form.kind == kind && form.text(record) == Some(text) => {
-                self.vain = form.alone.take_if(|alone| alone != text).map_or(self.vain, |_| 0);
+                (form.alone, self.vain) = (None, 0);
             }
             _ if is_plain(text) && self.vain < VAIN_MAX => {
                 self.vain += 1;
@@ -77,8 +78,9 @@ impl Repeats {
 
 impl Decode for Repeats {
     fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        if let Some(form) = self.form.as_ref().filter(|form| form.alone.is_none())
+        if let Some(form) = &self.form
             && let Some(text) = form.text(record)
+            && form.alone.as_ref().is_none_or(|alone| alone == text)
         {
             out.push(form.kind.event(text));
             return Ok(());
