@@ -36,7 +36,7 @@ const warmed = new Set();
 async function warm(one, sides, quick) {
   const by = [...CASES, ...WARMING].find((other) => other.name === (one.warm ?? one.name));
   const requests = (by.stream ? WARM.streams : WARM.calls) / (quick ? 10 : 1);
-  for (const runner of await contenders({ ...by, ledger: one.ledger, portkey: one.portkey }, sides)) {
+  for (const runner of await contenders({ ...by, ledger: one.ledger, portkey: one.portkey, byHand: one.byHand }, sides)) {
     const what = `${by.name} of ${runner.pid}`;
     if (runner.name === 'direct' || warmed.has(what)) continue;
     warmed.add(what);
@@ -62,6 +62,10 @@ async function contenders(one, sides) {
     // The client and the upstream alone: what they can do is the ceiling of the others.
     { name: 'direct', port: sides.upstream.port, pid: sides.upstream.pid, request: post(`/${one.base === 'fail' ? 'ok' : one.base}/chat/completions`, {}, plain), short: true },
   ];
+  if (one.byHand) {
+    const headers = { authorization: 'Bearer us-bench', 'x-relay': one.kind === 'loop' ? 'inspect' : 'pipe' };
+    list.push({ name: 'byHand', port: sides.byHand.port, pid: sides.byHand.pid, settleMs: SETTLE_MS, request: post(`/${one.base}/chat/completions`, headers, plain) });
+  }
   if (one.portkey && sides.portkey) {
     const headers = { 'x-portkey-config': portkeyConfig(sides.upstream, one.base) };
     list.push({ name: 'portkey', port: sides.portkey.port, pid: sides.portkey.pid, request: post('/v1/chat/completions', headers, plain) });
@@ -125,6 +129,10 @@ function summary(one, rounds) {
     check: { client_busy: middle('full', 'clientBusy'), upstream_busy: middle('full', 'upstreamBusy'), direct_over_passthrough: ratio('direct', 'bare', 'perSecond').middle },
   };
   if (one.stream) result.cpu_us_per_chunk = { understudy: round3(result.understudy.cpu_us / one.stream), passthrough: round3(result.passthrough.cpu_us / one.stream) };
+  if (one.byHand) {
+    const [theirs, cpuOfTheirs] = ['perSecond', 'cpuUs'].map((key) => ratio('byHand', 'bare', key).middle);
+    result.by_hand = { rps_ratio: theirs, cpu_ratio: cpuOfTheirs, ttft_added_ms: over((round) => (paced(one) ? round.byHand.firstMs - round.bare.firstMs : NaN)).middle };
+  }
   if (one.ledger === 'apart') result.ledger_cpu_us = middle('full', 'ledgerUs');
   if (rounds[0].portkey) {
     const [theirs, cpuOfTheirs, latencyOfTheirs] = ['perSecond', 'cpuUs', 'ms'].map((key) => ratio('full', 'portkey', key));

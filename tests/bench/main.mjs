@@ -8,7 +8,7 @@ import { counts } from './counts.mjs';
 import { SERIES, growth } from './growth.mjs';
 import { grown, table } from './report.mjs';
 import { keep as save } from './results.mjs';
-import { startPortkey, startUnderstudy, startUpstream, startYardstick } from './sides.mjs';
+import { startByHand, startPortkey, startUnderstudy, startUpstream, startYardstick } from './sides.mjs';
 import { startup } from './startup.mjs';
 import { machine } from './usage.mjs';
 
@@ -70,6 +70,7 @@ async function withSides(chosen, work) {
     if (chosen.length) sides.yardstick = await keep(startYardstick(upstream));
     if (chosen.some((one) => !one.ledger)) sides.within = await keep(startUnderstudy(upstream));
     if (chosen.some((one) => one.ledger === 'apart')) sides.apart = await keep(startUnderstudy(upstream, { ledger: 'apart' }));
+    if (chosen.some((one) => one.byHand)) sides.byHand = await keep(startByHand(upstream));
     if (chosen.some((one) => one.portkey)) sides.portkey = await keep(startPortkey(note));
     await work(sides);
   } finally {

@@ -27,6 +27,10 @@ export async function startUpstream() {
 export const startYardstick = (upstream) =>
   startWorkerd([{ name: 'passthrough', modules: [{ name: 'passthrough.js', esModule: join(here, 'passthrough.js') }], date: DATE, bindings: { UPSTREAM: upstream.url } }]);
 
+/** The platform's calls that keeping the contract takes, by hand (byhand.js). */
+export const startByHand = (upstream) =>
+  startWorkerd([{ name: 'byhand', modules: [{ name: 'byhand.js', esModule: join(here, 'byhand.js') }], date: DATE, flags: FLAGS, bindings: { UPSTREAM: upstream.url, LEDGER: { objects: 'Ledger' } }, objects: ['Ledger'] }]);
+
 const BUILT = [
   { name: 'index.js', esModule: inRoot('build', 'index.js') },
   { name: 'index_bg.wasm', wasm: inRoot('build', 'index_bg.wasm') },
