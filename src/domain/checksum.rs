@@ -1,4 +1,4 @@
-//! CRC-32 (IEEE), as event streams, gateway keys and the choice of a shard use it.
+//! CRC-32 (IEEE), as event streams, gateway keys, draws by weight and the choice of a shard use it.
 
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 

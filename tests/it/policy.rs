@@ -334,6 +334,28 @@ fn balancing_between_two_policies_keeps_each_together() {
 }
 
 #[test]
+fn what_a_policy_draws_says_nothing_of_what_one_within_it_draws() {
+    let store = Store::of(&[
+        ("canary", r#"{"type": "load_balance", "chain": ["policy/old", "policy/new"]}"#),
+        ("new", r#"{"type": "load_balance", "chain": ["o3", "o1"]}"#),
+        ("old", r#"{"type": "load_balance", "chain": ["gpt-4", "gpt-4o"]}"#),
+    ]);
+    let tree = store.tree("canary");
+    for sticky in [false, true] {
+        let mut first: HashMap<String, u32> = HashMap::new();
+        for n in 0..4000 {
+            let user = format!("user-{n}");
+            let draw = if sticky { Draw::Sticky(&user) } else { Draw::Seed(n) };
+            *first.entry(targets(&tree.plan(stored("canary"), draw).hops)[0].clone()).or_default() += 1;
+        }
+        for model in ["openai/gpt-4", "openai/gpt-4o", "openai/o3", "openai/o1"] {
+            let met = first.get(model).copied().unwrap_or_default();
+            assert!((850..1150).contains(&met), "sticky {sticky}: {model} met {met} of 4000: {first:?}");
+        }
+    }
+}
+
+#[test]
 fn all_weights_zero_is_in_order() {
     let store = Store::of(&[(
         "z",

@@ -12,6 +12,7 @@ use super::{
     Backoff, Boundary, BreakerRules, Consent, Degraded, Exhausted, Hop, KeyChoice, Plan, PlanName, StreamRules,
     Timeouts, Translate, UsageMode, Verdicts,
 };
+use crate::domain::checksum::crc32;
 use crate::domain::target::Target;
 use crate::domain::time::Span;
 use sha2::{Digest, Sha256};
@@ -229,15 +230,19 @@ impl Branch {
 }
 
 impl Draw<'_> {
-    /// 64 even bits. A policy's name goes into a sticky draw, so that two policies do not share their unlucky users; the
-    /// place goes into a random one, so that two draws of one request are independent.
+    /// 64 even bits. A policy's name goes into every draw, so that two policies do not share their unlucky users, and that what a
+    /// policy draws says nothing of what one within it draws, which starts at the same place; the place goes into a random one, so
+    /// that a policy that is met twice draws twice.
     fn number(self, policy: &str, place: usize) -> u64 {
         match self {
             Draw::Sticky(user) => {
                 let digest = Sha256::new().chain_update(policy).chain_update([0]).chain_update(user).finalize();
                 digest.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
             }
-            Draw::Seed(seed) => mix(seed.wrapping_add((place as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))),
+            Draw::Seed(seed) => {
+                let named = seed.wrapping_add(u64::from(crc32(policy.as_bytes())));
+                mix(named.wrapping_add((place as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+            }
         }
     }
 }
