@@ -4,11 +4,11 @@
 //! last one, and for a target not named, the outcome is `ok`. The request is a stream, since stalls and cuts only mean
 //! something there.
 
-use crate::domain::breaker::Handle;
+use crate::domain::breaker::Book;
 use crate::domain::chain::{Call, Chain, End, Leave, Prospect, Step, What, reason};
 use crate::domain::glob::Glob;
 use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Phase, Skip};
-use crate::domain::policy::{Commit, KeyChoice, Plan};
+use crate::domain::policy::{Commit, Hop, KeyChoice, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::scripted::Scripted;
 use crate::domain::target::Target;
@@ -109,7 +109,10 @@ pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, outlooks: &[Outlo
         hop.backoff.jitter = 0.0;
     }
     let outlooks = outlooks.iter().cloned().chain(std::iter::repeat_with(Outlook::default));
-    let prospects = plan.hops.iter().zip(outlooks).map(|(hop, outlook)| prospect(hop.key, outlook)).collect();
+    // Hops of one target share its breakers, as they do where calls are made.
+    let mut breakers = Book::default();
+    let prospects =
+        plan.hops.iter().zip(outlooks).map(|(hop, outlook)| prospect(hop, outlook, &mut breakers)).collect();
     let plan = Arc::new(plan);
     let chain = Chain::new(plan.clone(), prospects, leave, 0, Instant(0));
     let now = Instant(0);
@@ -119,14 +122,14 @@ pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, outlooks: &[Outlo
     play.done(&end)
 }
 
-fn prospect(key: KeyChoice, outlook: Outlook) -> Prospect {
-    let slots = match key {
+fn prospect(hop: &Hop, outlook: Outlook, breakers: &mut Book) -> Prospect {
+    let slots = match hop.key {
         KeyChoice::Managed => vec![KeySlot::Managed],
         KeyChoice::Own => vec![KeySlot::Own],
         KeyChoice::ManagedThenOwn => vec![KeySlot::Managed, KeySlot::Own],
         KeyChoice::OwnThenManaged => vec![KeySlot::Own, KeySlot::Managed],
     };
-    let breakers = slots.iter().map(|_| Handle::default()).collect();
+    let breakers = slots.iter().map(|slot| breakers.handle(&hop.target, *slot)).collect();
     let Outlook { crossed: skip, context_tokens } = outlook;
     Prospect { skip, slots, breakers, context_tokens, ..Prospect::default() }
 }

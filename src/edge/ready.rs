@@ -9,7 +9,7 @@ use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::Library;
 use super::upstream;
-use crate::domain::breaker::Handle;
+use crate::domain::breaker::Book;
 use crate::domain::catalogue::{self, Catalogue};
 use crate::domain::chain::Prospect;
 use crate::domain::dialect::capability::{self, Candidate};
@@ -122,9 +122,10 @@ pub fn prospects(plan: &Plan, ready: &[Ready], judged: &[Option<Skip>]) -> Vec<P
 
 /// What a target meets in a drill says nothing of it: for that request it has breakers of its own.
 pub fn apart(prospects: &mut [Prospect], plan: &Plan, drill: &Drill) {
+    let mut book = Book::default();
     let hops = prospects.iter_mut().zip(&plan.hops);
-    for (prospect, _) in hops.filter(|(_, hop)| drill.outcome_for(&hop.target).is_some()) {
-        prospect.breakers.iter_mut().for_each(|breaker| *breaker = Handle::default());
+    for (prospect, hop) in hops.filter(|(_, hop)| drill.outcome_for(&hop.target).is_some()) {
+        prospect.breakers = prospect.slots.iter().map(|slot| book.handle(&hop.target, *slot)).collect();
     }
 }
 

@@ -5,7 +5,7 @@ use understudy::domain::catalogue::Catalogue;
 use understudy::domain::chain::Leave;
 use understudy::domain::outcome::Class;
 use understudy::domain::plan::boundaries;
-use understudy::domain::policy::{Boundary, Commit, Consent, Hop, KeyChoice, Plan};
+use understudy::domain::policy::{Boundary, BreakerRules, Commit, Consent, Hop, KeyChoice, Plan};
 use understudy::domain::provider::Provider;
 use understudy::domain::scripted::{Drill, Scripted};
 use understudy::domain::simulate::{Outlook, Script, simulate};
@@ -196,6 +196,15 @@ fn hedges_play_along() {
     let told = played(held, &json!([{"model": "anthropic/a", "outcomes": ["stall@2"]}]));
     assert_eq!(told["steps"][0]["outcome"], "timeout");
     assert_eq!((&told["steps"][1]["at_ms"], &told["calls"]), (&json!(60_000), &json!(2)));
+}
+
+#[test]
+fn hops_of_one_target_share_its_breaker() {
+    let breaker = Some(BreakerRules { failures: 1, ..BreakerRules::default() });
+    let hops = vec![Hop { breaker, ..hop("openai/a") }, Hop { breaker, ..hop("openai/a") }, hop("anthropic/b")];
+    let told = played(plan(hops), &json!([{"model": "openai/a", "outcomes": ["500", "500"]}]));
+    assert_eq!((&told["calls"], &told["steps"][1]["step"]), (&json!(2), &json!("skip")), "{told}");
+    assert_eq!(told["steps"][1]["reason"], "breaker_open");
 }
 
 #[test]

@@ -60,6 +60,15 @@ test('a simulation tells what a drill of the same outcomes meets', async () => {
   });
 });
 
+test('hops of one target share its breaker in a drill, as they do without one', async () => {
+  for (const model of ['acme/twice', 'acme/drilled-twice']) await worker.put(`policy:${model.slice(5)}`, { chain: [model, model, 'acme/other'], breaker: { failures: 1, window_ms: 60_000 } });
+  upstream.on('acme/twice', status(500));
+  const real = await worker.chat('policy/twice');
+  const drilled = await worker.chat('policy/drilled-twice', {}, { 'x-understudy-drill': 'acme/drilled-twice=500', 'x-understudy-admin': ADMIN_TOKEN });
+  assert.deepEqual(trail(real), ['acme/twice=server_error', 'acme/twice=skip:breaker_open', 'acme/other=ok']);
+  assert.deepEqual(trail(drilled), trail(real).map((entry) => entry.replace('twice', 'drilled-twice')));
+});
+
 const WIRES = { openai: {}, groq: {}, mistral: {}, google: {}, xai: {}, anthropic: { dialect: 'anthropic', auth: { header: 'x-api-key', secret: 'ACME_API_KEY' } } };
 const MODELS = ['openai/gpt-4o', 'openai/o3', 'anthropic/claude-sonnet-4-5', 'mistral/mistral-large-latest', 'groq/llama-3.3-70b-versatile', 'google/gemini-2.5-pro', 'xai/grok-4', 'acme/m', 'claude/x', 'together/x'];
 const tool = { type: 'object', properties: {} };
