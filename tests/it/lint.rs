@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use understudy::domain::catalogue::Catalogue;
+use understudy::domain::catalogue::{Catalogue, document};
 use understudy::domain::chain::{Chain, Leave, Prospect, Step};
 use understudy::domain::document::{Finding, Kind, Severity};
 use understudy::domain::documents;
@@ -76,6 +76,22 @@ fn what_cannot_run_is_an_error() {
         assert!(!report.is_fit());
         assert_eq!(report.worst_case, None);
     }
+}
+
+#[test]
+fn a_successor_is_told_as_it_is_asked_for() {
+    let models = br#"{"openai/old": {"retired": "2026-01-01", "successor": "gpt-5"},
+        "openai/older": {"retired": "2026-01-01", "successor": "anthropic/claude-opus-4-5"},
+        "openai/oldest": {"retired": "2026-01-01", "successor": "policy/cheap"},
+        "openrouter/old": {"retired": "2026-01-01", "successor": "moonshotai/kimi-k2"}}"#;
+    let catalogue = document::parse(models).expect("models");
+    let chain = br#"{"chain": ["openai/old", "openai/older", "openai/oldest", "openrouter/old"]}"#;
+    let report = lint::lint("candidate", chain, context(&catalogue, 1000));
+    let hints =
+        report.findings.iter().filter(|finding| finding.message.contains("retired")).map(|finding| &*finding.hint);
+    let expected =
+        ["use openai/gpt-5", "use anthropic/claude-opus-4-5", "use policy/cheap", "use openrouter/moonshotai/kimi-k2"];
+    assert_eq!(hints.collect::<Vec<_>>(), expected);
 }
 
 #[test]

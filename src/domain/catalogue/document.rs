@@ -87,7 +87,7 @@ static MODEL: Object = Object {
         Field::new("labels", Shape::List { of: &Shape::Text(&LABEL), min: 0, max: 32 }, "For the boundary labels."),
         Field::new("embedding_space", Shape::Text(&LABEL), "Models of one space make vectors that can be compared."),
         Field::new("retired", Shape::Text(&DATE), "From this day its provider no longer serves it."),
-        Field::new("successor", Shape::Text(&ID), "What its provider puts in its place."),
+        Field::new("successor", Shape::Text(&ID), "What its provider puts in its place, by name or as provider/model."),
     ],
 };
 

@@ -300,7 +300,11 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     let lower = name.to_lowercase();
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + name.len().max(candidate.len()) / 3)
+        // Of a short name half must be right: what else is near it is any other short name.
+        .filter(|(distance, candidate)| {
+            let longer = name.len().max(candidate.len());
+            *distance <= 1 + longer / 3 && *distance * 2 <= longer
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }

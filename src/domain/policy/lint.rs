@@ -189,7 +189,7 @@ impl Linter<'_> {
         let facts = self.context.catalogue.facts(&hop.target);
         let Some(retired) = &facts.retired else { return };
         let hint =
-            facts.successor.as_ref().map(|name| format!("use {}/{name}", hop.target.provider)).unwrap_or_default();
+            facts.successor.as_ref().map(|name| format!("use {}", self.successor(hop, name))).unwrap_or_default();
         match retired.as_str() <= self.context.today {
             true => {
                 self.say(Severity::Warning, &path, format!("{inside}{} was retired on {retired}", hop.target), hint)
@@ -198,6 +198,15 @@ impl Linter<'_> {
                 self.say(Severity::Info, &path, format!("{inside}{} will be retired on {retired}", hop.target), hint)
             }
         }
+    }
+
+    /// A successor is written as its provider names it, or as a whole reference.
+    fn successor(&self, hop: &Hop, name: &str) -> String {
+        let here = Target { provider: hop.target.provider.clone(), model: name.to_owned(), region: None };
+        let whole = name
+            .split_once('/')
+            .is_some_and(|(first, _)| first == "policy" || (self.context.provider)(first).is_some());
+        if whole && !self.context.catalogue.knows(&here) { name.to_owned() } else { here.to_string() }
     }
 
     fn keys(&mut self, placed: &Placed<'_>) {
