@@ -88,8 +88,8 @@ fn what_is_the_owner_s_cannot_be_said() {
         (json!({"timeouts": {"idle": 5}}), "understudy.timeouts.idle"),
         (json!({"on": {"timeout": "maybe"}}), "understudy.on.timeout"),
         (json!({"metadata": "u"}), "understudy.metadata"),
-        (json!({"metadata": {"user": {}}}), "metadata.user: expected a string"),
-        (json!({"metadata": {"user": "u".repeat(300)}}), "metadata.user: 300 characters"),
+        (json!({"metadata": {"user": {}}}), "understudy.metadata.user: an object is not a string"),
+        (json!({"metadata": {"user": "u".repeat(300)}}), "understudy.metadata.user: 300 characters"),
         (json!({"metadata": {"x": "u".repeat(17_000)}}), "understudy.metadata: more than the 16384 bytes"),
     ] {
         refuses(json!({"understudy": said}), &[], 400, message);
@@ -282,6 +282,19 @@ fn who_a_request_is_for() {
 }
 
 #[test]
+fn json_in_a_header_is_utf_8_where_it_can_be() {
+    // As the platform hands it over: each byte is a character.
+    let bytes = |text: &str| text.bytes().map(char::from).collect::<String>();
+    for (sent, user) in [(bytes("Zoë 日本"), "Zoë 日本"), ("Zoë".to_owned(), "Zoë"), ("Zo\\u00eb".to_owned(), "Zoë")]
+    {
+        let tags = format!(r#"{{"user": "{sent}"}}"#);
+        assert_eq!(asked(json!({}), &[("op-tags", &tags)]).identity.user.as_deref(), Some(user));
+        let understudy = format!(r#"{{"metadata": {tags}}}"#);
+        assert_eq!(asked(json!({}), &[("x-understudy", &understudy)]).identity.user.as_deref(), Some(user));
+    }
+}
+
+#[test]
 fn an_identity_that_is_none_is_refused_by_name() {
     for (members, message) in [
         (
@@ -290,7 +303,14 @@ fn an_identity_that_is_none_is_refused_by_name() {
         ),
         (json!({"metadata": {"waystone": "{"}}), "metadata.waystone: is not JSON"),
         (json!({"metadata": {"understudy": "[]"}}), "metadata.understudy: a list of 0 is not a JSON object"),
-        (json!({"metadata": {"understudy": "{\"user\": []}"}}), "metadata.user: expected a string"),
+        (
+            json!({"metadata": {"understudy": "{\"user\": []}"}}),
+            "metadata.understudy.user: a list of 0 is not a string",
+        ),
+        (json!({"metadata": {"waystone": "{\"group\": true}"}}), "metadata.waystone.group: true is not a string"),
+        (json!({"requesty": {"user_id": {}}}), "requesty.user_id: an object is not a string"),
+        (json!({"requesty": {"extra": {"group": "g".repeat(257)}}}), "requesty.extra.group: 257 characters"),
+        (json!({"openpipe": {"tags": {"user": []}}}), "openpipe.tags.user: a list of 0 is not a string"),
         (json!({"requesty": "x"}), "requesty: \"x\" is not a JSON object"),
         (json!({"requesty": {"extra": 5}}), "requesty.extra: expected an object"),
         (json!({"requesty": {"tags": "x".repeat(17_000)}}), "requesty: 17"),
@@ -299,6 +319,9 @@ fn an_identity_that_is_none_is_refused_by_name() {
     }
     refuses(json!({}), &[("op-tags", "x")], 400, "op-tags: is not JSON");
     refuses(json!({}), &[("op-tags", "5")], 400, "op-tags: 5 is not a JSON object");
+    refuses(json!({}), &[("op-tags", r#"{"user": {}}"#)], 400, "op-tags.user: an object is not a string");
+    let header = r#"{"metadata": {"group": false}}"#;
+    refuses(json!({}), &[("x-understudy", header)], 400, "x-understudy.metadata.group: false is not a string");
     // What stands in a client's own metadata is the upstream's to judge.
     assert_eq!(asked(json!({"metadata": {"user": ["x"], "group": null}}), &[]).identity.user, None);
     assert_eq!(asked(json!({"user": 5}), &[]).identity.user, None);

@@ -193,7 +193,7 @@ fn known_response(id: Option<&[u8]>) -> Result<(), Refusal> {
 
 /// Body `understudy` or the header of the same object, never both.
 fn own_overrides(body: Option<&[u8]>, headers: &Headers) -> Result<Understudy, Refusal> {
-    let header = headers.trimmed("x-understudy");
+    let header = headers.json("x-understudy");
     match (body, header) {
         (Some(_), Some(_)) => {
             let message = "given twice, in the body (understudy) and as a header (x-understudy)";
@@ -271,12 +271,13 @@ fn identity(
     headers: &Headers,
 ) -> Result<Identity, Refusal> {
     let mut identity = Identity::default();
-    identity.add(own.metadata.clone());
+    let header = headers.value("x-understudy").is_some();
+    identity.add(own.metadata.clone(), if header { "x-understudy.metadata" } else { "understudy.metadata" })?;
     let mut user = None;
     match body {
         Body::Json(envelope) => {
             for name in ["understudy", "waystone"] {
-                identity.add(said_in_metadata(envelope, bytes, name)?);
+                identity.add(said_in_metadata(envelope, bytes, name)?, &format!("metadata.{name}"))?;
             }
             if let Some(requesty) = envelope.value(bytes, "requesty") {
                 identity.add_requesty(bounded_object(requesty, "requesty")?)?;
@@ -286,17 +287,17 @@ fn identity(
         }
         Body::Form(form) => user = form.value(bytes, "user").map(str::to_owned).or(user),
     }
-    identity.add(openpipe.tags.clone());
-    if let Some(tags) = headers.trimmed("op-tags") {
-        identity.add(bounded_object(tags.as_bytes(), "op-tags")?);
+    identity.add(openpipe.tags.clone(), "openpipe.tags")?;
+    if let Some(tags) = headers.json("op-tags") {
+        identity.add(bounded_object(tags.as_bytes(), "op-tags")?, "op-tags")?;
     }
     if let Body::Json(envelope) = body {
         let own = envelope.own_metadata(bytes);
         let fields = own.filter_map(|(name, value)| Some((name.to_owned(), serde_json::from_slice(value).ok()?)));
         // Of the client's own fields, a user or group that is neither text nor number is none of ours.
-        identity.add(fields.filter(|(name, value)| is_claim(name, value)).collect());
+        identity.add(fields.filter(|(name, value)| is_claim(name, value)).collect(), "metadata")?;
     }
-    identity.settle(user)?;
+    identity.settle(user);
     Ok(identity)
 }
 

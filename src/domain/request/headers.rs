@@ -1,6 +1,7 @@
 //! The headers of a request, by lower-case name.
 
 use crate::domain::refusal::Refusal;
+use std::borrow::Cow;
 
 /// One header, in bytes.
 pub const HEADER_MAX_BYTES: usize = 16 * 1024;
@@ -41,6 +42,15 @@ impl Headers {
     /// The value of a header that is read here, its white space trimmed.
     pub fn trimmed(&self, name: &str) -> Option<&str> {
         self.value(name).map(str::trim)
+    }
+
+    /// The value of a header that holds JSON, which is UTF-8: the platform hands over each byte as a character of its own. What is
+    /// no UTF-8 stands as it came, since a browser's `fetch` sends Latin-1.
+    pub fn json(&self, name: &str) -> Option<Cow<'_, str>> {
+        let value = self.trimmed(name)?;
+        let bytes = value.chars().map(|char| u8::try_from(u32::from(char)));
+        let sent = bytes.collect::<Result<Vec<u8>, _>>().ok().filter(|_| !value.is_ascii());
+        Some(sent.and_then(|bytes| String::from_utf8(bytes).ok()).map_or(Cow::Borrowed(value), Cow::Owned))
     }
 
     /// Holds each of them to its bound: those that are read here, those that rules ask for, and those that go upstream.

@@ -12,6 +12,7 @@
 //! ```
 //! Fields merge by name. A gateway key's `user` and `group` win over all of them.
 
+use crate::domain::document::json::shown;
 use crate::domain::key::KeyFile;
 use crate::domain::refusal::Refusal;
 use serde_json::{Map, Value};
@@ -42,54 +43,60 @@ impl Identity {
         self
     }
 
-    /// Adds fields that were not given by a stronger source.
-    pub(super) fn add(&mut self, fields: Map<String, Value>) {
-        for (name, value) in fields {
-            if !value.is_null() {
-                self.metadata.entry(name).or_insert(value);
+    /// Adds fields that were not given by a stronger source. `path` is where they stand.
+    ///
+    /// # Errors
+    /// 400 naming a user or group that cannot be one.
+    pub(super) fn add(&mut self, fields: Map<String, Value>, path: &str) -> Result<(), Refusal> {
+        for (field, value) in fields {
+            if value.is_null() || self.metadata.contains_key(&field) {
+                continue;
             }
+            if matches!(field.as_str(), "user" | "group") {
+                name(&value, &format!("{path}.{field}"))?;
+            }
+            self.metadata.insert(field, value);
         }
+        Ok(())
     }
 
     /// Adds what Requesty's clients call these fields.
     pub(super) fn add_requesty(&mut self, mut fields: Map<String, Value>) -> Result<(), Refusal> {
-        if let Some(user) = fields.remove("user_id") {
-            fields.insert("user".to_owned(), user);
-        }
         let extra = match fields.get("extra") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(extra)) => extra.clone(),
             Some(_) => return Err(Refusal::field("invalid_type", "requesty.extra", "expected an object")),
         };
-        self.add(fields);
-        self.add(extra);
-        Ok(())
+        if let Some(user) = fields.remove("user_id").filter(|_| !self.metadata.contains_key("user")) {
+            name(&user, "requesty.user_id")?;
+            fields.insert("user".to_owned(), user);
+        }
+        self.add(fields, "requesty")?;
+        self.add(extra, "requesty.extra")
     }
 
     /// Takes `user` and `group` out of the fields; `otherwise` is the user that the API itself names.
-    pub(super) fn settle(&mut self, otherwise: Option<String>) -> Result<(), Refusal> {
-        self.user = name(&self.metadata, "user")?;
-        self.group = name(&self.metadata, "group")?;
+    pub(super) fn settle(&mut self, otherwise: Option<String>) {
+        let claimed = |field| self.metadata.get(field).and_then(|value| name(value, field).ok().flatten());
         let fits = |user: &String| !user.is_empty() && user.chars().count() <= NAME_MAX_CHARS;
-        if self.user.is_none() {
-            self.user = otherwise.filter(fits);
-        }
-        Ok(())
+        self.user = claimed("user").or(otherwise.filter(fits));
+        self.group = claimed("group");
     }
 }
 
 /// A user or group: text or a number; empty is none.
-fn name(fields: &Map<String, Value>, field: &str) -> Result<Option<String>, Refusal> {
-    let path = format!("metadata.{field}");
-    let text = match fields.get(field) {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(_) => return Err(Refusal::field("invalid_type", &path, "expected a string")),
+fn name(value: &Value, path: &str) -> Result<Option<String>, Refusal> {
+    let text = match value {
+        Value::Null => return Ok(None),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            return Err(Refusal::field("invalid_type", path, format!("{} is not a string", shown(value))));
+        }
     };
     match text.chars().count() {
         0 => Ok(None),
         1..=NAME_MAX_CHARS => Ok(Some(text)),
-        n => Err(Refusal::value(&path, format!("{n} characters, at most {NAME_MAX_CHARS} are taken"))),
+        n => Err(Refusal::value(path, format!("{n} characters, at most {NAME_MAX_CHARS} are taken"))),
     }
 }
