@@ -1,5 +1,7 @@
 //! The routes of the API, and the families of clients that use them.
 
+use wildmatch::WildMatch;
+
 /// What a client calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Route {
@@ -47,6 +49,33 @@ pub const NAMES: [&str; 13] = [
     "translations",
     "image_edits",
     "image_variations",
+];
+
+/// The names of the routes that a text means: one by its name or its path, with or without `/v1`; several by a glob over these.
+pub fn named(written: &str) -> Vec<&'static str> {
+    let glob = WildMatch::new(written);
+    let means = |route: &Route| {
+        let path = route.path();
+        glob.matches(route.name()) || glob.matches(path) || glob.matches(&["/v1", path].concat())
+    };
+    ALL.iter().filter(|route| means(route)).map(Route::name).collect()
+}
+
+/// Every route, in the order of [`NAMES`].
+const ALL: [Route; NAMES.len()] = [
+    Route::Chat,
+    Route::Responses,
+    Route::Messages,
+    Route::CountTokens,
+    Route::Embeddings,
+    Route::Completions,
+    Route::Moderations,
+    Route::ImagesGenerations,
+    Route::AudioSpeech,
+    Route::Multipart(MULTIPART[0]),
+    Route::Multipart(MULTIPART[1]),
+    Route::Multipart(MULTIPART[2]),
+    Route::Multipart(MULTIPART[3]),
 ];
 
 impl Route {

@@ -188,6 +188,7 @@ fn a_bad_document_is_told_with_path_value_and_expectation() {
     refuses(r#"{"name": "a", "alow": []}"#, "did you mean \"allow\"?");
     refuses("[]", "a list of 0 is not a gateway key");
     refuses("{", "is not JSON");
+    refuses("\u{feff}{}", "begins with a byte order mark");
     // What stands where a ciphertext belongs may be the key itself: it is not repeated.
     let bad = key::parse("ab12", br#"{"name": "a", "own": {"openai": "sk-plain-secret"}}"#).unwrap_err();
     assert!(!format!("{bad} {bad:?}").contains("plain-secret"), "{bad}");

@@ -32,7 +32,13 @@ pub fn parse(bytes: &[u8], kind: Kind, root: &str) -> Result<Value, Findings> {
         Ok(value) if duplicates.borrow().as_slice().is_empty() => Ok(value),
         Ok(_) => Err(duplicates.into_inner()),
         Err(error) => {
-            findings.error(root, format!("is not JSON: {error}"));
+            // Nobody sees it in an editor, and some write one.
+            match bytes.starts_with("\u{feff}".as_bytes()) {
+                true => {
+                    findings.error(root, "is not JSON: it begins with a byte order mark; save it as UTF-8 without one")
+                }
+                false => findings.error(root, format!("is not JSON: {error}")),
+            }
             Err(findings)
         }
     }

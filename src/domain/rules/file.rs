@@ -14,6 +14,7 @@ use crate::domain::document::{BadDocument, Field, Findings, Kind, Object, Path, 
 use crate::domain::policy::fields::{CONSENT, DEADLINE_MS, HOPS, KEEP, ON, RETRIES, STREAM, TIMEOUTS};
 use crate::domain::policy::file::{HopFile, overrides, read_hops};
 use crate::domain::policy::overrides::Overrides;
+use crate::domain::route;
 use crate::domain::target::{ModelRef, before_colon, is_policy_name, is_provider_name};
 
 /// Rules of one document, and rules over all its rulesets.
@@ -318,6 +319,7 @@ impl Reader<'_> {
             }
             (Fact::Stream, _) => self.no_literal(path, value, "true or false"),
             (Fact::Model, Value::String(text)) => self.models.literal(text),
+            (Fact::Route, Value::String(text)) => self.route(text, path),
             (_, Value::String(text)) if is_glob(text) => Literal::Glob(WildMatch::new(text)),
             (_, Value::String(text)) => Literal::Text(text.clone()),
             (Fact::Model | Fact::Route, _) => self.no_literal(path, value, "a text or a glob"),
@@ -326,6 +328,14 @@ impl Reader<'_> {
             (_, Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
                 self.no_literal(path, value, "a literal or a glob")
             }
+        }
+    }
+
+    /// A route that is none would never be met, and what a rule denies there never denied.
+    fn route(&mut self, text: &str, path: &Path<'_>) -> Literal {
+        match route::named(text).as_slice() {
+            [] => self.no_literal(path, &Value::from(text), &format!("one of {}", route::NAMES.join(", "))),
+            names => Literal::Either(names.iter().map(|name| Literal::Text((*name).to_owned())).collect()),
         }
     }
 
