@@ -253,6 +253,14 @@ fn a_request_s_fallback_replaces_what_follows_the_first_hop() {
     assert_eq!(openpipe.hops[0].on.of(Class::ContentPolicy), Verdict::Next);
     let many = json!({"fallback": (0..16).map(|_| json!("policy/sonnet")).collect::<Vec<_>>()});
     store.refuses(json!({"model": "gpt-4o", "understudy": many}), 400, "invalid_value", "more than the 32 targets");
+    let sixteen = Store::new().policy("sixteen", json!({"chain": vec!["openai/gpt-4o"; 16]}));
+    let twice = json!({"model": "gpt-4o", "models": vec!["policy/sixteen"; 2]});
+    sixteen.refuses(
+        twice,
+        400,
+        "invalid_value",
+        "models[1]: policy \"sixteen\": chain[15].model: this is more than the 32",
+    );
 }
 
 #[test]

@@ -222,9 +222,11 @@ fn unresolved(brought: &Brought, hops: &[HopFile], base: &Base, world: World<'_>
     if let Some(broken) = broken {
         return Refusal::new(500, "policy_invalid", broken.message);
     }
-    let first = findings.as_slice().first();
-    let (path, message) = first.map_or((brought.field, "cannot be used"), |first| (&first.path, &first.message));
-    Refusal::value(path, message)
+    let Some(first) = findings.as_slice().first() else { return Refusal::value(brought.field, "cannot be used") };
+    // Not every field that brings hops is a list of objects.
+    let at = (0..hops.len()).find(|at| first.path == format!("{}[{at}].model", brought.field));
+    let path = at.map_or_else(|| first.path.clone(), |at| brought.path(at));
+    Refusal::value(&path, &first.message)
 }
 
 /// What a rule changes: the first hop's retries, what follows it, and fields of the policy.
