@@ -316,6 +316,16 @@ fn a_long_trail_loses_its_middle() {
 }
 
 #[test]
+fn without_consent_there_is_no_move_to_tell_of() {
+    let trail = [
+        failed(0, "openai/a", failure(Class::Overloaded, Some(503), None)),
+        skip(1, "openai/b", Skip::Boundary("region".to_owned())),
+        skip(2, "openai/c", Skip::Consent),
+    ];
+    assert_eq!(fallback_log(&trail, "r1", "support", "sonnet@12345678", &[]), Vec::<String>::new());
+}
+
+#[test]
 fn every_move_to_another_hop_is_a_log_line() {
     let retried = entry(0, "openai/a", failed(1, "openai/a", failure(Class::RateLimited, Some(429), None)).what);
     let trail = [

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::told;
 use crate::domain::chain::{TrailEntry, What, reason};
+use crate::domain::outcome::Skip;
 use crate::domain::redact::redact;
 
 /// Bytes of `x-understudy-trail`.
@@ -71,7 +72,7 @@ fn encoded(text: &str) -> String {
     out
 }
 
-/// One JSON log line for every move to another hop, by failure or skip.
+/// One JSON log line for every move to another hop, by failure or skip. Where consent kept hops out, the first one was not left.
 pub fn fallback_log(
     trail: &[TrailEntry],
     request_id: &str,
@@ -79,7 +80,8 @@ pub fn fallback_log(
     policy: &str,
     keys: &[&str],
 ) -> Vec<String> {
-    let moves = trail.windows(2).filter_map(|pair| match pair {
+    let stayed = trail.iter().any(|entry| matches!(entry.what, What::Skip(Skip::Consent)));
+    let moves = trail.windows(2).filter(|_| !stayed).filter_map(|pair| match pair {
         [from, to] if from.hop != to.hop => Some((from, to)),
         _ => None,
     });
