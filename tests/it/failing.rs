@@ -326,6 +326,13 @@ fn without_consent_there_is_no_move_to_tell_of() {
 }
 
 #[test]
+fn what_was_hedged_beside_the_answer_is_no_move() {
+    let trail =
+        [call(0, "openai/a", Standing::Served), failed(1, "openai/b", failure(Class::Overloaded, Some(503), None))];
+    assert_eq!(fallback_log(&trail, "r1", "support", "sonnet@12345678", &[]), Vec::<String>::new());
+}
+
+#[test]
 fn every_move_to_another_hop_is_a_log_line() {
     let retried = entry(0, "openai/a", failed(1, "openai/a", failure(Class::RateLimited, Some(429), None)).what);
     let trail = [

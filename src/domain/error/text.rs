@@ -72,7 +72,8 @@ fn encoded(text: &str) -> String {
     out
 }
 
-/// One JSON log line for every move to another hop, by failure or skip. Where consent kept hops out, the first one was not left.
+/// One JSON log line for every move to another hop, by failure or skip. Where consent kept hops out, the first one was not left;
+/// nor was one that served, whatever was hedged beside it.
 pub fn fallback_log(
     trail: &[TrailEntry],
     request_id: &str,
@@ -82,17 +83,10 @@ pub fn fallback_log(
 ) -> Vec<String> {
     let stayed = trail.iter().any(|entry| matches!(entry.what, What::Skip(Skip::Consent)));
     let moves = trail.windows(2).filter(|_| !stayed).filter_map(|pair| match pair {
-        [from, to] if from.hop != to.hop => Some((from, to)),
+        [from, to] if from.hop != to.hop => Some((from, to, why(from, keys)?)),
         _ => None,
     });
-    let line = |(from, to): (&TrailEntry, &TrailEntry)| {
-        let why = match &from.what {
-            What::Skip(skip) => reason(skip),
-            What::Call(_) => match from.failure() {
-                Some(failure) => format!("{}: {}", failure.class.name(), told(&failure.reason, keys)),
-                None => "hedge".to_owned(),
-            },
-        };
+    let line = |(from, to, why): (&TrailEntry, &TrailEntry, String)| {
         let line = json!({
             "event": "fallback",
             "request_id": request_id,
@@ -106,4 +100,15 @@ pub fn fallback_log(
         redact(&line.to_string(), keys)
     };
     moves.map(line).collect()
+}
+
+/// Why a hop was left; `None` for one that did not fail.
+fn why(from: &TrailEntry, keys: &[&str]) -> Option<String> {
+    match &from.what {
+        What::Skip(skip) => Some(reason(skip)),
+        What::Call(_) => {
+            let failure = from.failure()?;
+            Some(format!("{}: {}", failure.class.name(), told(&failure.reason, keys)))
+        }
+    }
 }
