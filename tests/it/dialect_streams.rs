@@ -404,6 +404,26 @@ fn calls_are_told_apart_whatever_the_host_leaves_out() {
     }
 }
 
+/// A whole answer lists whole calls: none waits for a name or goes into another, whatever the ids say.
+#[test]
+fn calls_of_a_whole_answer_keep_their_order_and_stay_apart() {
+    let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+    let cases = [
+        [call("", "", "{}"), call("", "f", "{\"a\":1}")],
+        [call("i0", "", "{}"), call("i1", "f", "{\"a\":1}")],
+        [call("i0", "f", "{}"), call("i0", "g", "{\"a\":1}")],
+        [call("i0", "f", ""), call("i0", "f", "{\"a\":1}")],
+    ];
+    for two in cases {
+        let message = json!({"role": "assistant", "content": null, "tool_calls": two});
+        let whole = json!({"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
+        let events = dialect::read_answer(Wire::Chat, whole.to_string().as_bytes()).unwrap();
+        let name = |call: &Value| call["function"]["name"].as_str().unwrap().to_owned();
+        let expected = vec![(name(&two[0]), "{}".to_owned()), (name(&two[1]), "{\"a\":1}".to_owned())];
+        assert_eq!(calls(&events), expected, "{whole}");
+    }
+}
+
 #[test]
 fn an_empty_call_is_none() {
     let empty = [

@@ -53,12 +53,28 @@ impl Calls {
         self.seed = seed.to_owned();
     }
 
+    /// Takes a whole call in, as answers that are no streams list them: it is another one whatever its id and name, and there is
+    /// nothing to wait for, not even a name.
+    ///
+    /// # Errors
+    /// [`Malformed`] for one call too many.
+    pub fn whole(&mut self, call: Piece<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        self.take(None, call, out)?;
+        self.over(self.calls.len().saturating_sub(1), out);
+        Ok(())
+    }
+
     /// Takes a piece in.
     ///
     /// # Errors
     /// [`Malformed`] for a piece of one call too many.
     pub fn feed(&mut self, piece: Piece<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let at = match self.find(&piece) {
+        self.take(self.find(&piece), piece, out)
+    }
+
+    /// Takes a piece of that call in, or of another one.
+    fn take(&mut self, known: Option<usize>, piece: Piece<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let at = match known {
             Some(at) => at,
             None if self.calls.len() == MAX_CALLS => {
                 return Err(Malformed(format!("more than {MAX_CALLS} tool calls in one answer")));
@@ -93,13 +109,17 @@ impl Calls {
     /// The answer is over: every call is told of and ended.
     pub fn finish(&mut self, out: &mut Vec<Event>) {
         for at in 0..self.calls.len() {
-            let told = self.told();
-            let Some(call) = self.calls.get_mut(at) else { return };
-            if call.told.is_none() {
-                call.start(told, &self.seed, out);
-            }
-            call.end(out);
+            self.over(at, out);
         }
+    }
+
+    fn over(&mut self, at: usize, out: &mut Vec<Event>) {
+        let told = self.told();
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.told.is_none() {
+            call.start(told, &self.seed, out);
+        }
+        call.end(out);
     }
 
     fn told(&self) -> usize {

@@ -227,7 +227,7 @@ impl Decoder {
         if id.is_empty() && name.is_empty() && arguments.is_empty() {
             return Ok(());
         }
-        self.calls.feed(Piece { index, id, name, arguments, kind: CallKind::Function }, out)
+        self.piece(Piece { index, id, name, arguments, kind: CallKind::Function }, out)
     }
 
     fn custom(
@@ -239,7 +239,14 @@ impl Decoder {
     ) -> Result<(), Malformed> {
         let name = custom.name.as_ref().map_or("", Str::as_str);
         let input = custom.input.and_then(text_of).unwrap_or_default();
-        self.calls.feed(Piece { index, id, name, arguments: &input, kind: CallKind::Custom }, out)
+        self.piece(Piece { index, id, name, arguments: &input, kind: CallKind::Custom }, out)
+    }
+
+    fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        match self.whole {
+            true => self.calls.whole(piece, out),
+            false => self.calls.feed(piece, out),
+        }
     }
 
     /// A host that stops for tools may still say `stop`, or nothing. Gemini's says its own words, in capitals or behind one of
