@@ -96,11 +96,14 @@ pub fn ended(ending: &Ending<'_>) -> Final {
         None if calls == 1 || stayed => failed.last(),
         None => None,
     };
-    let Words(status, body, outcome) = match (own, speaker(&failed, ending.exhausted)) {
+    let Words(status, mut body, outcome) = match (own, speaker(&failed, ending.exhausted)) {
         (Some((entry, failure)), _) => own_voice(ending, entry, failure),
         (None, Some((entry, failure))) => exhausted(ending, entry, failure),
         (None, None) => only_skips(ending),
     };
+    if stopped.is_none() && lost_thread(ending) {
+        body = shape::thread_not_found(body);
+    }
     Final {
         status,
         body,
@@ -109,6 +112,13 @@ pub fn ended(ending: &Ending<'_>) -> Final {
         hint: ending.lacks_consent.then_some("fallback needs consent"),
         outcome,
     }
+}
+
+/// Whether a hop was passed over since it does not hold the thread (or what else is stored) that the request goes on from.
+fn lost_thread(ending: &Ending<'_>) -> bool {
+    let stored = |skip: &Skip| matches!(skip, Skip::Incompatible(what) if what == "thread" || what == "stored_ids");
+    ending.family == Family::Messages
+        && ending.trail.iter().any(|entry| matches!(&entry.what, What::Skip(skip) if stored(skip)))
 }
 
 /// The status that a failure has for the client.

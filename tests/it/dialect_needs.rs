@@ -67,6 +67,7 @@ fn needs_are_found_where_they_stand() {
         (Family::Responses, json!({"input": "a", "previous_response_id": "r1"}), Feature::StoredIds),
         (Family::Responses, json!({"input": "a", "prompt": {"id": "p1"}}), Feature::StoredIds),
         (Family::Responses, json!({"input": [{"type": "item_reference", "id": "i"}]}), Feature::StoredIds),
+        (Family::Messages, json!({"thread": {"type": "continue", "previous_message_id": "m"}}), Feature::StoredIds),
         (Family::Responses, json!({"input": "a", "tools": [{"type": "web_search"}]}), Feature::HostedTools),
         (Family::Messages, json!({"tools": [{"type": "bash_20250124", "name": "bash"}]}), Feature::HostedTools),
         (Family::Chat, json!({"service_tier": "flex"}), Feature::ServiceTier),
@@ -82,6 +83,7 @@ fn words_alone_are_no_needs() {
         user(json!("describe an image, a file and some audio")),
         json!({"messages": [], "tools": [], "service_tier": "auto", "response_format": {"type": "json_object"}}),
         json!({"prompt": "once upon a time"}),
+        json!({"messages": [], "thread": {"type": "create"}}),
         user(json!([{"type": "document", "source": {"type": "text", "data": "plain"}}])),
     ];
     for body in cases {

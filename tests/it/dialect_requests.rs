@@ -744,6 +744,14 @@ fn what_would_be_missed_makes_the_hop_unfit() {
         (json!({"container": "c1"}), "container"),
         (json!({"mcp_servers": [{"url": "https://example.com"}]}), "mcp_servers"),
         (json!({"inference_geo": "eu"}), "inference_geo"),
+        (json!({"compaction": {"type": "summary"}}), "compaction"),
+        // What a tool runner of the SDK sends after the first turn: results alone, or nothing.
+        (
+            json!({"thread": {"type": "continue", "previous_message_id": "msg_1"},
+                "messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "r"}]}]}),
+            "thread",
+        ),
+        (json!({"thread": {"type": "continue", "previous_message_id": "msg_1"}, "messages": []}), "thread"),
         (json!({"stop_sequences": ["a", "b", "c", "d", "e"]}), "stop"),
         (
             json!({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file", "file_id": "f1"}}]}]}),
@@ -835,6 +843,7 @@ fn what_only_biases_is_dropped_and_listed() {
         (json!({"top_k": 4}), "top_k"),
         (json!({"thinking": {"type": "adaptive"}}), "thinking"),
         (json!({"context_management": {"edits": []}}), "context_management"),
+        (json!({"thread": {"type": "create"}}), "thread"),
         (json!({"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}), "cache_control"),
     ];
     for (more, path) in cases {

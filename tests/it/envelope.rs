@@ -110,6 +110,8 @@ fn what_the_clouds_lack_skips_the_hop() {
         refused(&json!({"messages": [], "container": "c"}), wire, "container");
         refused(&json!({"messages": [], "inference_geo": "us"}), wire, "inference_geo");
         refused(&json!({"messages": [], "service_tier": "flex"}), wire, "service_tier");
+        let thread = json!({"type": "continue", "previous_message_id": "msg_1"});
+        refused(&json!({"messages": [], "thread": thread}), wire, "thread");
         refused(&json!({"messages": [], "tools": [{"type": "code_execution_20250825"}]}), wire, "hosted_tools");
     }
     let search = json!({"messages": [], "tools": [{"type": "web_search_20250305", "name": "web_search"}]});
@@ -125,6 +127,9 @@ fn hints_are_dropped_and_strict_refuses_that() {
     assert_eq!((sent["speed"].clone(), dropped), (Value::Null, vec!["speed".to_owned()]));
     let strict = wrap(body.to_string().as_bytes(), &to(Wire::Invoke), Translate::Strict).map(|_| ());
     assert_eq!(strict, Err(Incompatible("speed".to_owned())));
+    let (sent, dropped) = wrapped(&json!({"messages": [], "thread": {"type": "create"}}), Wire::Invoke);
+    assert_eq!((sent["thread"].clone(), dropped), (Value::Null, vec!["thread".to_owned()]));
+    assert_eq!(betas::header("message-threads-2026-08-12", Wire::Invoke), None);
     // A breakpoint of the whole request is unknown there; those of blocks are not.
     let ephemeral = json!({"type": "ephemeral"});
     let turn = json!({"role": "user", "content": [{"type": "text", "text": "a", "cache_control": ephemeral}]});

@@ -233,6 +233,32 @@ fn only_skips() {
     }
 }
 
+/// On these words the SDKs' tool runners, which send what is new alone, send the whole conversation, and any hop takes that.
+#[test]
+fn a_thread_that_no_hop_holds_is_said_to_be_lost() {
+    let overloaded =
+        json!({"type": "error", "error": {"type": "overloaded_error", "message": "busy", "details": null}});
+    let busy = || failed(0, "claude/a", failure(Class::Overloaded, Some(529), Some(&overloaded)));
+    let held = |what: &str| skip(1, "acme/b", Skip::Incompatible(what.to_owned()));
+    let lost = json!({"error_code": "thread_not_found"});
+    let cases = [
+        (vec![held("thread")], 400, &lost),
+        (vec![held("stored_ids")], 400, &lost),
+        (vec![busy(), held("thread")], 529, &lost),
+        (vec![busy(), busy(), held("thread")], 529, &lost),
+        (vec![held("vision")], 400, &Value::Null),
+        (vec![busy()], 529, &Value::Null),
+    ];
+    for (trail, status, details) in cases {
+        let (said, body) = Case { family: Family::Messages, ..chat(&trail) }.speak();
+        assert_eq!((said.status, &body["error"]["details"]), (status, details), "{body}");
+    }
+    let trail = [busy(), held("thread")];
+    let stopped = Case { family: Family::Messages, end: End::Stopped { id: 0 }, ..chat(&trail) }.speak().1;
+    assert_eq!(stopped, overloaded);
+    assert_eq!(chat(&trail).speak().1["error"]["details"], Value::Null);
+}
+
 #[test]
 fn without_consent_the_first_hop_speaks_for_itself() {
     let own = json!({"error": {"message": "busy", "type": "server_error", "param": null, "code": null}});

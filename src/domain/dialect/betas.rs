@@ -8,7 +8,7 @@ use crate::domain::dialect::Wire;
 /// The most that are passed on.
 const MOST: usize = 32;
 /// Betas of Anthropic's own API, by the start of their name, and what says nothing but who calls.
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
     "oauth-",
     "claude-code-",
     "prompt-caching-scope-",
@@ -22,6 +22,7 @@ const OWN: [&str; 13] = [
     "skills-",
     "web-fetch-",
     "advisor-tool-",
+    "message-threads-",
 ];
 /// What each of the clouds lacks beside them: caching needs no beta there.
 const BEDROCK: &str = "extended-cache-ttl-";

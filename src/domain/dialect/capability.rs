@@ -183,7 +183,9 @@ fn top_level(top: &Top<'_, '_>, family: Family, needs: &mut Needs) {
     // The legacy completions have their text in `prompt`; a stored prompt is an object of Responses.
     let stored_prompt = family == Family::Responses && top("prompt").is_some();
     let ids = ["previous_response_id", "conversation", "container"];
-    if stored_prompt || ids.into_iter().any(|name| top(name).is_some()) {
+    // A message thread that goes on is held by the server that answered before; one that begins is all here.
+    let continued = names("thread", "\"continue\"");
+    if stored_prompt || continued || ids.into_iter().any(|name| top(name).is_some()) {
         needs.add(Feature::StoredIds);
     }
 }

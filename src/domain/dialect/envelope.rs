@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::messages::claude::{self, Claude};
+use crate::domain::dialect::messages::request;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas};
 use crate::domain::policy::Translate;
@@ -32,8 +33,8 @@ use serde_json::{Value, json};
 /// Fields that change what is stored or where it runs: other hosts lack them.
 const SEMANTIC: [&str; 3] = ["container", "mcp_servers", "inference_geo"];
 /// Fields that only bias speed or cost, and that the hosts refuse as unknown. A breakpoint for the whole of a request is one,
-/// those of its blocks are not.
-const QUALITY: [&str; 5] = ["speed", "fallbacks", "fallback_credit_token", "service_tier", "cache_control"];
+/// those of its blocks are not. A thread that begins is one, too: the whole of it is here.
+const QUALITY: [&str; 6] = ["speed", "fallbacks", "fallback_credit_token", "service_tier", "cache_control", "thread"];
 /// Tools that Anthropic's own API runs, by the start of their type.
 const HOSTED: [&str; 4] = ["web_fetch_", "code_execution_", "mcp_toolset", "advisor_"];
 /// What `eager_input_streaming` of a tool is on Bedrock.
@@ -133,6 +134,9 @@ fn refuse(fields: &Fields<'_>, wire: Wire) -> Result<(), Incompatible> {
         if fields.get(name).is_some_and(|value| !matches!(value.get(), "null" | "[]")) {
             return Err(Incompatible(name.to_owned()));
         }
+    }
+    if request::continues(&parsed(fields, "thread", "continue")) {
+        return Err(Incompatible("thread".to_owned()));
     }
     let tools = parsed(fields, "tools", "_");
     for kind in tools.as_array().into_iter().flatten().filter_map(|tool| tool["type"].as_str()) {

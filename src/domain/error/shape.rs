@@ -72,6 +72,19 @@ pub fn upstream(family: Family, status: u16, target: &str, failure: &Failure, re
     body(family, status, &said, request_id)
 }
 
+/// Says in an error of Anthropic's what its API says of a message thread that it does not hold: the SDKs' tool runners, which send
+/// only what is new, then send the whole conversation, and that any hop takes.
+pub fn thread_not_found(body: Vec<u8>) -> Vec<u8> {
+    let mut value = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    match value.get_mut("error").and_then(Value::as_object_mut) {
+        Some(error) if error.get("details").is_none_or(Value::is_null) => {
+            error.insert("details".to_owned(), json!({"error_code": "thread_not_found"}));
+            value.to_string().into_bytes()
+        }
+        Some(_) | None => body,
+    }
+}
+
 fn speaks(family: Family, value: &Value) -> bool {
     let has_error = value.get("error").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
     let is_envelope = value.get("type").and_then(Value::as_str) == Some("error");

@@ -54,17 +54,25 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
                 _ => tier,
             });
         }
-        "container" | "mcp_servers" | "inference_geo" => {
+        // The last asks for a summary of the conversation in place of an answer.
+        "container" | "mcp_servers" | "inference_geo" | "compaction" => {
             if value.as_array().is_none_or(|servers| !servers.is_empty()) {
                 conversation.semantic(name);
             }
         }
+        // The server that answered before holds what came before; one that is to hold on to this has all of it here.
+        "thread" if continues(value) => conversation.semantic(name),
         // Neither is more than what holds without it.
         "speed" if value == "standard" => {}
         _ if says_nothing(value) => {}
         _ => conversation.quality(name),
     }
     Ok(())
+}
+
+/// Whether a `thread` goes on from an answer before, so that only what is new is in the body.
+pub fn continues(thread: &Value) -> bool {
+    thread.get("type").and_then(Value::as_str) == Some("continue")
 }
 
 fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompatible> {
