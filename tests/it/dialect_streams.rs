@@ -436,6 +436,21 @@ fn an_empty_call_is_none() {
     }
 }
 
+/// What stands between is not shown, and cannot be told by a client: the stream and the whole answer have the same blocks.
+#[test]
+fn text_around_what_is_not_shown_is_one_block() {
+    let cases = [
+        [Event::Text("a".into()), Event::Reasoning("why".into()), Event::Text("b".into())],
+        [Event::Text("a".into()), Event::Reasoning(String::new()), Event::Refusal("b".into())],
+    ];
+    for said in cases {
+        let events: Vec<Event> = said.into_iter().chain([Event::Finish(Finish::Stop), Event::End]).collect();
+        let (streamed, whole) = (messages(&events), answer_of(Family::Messages, &events));
+        assert_eq!(whole["content"], json!([{"type": "text", "text": "ab"}]), "{whole}");
+        assert_eq!(streamed["content"], whole["content"]);
+    }
+}
+
 #[test]
 fn stop_after_calls_means_calls() {
     let events = chat_events(&[call(None, None, Some("a"), "{}"), finish("stop")]);

@@ -19,6 +19,7 @@ use crate::domain::usage::Usage;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Writes one stream.
 #[derive(Clone, Debug)]
@@ -220,7 +221,7 @@ pub(super) fn send(name: &str, value: &Value, out: &mut Vec<u8>) {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum BlockOut<'a> {
-    Text { text: &'a str },
+    Text { text: Cow<'a, str> },
     ToolUse { id: String, name: &'a str, input: Box<RawValue> },
 }
 
@@ -242,10 +243,10 @@ pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
     let finish = answer.finish.as_ref().unwrap_or(&Finish::Stop);
     let refused = answer.blocks.iter().any(|block| matches!(block, Block::Refusal(_)));
     let explanation = if answer.text().is_none() { answer.refusal() } else { None };
-    let mut content: Vec<BlockOut<'_>> = answer.blocks.iter().filter_map(block_out).collect();
+    let mut content = blocks_out(&answer.blocks);
     let speaks = content.iter().any(|block| matches!(block, BlockOut::Text { .. }));
     if let (false, Some(text)) = (speaks, &explanation) {
-        content.push(BlockOut::Text { text });
+        content.push(BlockOut::Text { text: Cow::from(text) });
     }
     let message = MessageOut {
         id: id_for("msg_", answer.id.as_deref(), &voice.request_id),
@@ -259,15 +260,23 @@ pub fn answer(answer: &Answer, voice: &Voice) -> Vec<u8> {
     serde_json::to_vec(&message).unwrap_or_default()
 }
 
-fn block_out(block: &Block) -> Option<BlockOut<'_>> {
-    match block {
-        Block::Text(text) | Block::Refusal(text) if !text.is_empty() => Some(BlockOut::Text { text }),
-        Block::Tool { kind: CallKind::Custom, .. } => None,
-        Block::Tool { id, name, arguments, kind: CallKind::Function } => {
-            Some(BlockOut::ToolUse { id: ids::rewritten(id, IdRule::Plain), name, input: json_text::object(arguments) })
+/// Text that only what is not shown stood between is one block, as it is in a stream.
+fn blocks_out(blocks: &[Block]) -> Vec<BlockOut<'_>> {
+    let mut out: Vec<BlockOut<'_>> = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        match (block, out.last_mut()) {
+            (Block::Text(text) | Block::Refusal(text), _) if text.is_empty() => {}
+            (Block::Text(more) | Block::Refusal(more), Some(BlockOut::Text { text })) => text.to_mut().push_str(more),
+            (Block::Text(text) | Block::Refusal(text), _) => out.push(BlockOut::Text { text: Cow::from(text) }),
+            (Block::Tool { id, name, arguments, kind: CallKind::Function }, _) => out.push(BlockOut::ToolUse {
+                id: ids::rewritten(id, IdRule::Plain),
+                name,
+                input: json_text::object(arguments),
+            }),
+            (Block::Tool { kind: CallKind::Custom, .. } | Block::Reasoning(_), _) => {}
         }
-        Block::Text(_) | Block::Refusal(_) | Block::Reasoning(_) => None,
     }
+    out
 }
 
 fn stop(finish: &Finish, refused: bool) -> Value {
