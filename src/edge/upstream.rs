@@ -170,13 +170,9 @@ fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, St
         }
         Body::Json(envelope) => {
             let usage = asks_usage(job, wire).then(|| envelope.usage_param(&job.bytes)).flatten();
-            match usage {
-                Some(param) => {
-                    let params: Vec<Param> = hop.params.iter().cloned().chain([param]).collect();
-                    plain(envelope.rewrite(&job.bytes, &ready.model_id, &params))
-                }
-                None => plain(envelope.rewrite(&job.bytes, &ready.model_id, &hop.params)),
-            }
+            let input = (job.route == Route::Responses).then(|| envelope.input_param(&job.bytes)).flatten();
+            let params: Vec<Param> = hop.params.iter().cloned().chain(usage).chain(input).collect();
+            plain(envelope.rewrite(&job.bytes, &ready.model_id, &params))
         }
         Body::Form(form) => plain(form.rewrite(&job.bytes, &ready.model_id, &hop.params)),
     }

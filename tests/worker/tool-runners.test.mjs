@@ -1,9 +1,10 @@
 // Programs of the SDKs that go round by themselves until no tool is called, on targets of every family.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ResponsesToolRunner } from 'openai/helpers/responses-tool-runner';
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
 import { rig } from './rig.mjs';
-import { anthropicError, answer, json, status } from './upstream.mjs';
+import { anthropicError, answer, body, json, status } from './upstream.mjs';
 import { unique } from './worker.mjs';
 
 const { worker, upstream } = await rig();
@@ -45,4 +46,21 @@ test("Anthropic's runner goes on when another family answered its first turn", a
   await worker.put(`policy:${name}`, { chain: [`claude/${name}`, `only/${name}`], breaker: null });
   assert.equal(await weather(`policy/${name}`), 'Whole.');
   assert.deepEqual(upstream.calls(`claude/${name}`).map((call) => [call.json.thread.type, call.json.messages.length]), [['create', 1], ['continue', 1], ['create', 3]]);
+});
+
+test("OpenAI's runner goes on at a Responses server when another family answered its first turn", async () => {
+  const name = unique('t');
+  const thought = [{ type: 'thinking', thinking: 'Hm.', signature: 's' }, { type: 'text', text: 'Let me see.' }, { type: 'tool_use', id: 'toolu_1', name: 'weather', input: { city: 'Oslo' } }];
+  upstream.on(`acme/${name}`, status(503), (call) => {
+    const made = call.json.input.filter((item) => item.type === 'reasoning' || item.id?.includes('_us_'));
+    return made.length > 0 ? status(404) : json(body('responses', 'It is cold.'));
+  });
+  upstream.on(`claude/${name}`, json({ ...body('messages', ''), content: thought, stop_reason: 'tool_use' }));
+  await worker.put(`policy:${name}`, { chain: [`acme/${name}`, `claude/${name}`], breaker: null });
+  const tool = { type: 'function', name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'], additionalProperties: false }, strict: true };
+  const runner = new ResponsesToolRunner({ functions: [{ tool, execute: async () => 'cold' }] });
+  const asked = { model: `policy/${name}`, input: [{ role: 'user', content: 'Oslo?' }], reasoning: { summary: 'auto' }, store: false };
+  assert.equal((await runner.run(worker.openai(), asked)).output_text, 'It is cold.');
+  assert.equal(upstream.calls(`acme/${name}`).length, 2);
+  assert.deepEqual(upstream.calls(`acme/${name}`)[1].json.input.map((item) => item.type ?? item.role), ['user', 'message', 'function_call', 'function_call_output']);
 });

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::domain::policy::Param;
 use crate::domain::refusal::Refusal;
+use crate::domain::request::ours;
 use crate::domain::request::scan::{self, Fault, Member, Scanned};
 use crate::domain::request::splice::Splice;
 
@@ -119,6 +120,12 @@ impl Envelope {
         options.insert("include_usage".to_owned(), true.into());
         let value = serde_json::value::to_raw_value(&options).ok()?;
         Some(Param { field: "stream_options".to_owned(), value: Some(value) })
+    }
+
+    /// The `input` of a Responses request in place of one that has items which were made here; `None` for any other.
+    pub fn input_param(&self, body: &[u8]) -> Option<Param> {
+        let value = ours::left_out(self.value(body, "input")?)?;
+        Some(Param { field: "input".to_owned(), value: Some(value) })
     }
 
     fn spliced(&self, body: &[u8], model: Option<String>, params: &[Param]) -> Vec<u8> {

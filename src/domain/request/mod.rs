@@ -14,6 +14,7 @@ mod form;
 mod headers;
 mod identity;
 mod openpipe;
+mod ours;
 pub mod scan;
 mod splice;
 mod understudy;

@@ -6,6 +6,9 @@ use crate::domain::sse;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+/// In the id of every item made here, behind its kind: `rs_us_...`. No server knows it.
+pub const MADE: &str = "_us_";
+
 /// The output of one response so far.
 #[derive(Clone, Debug, Default)]
 pub struct Output {
@@ -268,7 +271,7 @@ impl Output {
 
     /// The id of the item that is open, or of the next one.
     fn item_id(&self, kind: &str) -> String {
-        format!("{kind}_us_{}_{}", self.tail, self.items.len())
+        format!("{kind}{MADE}{}_{}", self.tail, self.items.len())
     }
 }
 
