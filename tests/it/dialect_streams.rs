@@ -386,6 +386,15 @@ fn calls_are_told_apart_whatever_the_host_leaves_out() {
             ],
         ),
         (
+            "one id for all",
+            vec![
+                call(Some(0), Some("i0"), Some("a"), "{\"x\":1}"),
+                call(Some(1), Some("i0"), Some("b"), ""),
+                call(Some(1), Some("i0"), None, "{\"y\""),
+                call(Some(1), None, None, ":2}"),
+            ],
+        ),
+        (
             "name after id",
             vec![
                 call(Some(0), Some("i0"), None, ""),

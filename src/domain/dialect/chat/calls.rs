@@ -127,9 +127,10 @@ impl Calls {
     }
 
     fn find(&self, piece: &Piece<'_>) -> Option<usize> {
-        if !piece.id.is_empty()
-            && let Some(at) = self.calls.iter().position(|call| call.id == piece.id)
-        {
+        let is_named = |call: &Call| !piece.id.is_empty() && call.id == piece.id;
+        let at_its_place = self.calls.iter().position(|call| is_named(call) && call.wire == piece.index);
+        let known = || self.calls.iter().position(|call| is_named(call) && !self.is_elsewhere(call, piece));
+        if let Some(at) = at_its_place.or_else(known) {
             return Some(at);
         }
         let at = match piece.index {
@@ -150,6 +151,12 @@ impl Calls {
         }
         let other_id = !piece.id.is_empty() && !call.id.is_empty() && call.id != piece.id;
         other_id || call.balance.is_whole()
+    }
+
+    /// Hosts that give all calls of an answer one id number them, and name each.
+    fn is_elsewhere(&self, call: &Call, piece: &Piece<'_>) -> bool {
+        let places = call.wire.zip(piece.index);
+        places.is_some_and(|(known, this)| known != this) && self.is_another(call, piece)
     }
 
     /// Calls whose arguments are whole are over when the next one begins.
