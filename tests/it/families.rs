@@ -544,7 +544,8 @@ fn a_call_that_was_cut_off_is_incomplete_for_a_responses_client() {
             [chunk(call(0, "{}"), Value::Null), chunk(call(1, last), Value::Null), chunk(json!({}), json!("length"))];
         chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<String>() + "data: [DONE]\n\n"
     };
-    let message = |last: &str| {
+    // Claude ends the block before it says why it stopped; hosts of its dialect may not.
+    let message = |last: &str, ends: bool| {
         let start = |index: u64| json!({"type": "content_block_start", "index": index, "content_block": {"type": "tool_use", "id": format!("c{index}"), "name": "f", "input": {}}});
         let events = [
             json!({"type": "message_start", "message": {"id": "msg_1"}}),
@@ -552,13 +553,15 @@ fn a_call_that_was_cut_off_is_incomplete_for_a_responses_client() {
             json!({"type": "content_block_stop", "index": 0}),
             start(1),
             json!({"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": last}}),
+            json!({"type": if ends { "content_block_stop" } else { "ping" }, "index": 1}),
             json!({"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}),
             json!({"type": "message_stop"}),
         ];
         events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>()
     };
     for (last, status) in [("{\"a\": \"b", "incomplete"), ("{\"a\": 1}", "completed")] {
-        for (wire, stream) in [(Wire::Chat, chat(last)), (Wire::Messages, message(last))] {
+        let messages = [message(last, true), message(last, false)].map(|stream| (Wire::Messages, stream));
+        for (wire, stream) in [(Wire::Chat, chat(last))].into_iter().chain(messages) {
             let (said, tail) = relayed(Family::Responses, wire, stream.as_bytes(), 50).expect("it commits");
             assert!(tail.finished);
             let events: Vec<Value> =

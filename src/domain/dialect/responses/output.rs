@@ -225,10 +225,13 @@ impl Output {
         if call.arguments.is_empty() {
             call.arguments.push_str(words.none);
         }
-        // A limit that came after the last of it has cut nothing off.
-        let whole =
-            call.kind == CallKind::Function && serde_json::from_slice::<&RawValue>(call.arguments.as_bytes()).is_ok();
-        let status = if whole { "completed" } else { status };
+        // A limit that came after the last of it has cut nothing off. One that cut it is told of after its end by Claude.
+        let whole = serde_json::from_str::<&RawValue>(&call.arguments).map_err(|error| error.is_eof());
+        let status = match (call.kind, whole) {
+            (CallKind::Function, Ok(_)) => "completed",
+            (CallKind::Function, Err(true)) => "incomplete",
+            (CallKind::Function, Err(false)) | (CallKind::Custom, _) => status,
+        };
         let mut fields = json!({
             "item_id": self.item_id(words.id),
             "output_index": self.items.len(),
