@@ -772,7 +772,7 @@ fn what_says_nothing_is_nobodys_loss() {
     let encoded = encode(Family::Chat, &quiet, &sonnet(), Translate::Strict).expect("the hop fits");
     assert!(encoded.dropped.is_empty(), "{:?}", encoded.dropped);
     let quiet = ask(json!({
-        "speed": "standard", "fallbacks": [], "something_new": [], "mcp_servers": [], "cache_control": null,
+        "thread": {"type": "create"}, "speed": "standard", "fallbacks": [], "something_new": [], "mcp_servers": [], "cache_control": null,
         "tools": [{"name": "f", "input_schema": {"type": "object"}, "defer_loading": false, "input_examples": []}],
     }));
     for destination in [gpt(), to(Wire::Invoke, "bedrock", "anthropic.claude-sonnet-4-5")] {
@@ -843,7 +843,6 @@ fn what_only_biases_is_dropped_and_listed() {
         (json!({"top_k": 4}), "top_k"),
         (json!({"thinking": {"type": "adaptive"}}), "thinking"),
         (json!({"context_management": {"edits": []}}), "context_management"),
-        (json!({"thread": {"type": "create"}}), "thread"),
         (json!({"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}), "cache_control"),
     ];
     for (more, path) in cases {

@@ -33,8 +33,8 @@ use serde_json::{Value, json};
 /// Fields that change what is stored or where it runs: other hosts lack them.
 const SEMANTIC: [&str; 3] = ["container", "mcp_servers", "inference_geo"];
 /// Fields that only bias speed or cost, and that the hosts refuse as unknown. A breakpoint for the whole of a request is one,
-/// those of its blocks are not. A thread that begins is one, too: the whole of it is here.
-const QUALITY: [&str; 6] = ["speed", "fallbacks", "fallback_credit_token", "service_tier", "cache_control", "thread"];
+/// those of its blocks are not.
+const QUALITY: [&str; 5] = ["speed", "fallbacks", "fallback_credit_token", "service_tier", "cache_control"];
 /// Tools that Anthropic's own API runs, by the start of their type.
 const HOSTED: [&str; 4] = ["web_fetch_", "code_execution_", "mcp_toolset", "advisor_"];
 /// What `eager_input_streaming` of a tool is on Bedrock.
@@ -53,7 +53,8 @@ pub fn wrap(body: &[u8], to: &Destination<'_>, translate: Translate) -> Result<E
     let mut drops = Drops::new(translate);
     fields.remove("model");
     refuse(&fields, to.wire)?;
-    for name in SEMANTIC {
+    // A thread that begins is all here, and may be lost at any time.
+    for name in SEMANTIC.into_iter().chain(["thread"]) {
         fields.remove(name);
     }
     let unscoped = ["system", "tools", "messages"].into_iter();

@@ -60,9 +60,10 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
                 conversation.semantic(name);
             }
         }
-        // The server that answered before holds what came before; one that is to hold on to this has all of it here.
+        // The server that answered before holds what came before.
         "thread" if continues(value) => conversation.semantic(name),
-        // Neither is more than what holds without it.
+        // Neither is more than what holds without it: a thread that begins is all here, and may be lost at any time.
+        "thread" => {}
         "speed" if value == "standard" => {}
         _ if says_nothing(value) => {}
         _ => conversation.quality(name),
