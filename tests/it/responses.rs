@@ -3,11 +3,15 @@
 use crate::recorded;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use understudy::domain::catalogue::Facts;
 use understudy::domain::dialect::conversation::{Conversation, Part, Residue, Role, Source, ToolChoice};
 use understudy::domain::dialect::decoder::{Decode, Encode, Voice};
+use understudy::domain::dialect::reply::Reply;
 use understudy::domain::dialect::responses::{decode, encode, request, target};
-use understudy::domain::dialect::{CallKind, Destination, Event, Finish, Incompatible, Wire, translate_request};
+use understudy::domain::dialect::{
+    CallKind, Destination, Event, Finish, Incompatible, Wire, translate_request, write_answer,
+};
 use understudy::domain::outcome::{Class, Failure};
 use understudy::domain::policy::Translate;
 use understudy::domain::route::Family;
@@ -556,6 +560,32 @@ fn voice() -> Voice {
         created: 1_700_000_000,
         ..Voice::default()
     }
+}
+
+/// OpenAI's tool runner refuses an item whose id it has met: hosts that give every answer one id, or one of a thousand, must not
+/// stop it.
+#[test]
+fn items_of_two_answers_never_share_an_id() {
+    let ids = |request_id: &str, upstream: Option<&str>| -> Vec<String> {
+        let events = [
+            Event::Start { id: upstream.map(str::to_owned), model: None },
+            Event::Text("a".to_owned()),
+            Event::ToolStart { index: 0, id: "c".to_owned(), name: "f".to_owned(), kind: CallKind::Function },
+            Event::ToolEnd { index: 0 },
+            Event::Finish(Finish::ToolCalls),
+            Event::End,
+        ];
+        let voice = Voice { request_id: request_id.to_owned(), ..voice() };
+        let whole = write_answer(Family::Responses, events.to_vec(), &voice, Reply::default()).unwrap();
+        let whole: Value = serde_json::from_slice(&whole).unwrap();
+        whole["output"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all =
+        [("req-1", Some("chatcmpl-7")), ("req-2", Some("chatcmpl-7")), ("req-1", Some("chatcmpl-8")), ("req-2", None)];
+    let all: Vec<String> = all.into_iter().flat_map(|(request, upstream)| ids(request, upstream)).collect();
+    let once: BTreeSet<&String> = all.iter().collect();
+    assert_eq!((all.len(), once.len()), (8, 8), "{all:?}");
+    assert!(all.iter().all(|id| id.len() <= 64 && (id.starts_with("msg_us_") || id.starts_with("fc_us_"))), "{all:?}");
 }
 
 fn showing_reasoning() -> Voice {

@@ -64,6 +64,12 @@ pub fn made(seed: &str, index: usize) -> String {
     format!("{MADE}{}", digits(&format!("{seed}\n{index}"), 22))
 }
 
+/// What the ids of an answer's items are made from: the upstream's id of it alone is not enough, since some hosts draw one of a
+/// thousand, and clients want each item's id once in a conversation.
+pub fn of_items(request_id: &str, upstream: &str) -> String {
+    digits(&format!("{request_id}\n{upstream}"), 22)
+}
+
 /// Before rewritten ids.
 const OURS: &str = "call_us_";
 /// Before made-up ids; not `OURS`, so that they are not rewritten again.

@@ -115,7 +115,7 @@ impl Encoder {
     fn begin(&mut self, out: &mut Vec<u8>) {
         if self.phase == Phase::Fresh {
             self.phase = Phase::Running;
-            self.output.tail = self.shell.tail().to_owned();
+            self.output.tail = self.shell.items();
             self.output.emit("response.created", json!({"response": self.shell.running()}), out);
             self.output.emit("response.in_progress", json!({"response": self.shell.running()}), out);
         }

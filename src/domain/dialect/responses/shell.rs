@@ -6,6 +6,7 @@
 
 use crate::domain::dialect::Finish;
 use crate::domain::dialect::decoder::Voice;
+use crate::domain::dialect::ids;
 use crate::domain::usage::Usage;
 use serde_json::{Map, Value, json};
 
@@ -36,6 +37,7 @@ const ECHO: &[(&str, &str)] = &[
 /// One response without its output.
 #[derive(Clone, Debug)]
 pub struct Shell {
+    request_id: String,
     tail: String,
     model: String,
     created: u64,
@@ -55,6 +57,7 @@ impl Shell {
         });
         let summary = |name: &str| asked("reasoning").is_some_and(|reasoning| reasoning[name].is_string());
         Shell {
+            request_id: voice.request_id.clone(),
             tail: tail(&voice.request_id),
             model: voice.model.clone(),
             created: voice.created,
@@ -86,8 +89,8 @@ impl Shell {
     }
 
     /// What ids of the answer's items are made from.
-    pub fn tail(&self) -> &str {
-        &self.tail
+    pub fn items(&self) -> String {
+        ids::of_items(&self.request_id, &self.tail)
     }
 
     /// The response before its end.
