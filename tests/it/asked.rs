@@ -416,4 +416,15 @@ fn a_response_that_was_translated_here_cannot_be_continued() {
     refuses(json!({"previous_response_id": "resp_us_abc"}), &[], 400, "stored nowhere");
     asked(json!({"previous_response_id": "resp_abc"}), &[]);
     asked(json!({"previous_response_id": null}), &[]);
+    let naming = |kind: &str, id: &str| json!({"input": [{"role": "user", "content": "a"}, {"type": kind, "id": id}]});
+    refuses(
+        naming("item_reference", "msg_us_abc_0"),
+        &[],
+        400,
+        "msg_us_abc_0 was translated here and is stored nowhere",
+    );
+    asked(naming("item_reference", "msg_abc"), &[]);
+    asked(naming("message", "msg_us_abc_0"), &[]);
+    asked(json!({"input": ["about_us_"]}), &[]);
+    asked(json!({"input": "about_us_"}), &[]);
 }

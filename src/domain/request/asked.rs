@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::envelope::METADATA_MAX_BYTES;
 use super::openpipe::{self, Endpoints, OpenPipe, Reading};
+use super::ours;
 use super::understudy::{self, Understudy, refuse};
 use super::{Body, Envelope, Headers, Identity};
 use crate::domain::chain::Leave;
@@ -125,6 +126,7 @@ impl Asked {
         };
         let value = |name: &str| envelope.and_then(|envelope| envelope.value(bytes, name));
         known_response(value("previous_response_id"))?;
+        known_items(value("input"))?;
         let ours = |name: &'static str| value(name).map(|bytes| bounded(name, bytes)).transpose();
         let own = own_overrides(ours("understudy")?, headers)?;
         let openpipe = ours("openpipe")?.map(|bytes| openpipe::read(bytes, reading)).transpose()?.unwrap_or_default();
@@ -188,6 +190,18 @@ fn known_response(id: Option<&[u8]>) -> Result<(), Refusal> {
             Err(Refusal::field("previous_response_not_found", name, message))
         }
         false => Ok(()),
+    }
+}
+
+/// So are the items of such a response.
+fn known_items(input: Option<&[u8]>) -> Result<(), Refusal> {
+    match input.and_then(ours::named) {
+        Some(id) => {
+            let message =
+                "was translated here and is stored nowhere: send the item itself, as SDKs do under `store: false`";
+            Err(Refusal::field("item_not_found", "input", format!("{id} {message}")))
+        }
+        None => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@
 //! ```text
 //! {"type":"reasoning","id":"rs_us_...", ...}        left out: a summary alone is nothing to a model
 //! {"type":"message","id":"msg_us_...", ...}         without its id; calls of tools the same
+//! {"type":"item_reference","id":"msg_us_..."}       refused: the item itself is what is wanted
 //! ```
 
 use crate::domain::dialect::responses::output::MADE;
@@ -40,6 +41,14 @@ pub fn left_out(input: &[u8]) -> Option<Box<RawValue>> {
         }
     }
     found.then(|| RawValue::from_string(format!("[{}]", kept.join(","))).ok()).flatten()
+}
+
+/// The id of an item that was made here, where an `input` names one in place of the item itself.
+pub fn named(input: &[u8]) -> Option<String> {
+    memmem::find(input, MADE.as_bytes())?;
+    let items: Vec<&RawValue> = serde_json::from_slice(input).ok()?;
+    let named = items.into_iter().map(RawValue::get).find(|item| made(item).as_deref() == Some("item_reference"))?;
+    serde_json::from_str::<Item<'_>>(named).ok()?.id.map(Cow::into_owned)
 }
 
 /// The type of an item that was made here.
