@@ -56,7 +56,8 @@ fn read(env: &Env) -> Settings {
         ledger_shards: number("LEDGER_SHARDS").unwrap_or(4).clamp(1, 1024) as u32,
         policy_ttl: Span(number("POLICY_TTL_MS").unwrap_or(30_000)),
         default_provider: text(env, "DEFAULT_PROVIDER").unwrap_or_else(|| "openai".into()),
-        max_body_bytes: number("MAX_BODY_BYTES").unwrap_or(16 << 20) as usize,
+        // More than this machine can address is no bound, and not what is left of the number when its upper half is cut off.
+        max_body_bytes: number("MAX_BODY_BYTES").map_or(16 << 20, |most| usize::try_from(most).unwrap_or(usize::MAX)),
         request_endpoints: text(env, "REQUEST_ENDPOINTS").as_deref() == Some("on"),
     }
 }

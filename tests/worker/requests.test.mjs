@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { QUICK, outcomes, refused, rig, servedBy } from './rig.mjs';
 import { answer, anthropicError, openaiError, status } from './upstream.mjs';
+import { startWorker } from './worker.mjs';
 
 const { worker, upstream, policy } = await rig({ vars: { MAX_BODY_BYTES: '100000' } });
 
@@ -244,6 +245,15 @@ test('sim streams on every route, breaks off and stalls, whichever way it is rel
       assert.match(await draw('sim/cut?after=2'), /stream_interrupted/);
       assert.match(await draw('sim/stall?after=2'), /stream_timeout/);
     }
+  }
+});
+
+test('a bound on bodies beyond what can be addressed is none', async () => {
+  const open = await startWorker({ vars: { MAX_BODY_BYTES: '4294967296' } });
+  try {
+    assert.equal((await open.chat('sim/echo')).status, 200);
+  } finally {
+    await open.close();
   }
 });
 
