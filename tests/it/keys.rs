@@ -46,6 +46,16 @@ fn crc32fast_of(text: &str) -> u32 {
 }
 
 #[test]
+fn a_provider_key_is_what_a_header_can_hold_or_a_service_account() {
+    for key in ["sk-a", "AKIA0:secret/+=", r#"{"type": "service_account", "private_key": "-----BEGIN\n"}"#] {
+        assert!(key::is_provider_key(key), "{key:?}");
+    }
+    for key in ["", "sk a", "sk-\nb", "sk-\u{65e5}", "\"sk a\""] {
+        assert!(!key::is_provider_key(key), "{key:?}");
+    }
+}
+
+#[test]
 fn what_is_mistyped_is_no_key() {
     let key = key::generate([42; 32]);
     for bad in [

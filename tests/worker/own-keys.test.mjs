@@ -32,6 +32,14 @@ test('a secret is taken without the line end that it was stored with', async () 
   assert.equal(p.calls(1)[0].headers.authorization, 'Bearer sk-acme-with-a-line-end');
 });
 
+test('an own key that no header can hold is refused where it is put', async () => {
+  const { id } = await created({ name: 'pasted' });
+  for (const key of ['sk-cut\nin-two', 'sk-\u{65e5}', 'sk two']) {
+    await refused(await worker.admin(`/keys/${id}/own/acme`, { method: 'PUT', body: { key } }), 400, 'invalid_value', 'printable ASCII');
+  }
+  await putOwn(id, 'vertex', JSON.stringify({ type: 'service_account', private_key: '-----BEGIN PRIVATE KEY-----\n' }));
+});
+
 /** A key that nobody made: any 34 digits and their CRC-32, in base62. */
 function gatewayKey() {
   const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';

@@ -69,6 +69,12 @@ pub fn unknown(presented: Option<&str>) -> Refusal {
     Refusal::new(401, "invalid_api_key", message)
 }
 
+/// Whether a text can be a provider's key: what a header can hold, or a service account's JSON, which is signed with and not sent.
+pub fn is_provider_key(key: &str) -> bool {
+    let is_sendable = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+    is_sendable || serde_json::from_str::<serde_json::Value>(key).is_ok_and(|value| value.is_object())
+}
+
 /// Divides a big-endian number in place, and answers the remainder.
 fn divide_by_62(number: &mut [u8; 32]) -> u8 {
     let mut remainder: u16 = 0;

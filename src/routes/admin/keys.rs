@@ -224,6 +224,10 @@ pub async fn put_own(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
         return Err(Refusal::value("key", "the provider's key is missing: {\"key\": \"...\"}").into());
     };
+    if !key::is_provider_key(secret) {
+        let message = "expected a key of printable ASCII without spaces, or the JSON key of a service account";
+        return Err(Refusal::value("key", message).into());
+    }
     let (Some(Ok(kek)), Some(nonce)) = (kek(asked.env), random()) else {
         let message = "provider keys cannot be sealed: set the secret KEK to base64 of 32 random bytes";
         return Err(Refusal::new(503, "kek_missing", message).into());
