@@ -81,7 +81,7 @@ impl Part {
             let mut valued = rows().filter_map(|row| Some((dimension.of(row)?, row))).peekable();
             if valued.peek().is_some() {
                 let lines = self.days.entry(dimension.name().to_owned()).or_default();
-                valued.for_each(|(value, row)| at_value(lines, value, |line| line.record_request(row)));
+                valued.for_each(|(value, row)| at_value(lines, value, |line| count_row(line, query, row)));
             }
         }
         for ((at, policy), cell) in &cells {
@@ -197,6 +197,14 @@ fn at_value(lines: &mut BTreeMap<String, Cell>, value: &str, change: impl FnOnce
     change(lines.entry(if fits { value } else { OTHER }.to_owned()).or_default());
 }
 
+/// Counts a row as what is asked has it: of a target that is what it did for the request, and not how that ended.
+fn count_row(line: &mut Cell, query: &AnalyticsQuery, row: &RequestRow) {
+    let Some(target) = &query.filter.target else { return line.record_request(row) };
+    let mut cell = Cell::default();
+    cell.record(row);
+    line.merge_requests(&cell.of_target(target));
+}
+
 fn totals(cell: &Cell) -> Value {
     let mut line = Map::new();
     counts(&mut line, cell);
@@ -204,12 +212,14 @@ fn totals(cell: &Cell) -> Value {
     Value::Object(line)
 }
 
-/// The busiest first, and at the end `other`: what exceeds the page, and what was counted so.
+/// The busiest first, and at the end `other`: what exceeds the page, and what was counted so. Whose requests only passed a target
+/// over that is asked for is left out.
 fn lines(cells: &BTreeMap<String, Cell>, most: usize) -> Value {
     let mut rest = cells.get(OTHER).cloned().unwrap_or_default();
-    let mut sorted: Vec<_> = cells.iter().filter(|(name, _)| *name != OTHER).collect();
+    let mut sorted: Vec<_> = cells.iter().filter(|(name, cell)| *name != OTHER && cell.requests > 0).collect();
     sorted.sort_by_key(|(name, cell)| (std::cmp::Reverse(cell.requests), name.as_str()));
-    let shown = if cells.len() > most { most.saturating_sub(1) } else { sorted.len() };
+    let told_apart = sorted.len() + usize::from(rest.requests > 0);
+    let shown = if told_apart > most { most.saturating_sub(1) } else { sorted.len() };
     let mut all: Vec<Value> = sorted.iter().take(shown).map(|(name, cell)| named(name, cell)).collect();
     sorted.iter().skip(shown).for_each(|(_, cell)| rest.merge_requests(cell));
     if rest.requests > 0 {

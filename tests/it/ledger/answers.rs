@@ -14,7 +14,7 @@ use understudy::domain::ledger::packed::{Stored, write_cell, write_targets};
 use understudy::domain::ledger::protocol::Status;
 use understudy::domain::ledger::query::{AnalyticsQuery, ListQuery, Retention, Source};
 use understudy::domain::ledger::rollup::{Dimension, Period, Rollup};
-use understudy::domain::ledger::row::{RequestRow, ledger_id_floor};
+use understudy::domain::ledger::row::{AttemptRow, RequestRow, ledger_id_floor};
 use understudy::domain::ledger::stored::{trail, trail_needle};
 use understudy::domain::outcome::{Class, KeySlot, Skip};
 use understudy::domain::time::Instant;
@@ -230,6 +230,31 @@ fn analytics_answer_as_the_contract_says() {
     assert_eq!((&answer["totals"]["requests"], &answer["totals"]["attempts"]), (&json!(1), &json!(1)));
     let policy = analytics(&[("policy", "other")]);
     assert_eq!(part(&policy, rows.iter()).answer(&policy)["totals"]["requests"], json!(0));
+}
+
+/// The tables beside a target's total had whole requests, answered by other targets, or never sent to this one.
+#[test]
+fn tables_of_a_target_say_what_it_did_and_for_whom() {
+    let skip = AttemptRow { call: false, ..attempt("openai/a", "breaker_open", 0) };
+    let mut rows = [
+        request(1, 0, vec![attempt("openai/a", "timeout", 100), attempt("anthropic/b", "ok", 200)]),
+        request(2, 60_000, vec![skip.clone(), attempt("anthropic/b", "ok", 50)]),
+        request(3, 120_000, vec![skip, attempt("anthropic/b", "ok", 50)]),
+    ];
+    rows[0].user = Some("ada".into());
+    rows[1].user = Some("ada".into());
+    rows[2].user = Some("bob".into());
+    rows[2].policy = "other".into();
+    let query = analytics(&[("target", "openai/a")]);
+    let mut part = Part::default();
+    part.add_rows(&query, &rows);
+    let answer = part.answer(&query);
+    assert_eq!((&answer["totals"]["requests"], &answer["totals"]["succeeded"]), (&json!(1), &json!(0)));
+    for table in ["users", "policies"] {
+        let lines = answer[table].as_array().expect("a list");
+        assert_eq!(lines.len(), 1, "{table}: {lines:?}");
+        assert_eq!((&lines[0]["requests"], &lines[0]["succeeded"]), (&json!(1), &json!(0)), "{table}");
+    }
 }
 
 fn cells(finest: Period, coarsest: Period) -> Source {
