@@ -25,6 +25,19 @@ pub fn check(kind: Kind, name: &str, bytes: &[u8], own_host: Option<&str>, conte
     }
 }
 
+/// Why a stored document, taken by itself, is none of its kind: what requests that need it are told. What it refers to is left
+/// aside, and so is which names are providers: rules parse with either.
+pub fn unreadable(kind: Kind, name: &str, bytes: &[u8], own_host: Option<&str>) -> Option<BadDocument> {
+    match kind {
+        Kind::Policy => file::parse(name, bytes).err(),
+        Kind::Provider => document::parse(name, bytes, own_host).err(),
+        Kind::Models => catalogue::document::parse(bytes).err(),
+        Kind::Rules => Rules::parse(bytes, "", &|_| false).err(),
+        Kind::Key => key::parse(name, bytes).err(),
+        Kind::Request => None,
+    }
+}
+
 /// Whether what was found keeps a document from being stored.
 pub fn is_fit(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.severity != Severity::Error)

@@ -210,6 +210,27 @@ fn rules_may_not_refer_to_what_is_not_there() {
     assert_eq!(hops.iter().map(|hop| hop.model.as_str()).collect::<Vec<_>>(), ["openai/o3", "policy/nowhere"]);
 }
 
+/// What `/admin` says of a document that other hands put into the store.
+#[test]
+fn a_stored_document_that_cannot_serve_is_told_from_one_that_refers_to_what_is_not_there() {
+    let unreadable = |kind, bytes: &str| documents::unreadable(kind, "n", bytes.as_bytes(), None);
+    for (kind, bytes, said) in [
+        (Kind::Policy, "{", "is not JSON"),
+        (Kind::Policy, r#"{"chain": ["openai/o3"], "bogus": 1}"#, "bogus"),
+        (Kind::Provider, r#"{"base_url": "http://example.com"}"#, "base_url"),
+        (Kind::Models, r#"{"openai/o3": 5}"#, "is not a model's facts"),
+        (Kind::Rules, r#"{"rules": {"r": {"when": 5, "then": {}}}, "rulesets": []}"#, "rules.r.when"),
+        (Kind::Key, "{}", "name"),
+    ] {
+        let bad = unreadable(kind, bytes).unwrap_or_else(|| panic!("{kind:?} {bytes} is taken"));
+        assert!(bad.to_string().contains(said), "{bad} should say {said}");
+    }
+    let rules = r#"{"rules": {"r": {"when": {"model": "mine:m"}, "then": {"use": "policy/nowhere"}}}, "rulesets": []}"#;
+    for (kind, bytes) in [(Kind::Policy, r#"{"chain": ["nobody/x", "policy/nowhere"]}"#), (Kind::Rules, rules)] {
+        assert_eq!(unreadable(kind, bytes).map(|bad| bad.to_string()), None);
+    }
+}
+
 #[track_caller]
 fn worst(json: &str) -> (u64, u64) {
     let worst = report(json, 1000).worst_case.expect("it runs");

@@ -62,6 +62,25 @@ test('documents: policies, providers, rules, models', async () => {
   await ask('GET', '/providers/{name}', '/providers/openai');
 });
 
+test('a document that other hands broke says why requests that need it are refused, alone and in lists', async () => {
+  const name = unique('broken');
+  const broken = [
+    ['/policies', '/policies/{name}', `policy:${name}`, { chain: ['acme/a'], bogus: 1 }, 'bogus'],
+    ['/providers', '/providers/{name}', `provider:${name}`, { base_url: 'http://example.com' }, 'base_url'],
+    [null, '/rules', 'rules', { rules: 1 }, 'rules'],
+    [null, '/models', 'models', { 'acme/fast': 1 }, 'acme/fast'],
+  ];
+  for (const [list, route, key, document, said] of broken) {
+    await worker.put(key, document);
+    const one = await ask('GET', route, route.replace('{name}', name));
+    assert.ok(one.error.includes(said), `${route}: ${one.error}`);
+    assert.deepEqual(one.document, document);
+    const listed = list && (await ask('GET', list, list)).data.find((line) => line.name === name);
+    if (list) assert.equal(listed.error, one.error);
+    await worker.remove(key);
+  }
+});
+
 test('lint, simulate, explain, compare', async () => {
   const p = await policy([status(500), answer('yes')], { keep: ['provider'], ...QUICK });
   await ask('POST', '/lint', '/lint?prompt_tokens=5000', { body: { chain: ['acme/a', 'acme/b'] } });

@@ -74,20 +74,34 @@ export async function explain(name: string, body: unknown): Promise<Explanation>
   return (await call<Explanation>("POST", path("policies", name, "explain"), { body })).data;
 }
 
-export async function rules(signal?: AbortSignal): Promise<Stored<RulesDocument>> {
+/** `torn`: what is stored is no object, and nothing of it can be shown. */
+export async function rules(signal?: AbortSignal): Promise<Stored<RulesDocument> & { torn: boolean }> {
   const read = await call<Record<string, unknown> | null>("GET", path("rules"), { signal }).catch((error: { status?: number }) => {
     if (error.status === 404) return { data: null, version: "" };
     throw error;
   });
   const found = stored<Partial<RulesDocument> | null>("rules", read);
-  return { ...found, document: whole(found.document) };
+  const shown = found.document !== null && typeof found.document === "object" && !Array.isArray(found.document);
+  return { ...found, document: whole(found.document), torn: found.error !== undefined && !shown };
 }
 
-/** Fills in what may be left out, so that a document written by hand can be shown. */
+/** Fills in what may be left out, so that a document written by hand can be shown, and makes text of what should be. */
 function whole(document: Partial<RulesDocument> | null): RulesDocument {
-  const rules = Object.entries(document?.rules ?? {}).map(([name, rule]) => [name, { ...rule, when: rule?.when ?? {}, then: rule?.then ?? {} }]);
-  const rulesets = (document?.rulesets ?? []).map((set) => ({ ...set, name: String(set?.name ?? ""), when: set?.when ?? {}, rules: set?.rules ?? [] }));
+  const rules = Object.entries(document?.rules ?? {}).map(([name, rule]) => [name, { ...rule, ...described(rule), when: rule?.when ?? {}, then: rule?.then ?? {} }]);
+  const written = Array.isArray(document?.rulesets) ? document.rulesets : [];
+  const rulesets = written.map((set) => ({ ...set, ...described(set), name: String(set?.name ?? ""), when: set?.when ?? {}, rules: Array.isArray(set?.rules) ? set.rules.map(String) : [] }));
   return { ...document, rules: Object.fromEntries(rules), rulesets };
+}
+
+/** A description that other hands wrote need not be one: an object shown as it is would break the page. */
+function described(part: { description?: unknown } | null): { description?: string } {
+  const given = part?.description;
+  return given === undefined ? {} : { description: typeof given === "string" ? given : JSON.stringify(given) };
+}
+
+/** What a policy says of itself, where that is a text. */
+export function noteOf(document: PolicyDocument | null | undefined): string | undefined {
+  return described(document ?? null).description;
 }
 
 /** The rule that a request would meet under this document, as the Worker judges it. */

@@ -7,17 +7,18 @@ import { toast } from "../ui/basics";
 
 export function useRules() {
   const found = useResource("rules", (signal) => rules(signal));
-  // Rules that do not parse are not taken for none: saving over them would lose what is there.
-  const torn = found.data?.error === undefined ? undefined : new ApiError(500, `The stored rules do not parse: ${found.data.error}. Requests run under the last good copy, or are refused.`);
+  const bad = found.data?.error === undefined ? undefined : new ApiError(500, `The stored rules do not parse: ${found.data.error}. Requests run under the last good copy, or are refused.`);
+  // What cannot be shown is not taken for no rules: saving over it would lose what is there.
+  const torn = found.data?.torn === true;
   /** Saves what `change` makes of the document; throws what the Worker says against it. */
   const save = async (change: (document: RulesDocument) => RulesDocument, done: string) => {
     if (!found.data || torn) return;
     const document = change(found.data.document);
     const stored = await saveRules(document, found.data.version);
-    found.set({ ...stored, document });
+    found.set({ ...stored, document, torn: false });
     toast(done);
   };
-  return { ...found, error: found.error ?? torn, document: torn ? undefined : found.data?.document, save };
+  return { ...found, error: found.error ?? bad, document: torn ? undefined : found.data?.document, save };
 }
 
 /** Models to suggest: targets in use, and policies. */

@@ -1,6 +1,7 @@
 //! Every route of `/admin`: what is dispatched, and what `/admin/openapi.json` says, come from here alone.
 
 use super::query::segment;
+use crate::domain::document;
 
 /// What a route does; the dispatcher matches this exhaustively.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +53,16 @@ impl Kind {
             Kind::Provider => format!("provider:{name}"),
             Kind::Rules => "rules".to_owned(),
             Kind::Models => "models".to_owned(),
+        }
+    }
+
+    /// The kind of document that this is.
+    pub const fn document(self) -> document::Kind {
+        match self {
+            Kind::Policy => document::Kind::Policy,
+            Kind::Provider => document::Kind::Provider,
+            Kind::Rules => document::Kind::Rules,
+            Kind::Models => document::Kind::Models,
         }
     }
 

@@ -1,10 +1,11 @@
 //! Policies, providers, rules and models: read, published, rolled back, each the same way.
 
-use super::{Asked, Failure, bad_param, checks, fields};
+use super::{Asked, Failure, bad_param, candidates, checks, fields};
 use crate::domain::admin::table::Kind;
 use crate::domain::document::Finding;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
+use crate::domain::documents;
 use crate::domain::ledger::control::{Action, Audit, Condition, DOCUMENT_BYTES, Edition};
 use crate::domain::ledger::protocol::{Answer, Ask};
 use crate::domain::ledger::when::format_time;
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 /// Entries of the audit trail in one answer, when the query does not say, and at most.
 const AUDIT: (u32, u32) = (100, 1_000);
 
-/// A document as it is given: its own JSON, or why it is none.
+/// A document as it is given: its own JSON, and why it does not serve where it does not.
 #[derive(Serialize)]
 struct Shown<'a> {
     name: &'a str,
@@ -42,13 +43,13 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(name: &'a str, standing: &'a Standing) -> Shown<'a> {
-        let parsed = serde_json::from_slice::<Box<RawValue>>(standing.value.as_bytes());
+    fn of(asked: &Asked<'_>, kind: Kind, name: &'a str, standing: &'a Standing) -> Shown<'a> {
+        let (bytes, own_host) = (standing.value.as_bytes(), candidates::own_host(asked));
         Shown {
             name,
             version: &standing.version,
-            error: parsed.as_ref().err().map(ToString::to_string),
-            document: parsed.ok(),
+            error: documents::unreadable(kind.document(), name, bytes, own_host.as_deref()).map(|bad| bad.to_string()),
+            document: serde_json::from_slice(bytes).ok(),
             updated_at: standing.published.as_ref().map(|(at, _)| format_time(*at)),
             updated_by: standing.published.as_ref().map(|(_, by)| by.as_str()),
             findings: None,
@@ -68,7 +69,8 @@ pub async fn list(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
         return Ok(Reply::json(200, &json!({"data": super::targets::providers(asked, &all).await?})));
     }
     let page = page(asked, kind.prefix()).await?;
-    let lines: Vec<Value> = page.documents.iter().map(|(name, standing)| json!(Shown::of(name, standing))).collect();
+    let lines: Vec<Value> =
+        page.documents.iter().map(|(name, standing)| json!(Shown::of(asked, kind, name, standing))).collect();
     Ok(Reply::json(200, &json!({"data": lines, "next": page.next.as_ref().map(Mark::written)})))
 }
 
@@ -91,7 +93,9 @@ fn number(asked: &Asked<'_>, name: &str, most: u64) -> Result<Option<u64>, Failu
 pub async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
     match store::read(asked.env, &kind.key(name)).await? {
-        Some(standing) => Ok(tagged(Reply::json(200, &Shown::of(label(kind, name), &standing)), &standing.version)),
+        Some(standing) => {
+            Ok(tagged(Reply::json(200, &Shown::of(asked, kind, label(kind, name), &standing)), &standing.version))
+        }
         None if kind == Kind::Provider && table::is_built_in(name) => {
             let all = super::targets::providers(asked, &LiteMap::new()).await?;
             let line = all.into_iter().find(|line| line["name"] == name);
@@ -141,7 +145,7 @@ async fn publish(asked: &Asked<'_>, kind: Kind, name: &str, text: &str, action: 
         let edition = store::publish(asked.env, publication).await?;
         standing.published = Some((Instant(edition.at), edition.by));
     }
-    let shown = Shown { findings: Some(&findings), dry_run, ..Shown::of(label(kind, name), &standing) };
+    let shown = Shown { findings: Some(&findings), dry_run, ..Shown::of(asked, kind, label(kind, name), &standing) };
     Ok(tagged(Reply::json(200, &shown), &standing.version))
 }
 
@@ -203,7 +207,7 @@ pub async fn version(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
     let wanted = asked.segments.last().map_or("", String::as_str);
     let standing = edition(asked, kind, name, wanted).await?;
-    Ok(Reply::json(200, &Shown::of(label(kind, name), &standing)))
+    Ok(Reply::json(200, &Shown::of(asked, kind, label(kind, name), &standing)))
 }
 
 async fn edition(asked: &Asked<'_>, kind: Kind, name: &str, version: &str) -> Result<Standing, Failure> {
