@@ -48,16 +48,19 @@ function App() {
   const Page = PAGES[page] ?? Missing;
   return (
     <Shell>
-      <Guarded key={page}>
+      <Guarded key={page} at={route.value.path.join("/")}>
         <Page />
       </Guarded>
     </Shell>
   );
 }
 
-/** A page that breaks says so; the others stay usable. */
-function Guarded({ children }: { children: ComponentChildren }) {
+/** A page that breaks says so; the others stay usable, those of the same kind too. */
+function Guarded({ at, children }: { at: string; children: ComponentChildren }) {
   const [error, again] = useErrorBoundary();
+  useEffect(() => {
+    if (error) again();
+  }, [at]);
   return error ? <Problem error={error instanceof Error ? error : new Error(String(error))} retry={again} /> : <>{children}</>;
 }
 

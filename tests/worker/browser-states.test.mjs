@@ -103,6 +103,42 @@ test('on a phone no page is wider than the screen, and the menu opens and closes
   await close();
 });
 
+test('a word without an end stays on the page of its policy', async () => {
+  const { mock, page, close } = await open('full', 'overview', { width: 390, height: 844 });
+  mock.state.policies.get('sonnet').document.description = 'W'.repeat(80);
+  await visit(page, 'policies/sonnet');
+  await settled(page);
+  const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= screen, `${content} px`);
+  await close();
+});
+
+test('the tab that one is on stands on a phone', async () => {
+  const { page, close } = await open('full', 'policies/sonnet/versions', { width: 390, height: 844 });
+  const tab = page.getByRole('link', { name: 'Versions' });
+  await tab.waitFor();
+  const { x, width } = await tab.boundingBox();
+  assert.ok(x >= 0 && x + width <= 390, `from ${x} to ${x + width}`);
+  await close();
+});
+
+test('documents that other hands wrote break no page', async () => {
+  const { mock, page, close } = await open('full', 'overview');
+  const odd = { description: { a: 1 }, chain: [null, 5, 'openai/gpt-4o'] };
+  mock.state.policies.set('odd', { name: 'odd', version: '00000000', document: odd, error: 'policy "odd": description: an object is not a text' });
+  mock.state.rules = { rules: { odd: { description: { a: 1 }, when: 5, then: 5 } }, rulesets: [null, { name: 5, description: [], rules: 'x' }] };
+  for (const hash of ['policies', 'policies/odd', 'policies/odd/edit', 'policies/odd/versions', 'rules', 'rulesets']) {
+    await visit(page, hash);
+    await settled(page);
+    assert.equal(await page.getByText('Try again').count(), 0, hash);
+  }
+  mock.state.rules = { rulesets: 5 };
+  await visit(page, 'rules');
+  await settled(page);
+  assert.deepEqual(page.complaints(), []);
+  await close();
+});
+
 test('everything that can be pressed or filled in has a name', async () => {
   const { page, close } = await open('full', 'overview');
   for (const hash of [...PAGES, ...POLICY]) {

@@ -57,9 +57,9 @@ function Row({ entry }: { entry: Entry }) {
   return (
     <tr>
       <td class="lead nowrap num">{fullTime(entry.at)}</td>
-      <td data-label="Who" class="wrap">{entry.by ?? "–"}</td>
+      <td data-label="Who" class="who">{entry.by ?? "–"}</td>
       <td data-label="Did"><Badge tone={TONES[entry.action ?? ""] ?? "idle"}>{entry.action ?? "–"}</Badge></td>
-      <td data-label="What" class="wrap mono">{policy ? <a href={href("policies", policy, "versions")}>{what}</a> : what}</td>
+      <td data-label="What" class="full wrap mono">{policy ? <a href={href("policies", policy, "versions")}>{what}</a> : what}</td>
       <td data-label="Version" class="mono">{[entry.before, entry.after ?? entry.version].filter(Boolean).join(" → ") || "–"}</td>
     </tr>
   );

@@ -1,6 +1,6 @@
 // Every policy, with the name to copy into a client's model field.
 import { useState } from "preact/hooks";
-import { analytics, deletePolicy, hopsOf, policies } from "../api/read";
+import { analytics, deletePolicy, hopsOf, noteOf, policies } from "../api/read";
 import type { PolicyDocument, Stored } from "../api/types";
 import { ago, count, percent } from "../lib/format";
 import { useResource } from "../lib/resource";
@@ -62,7 +62,7 @@ export function Policies() {
 const FEW = 6;
 
 function finds(policy: Stored<PolicyDocument>, search: string): boolean {
-  const words = [policy.name, policy.document?.description ?? "", ...hopsOf(policy.document).map((hop) => hop.model)];
+  const words = [policy.name, noteOf(policy.document) ?? "", ...hopsOf(policy.document).map((hop) => hop.model)];
   return words.some((word) => word.toLowerCase().includes(search.trim().toLowerCase()));
 }
 
@@ -80,13 +80,13 @@ function PolicyCard({ policy, figures, onDelete }: { policy: Stored<PolicyDocume
           <Badge>{balanced ? "Load balance" : "Fallback chain"}</Badge>
           {policy.error && <Badge tone="bad" dot title={policy.error}>does not parse</Badge>}
         </div>
-        <div class="row tight">
+        <div class="row tight nowrap-row">
           <IconButton icon="edit" label={`Edit ${policy.name}`} onClick={() => go("policies", policy.name, "edit")} />
           <IconButton icon="duplicate" label={`Duplicate ${policy.name}`} onClick={() => go("policies", "~new", { from: policy.name })} />
           <IconButton icon="trash" danger label={`Delete ${policy.name}`} onClick={onDelete} />
         </div>
       </div>
-      {policy.document?.description && <p class="muted wrap">{policy.document.description}</p>}
+      {noteOf(policy.document) && <p class="muted wrap">{noteOf(policy.document)}</p>}
       {policy.error && <p class="bad small wrap">{policy.error}</p>}
       <ol class="hop-line" aria-label="Chain">
         {hops.map((hop, n) => (

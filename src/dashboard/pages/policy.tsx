@@ -1,6 +1,6 @@
 // One policy: its picture, its editor, and the ways to ask what it would do.
 import { useState } from "preact/hooks";
-import { analytics, endings, hopsOf, policies, policy, targets } from "../api/read";
+import { analytics, endings, hopsOf, noteOf, policies, policy, targets } from "../api/read";
 import type { PolicyDocument, Stored } from "../api/types";
 import { count, percent, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
@@ -64,7 +64,7 @@ export function PolicyPage({ name }: { name: string }) {
       <PageHead
         crumb={back}
         title={<span class="title-copy"><span class="faint">policy/</span>{name}<CopyButton text={`policy/${name}`} label={`Copy policy/${name}`} /></span>}
-        note={stored?.document?.description}
+        note={noteOf(stored?.document)}
       >
         {stored && <Badge>version {stored.version}</Badge>}
         <Button icon="bolt" disabled={!stored} onClick={() => setDrilling(true)}>Drill</Button>

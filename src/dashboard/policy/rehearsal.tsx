@@ -39,7 +39,7 @@ export function Rehearsal({ name, document, all, ready }: Props) {
       <div class="stack">
         <SelectField small hideLabel label="What goes wrong" value={scene} options={OPTIONS} onValue={setScene} />
         {error && <Problem error={error} />}
-        {run ? <div class={ready ? "" : "stale"}><Steps run={run} /></div> : !error && <p class="small muted">Plays as soon as every hop has a model: each call, wait and skip on a virtual clock. Nothing is called.</p>}
+        {run ? <div class={ready ? "" : "stale"}><Steps run={run} /></div> : !error && <p class="small muted">Plays as soon as every hop has a model and the linter finds no error: each call, wait and skip on a virtual clock. Nothing is called.</p>}
       </div>
     </Card>
   );

@@ -1,7 +1,7 @@
 // The small parts every page is made of.
 import type { ComponentChildren, JSX } from "preact";
 import { signal } from "@preact/signals";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import { Icon, type IconName } from "./icon";
 
@@ -137,8 +137,11 @@ export function Segments<T extends string>({ label, value, options, onChange }: 
 }
 
 export function Tabs({ label, current, tabs }: { label: string; current: string; tabs: readonly { id: string; text: string; href: string }[] }) {
+  const row = useRef<HTMLElement>(null);
+  // On a phone the row is wider than the page: the tab that one is on must not stand beyond its edge.
+  useEffect(() => row.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [current]);
   return (
-    <nav class="tabs" aria-label={label}>
+    <nav ref={row} class="tabs" aria-label={label}>
       {tabs.map((tab) => (
         <a key={tab.id} href={tab.href} aria-current={tab.id === current ? "page" : undefined}>{tab.text}</a>
       ))}
