@@ -1,5 +1,8 @@
 //! Keys never leave: what is written to a client, a log or the ledger passes here first.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
 /// What stands in place of a key.
 const MASK: &str = "[redacted]";
 /// A known key is masked wherever it occurs, when it is at least so long: a shorter one would mask ordinary words.
@@ -12,12 +15,27 @@ const PREFIXES: [&str; 5] = ["sk-", "us-", "AKIA", "AIza", "Bearer "];
 /// The text with every one of `keys`, and everything that looks like a key, masked.
 pub fn redact(text: &str, keys: &[&str]) -> String {
     let mut clean = text.to_owned();
-    for key in keys.iter().filter(|key| key.len() >= EXACT_MIN) {
-        if clean.contains(key) {
-            clean = clean.replace(key, MASK);
+    let mut known: Vec<Cow<'_, str>> =
+        keys.iter().filter(|key| key.len() >= EXACT_MIN).flat_map(|key| spellings(key)).collect();
+    // Of a key that begins with another one no rest may stay.
+    known.sort_by_key(|key| Reverse(key.len()));
+    for key in known {
+        if clean.contains(&*key) {
+            clean = clean.replace(&*key, MASK);
         }
     }
     mask_prefixed(&clean)
+}
+
+/// A key as it is, and as JSON has it: in an upstream's own body `"` and `\` are escaped, and by some writers `/` too.
+fn spellings(key: &str) -> Vec<Cow<'_, str>> {
+    let mut all = vec![Cow::Borrowed(key)];
+    if key.contains(['"', '\\', '/']) {
+        let escaped = key.replace('\\', r"\\").replace('"', r#"\""#);
+        all.push(escaped.replace('/', r"\/").into());
+        all.push(escaped.into());
+    }
+    all
 }
 
 fn mask_prefixed(text: &str) -> String {

@@ -28,6 +28,15 @@ fn exact_keys_and_everything_that_looks_like_one() {
 }
 
 #[test]
+fn an_exact_key_is_known_as_json_spells_it() {
+    let key = r#"ab/c"d\e/f"#;
+    let body = serde_json::json!({"error": {"message": format!("bad key {key}")}}).to_string();
+    check(&body, &[key], r#"{"error":{"message":"bad key [redacted]"}}"#);
+    check(&body.replace('/', r"\/"), &[key], r#"{"error":{"message":"bad key [redacted]"}}"#);
+    check("own-key-and-more", &["own-key", "own-key-and-more"], "[redacted]");
+}
+
+#[test]
 fn ordinary_words_stay() {
     let words = ["", "sk-test", "task-12345678 at risk-assessment", "AKIA", "the Bearer of news", "grüße 🎭"];
     let regions = ["us-east-1", "vertex/claude@us-central1", "us-northeast-1", "us-gov-west-1"];
