@@ -100,7 +100,7 @@ async fn work_out(
     library.gather(env, policy.as_deref(), &hops).await.map_err(down)?;
     brought_policies(env, library, inquiry.asked).await?;
     let stored = match course.policy() {
-        Some(name) => Some(stored(env, library, name).await?),
+        Some(name) => Some(stored(env, library, name).await.map_err(|refusal| of_key(course, refusal))?),
         None => None,
     };
     let stored_ref =
@@ -150,6 +150,14 @@ async fn stored(env: &Env, library: &mut Library, name: &str) -> Result<super::l
             None => Err(Refusal::new(500, "policy_invalid", message)),
         },
         None => Err(unknown_policy(env, name).await),
+    }
+}
+
+/// A client that named no policy is told whose word it was.
+fn of_key(course: &Course<'_>, refusal: Refusal) -> Refusal {
+    match refusal.code == "policy_not_found" && course.is_of_key() {
+        true => Refusal { message: format!("this API key's own policy: {}", refusal.message), ..refusal },
+        false => refusal,
     }
 }
 

@@ -74,6 +74,10 @@ test('a key’s own policy holds for requests that name none', async () => {
   const { key } = await created({ policy: p.name });
   const response = await worker.chat('gpt-4o', {}, bearer(key));
   servedBy(response, p, 2);
+  const lost = await created({ policy: 'gone' });
+  await refused(await worker.chat('acme/m', {}, bearer(lost.key)), 404, 'policy_not_found', 'this API key\'s own policy: there is no policy "gone"');
+  const asked = await refused(await worker.chat('policy/gone', {}, bearer(lost.key)), 404, 'policy_not_found');
+  assert.match(asked.message, /^there is no policy "gone"/);
 });
 
 test('a provider key of the caller’s own, with the request and stored', async () => {
@@ -136,6 +140,10 @@ test('a key’s whole document may be given, and one that does not parse can be 
   const { id, key } = await created({ name: 'spoilt' });
   await worker.put(`key:${id}`, '{"name": ');
   await refused(await worker.admin(`/keys/${id}`, { method: 'PATCH', body: { disabled: true } }), 500, 'key_invalid');
+  const read = await worker.admin(`/keys/${id}`);
+  const { error, ...rest } = await read.json();
+  assert.deepEqual([read.status, rest], [200, { id, name: null }]);
+  assert.match(error, /is not JSON/);
   assert.equal((await worker.admin(`/keys/${id}`, { method: 'DELETE' })).status, 204);
   await refused(await worker.chat('acme/m', {}, bearer(key)), 401, 'invalid_api_key');
 });

@@ -70,6 +70,13 @@ impl<'a> Course<'a> {
         }
     }
 
+    /// Whether the policy is the gateway key's: neither the request nor its rule names one.
+    pub fn is_of_key(&self) -> bool {
+        let is_asked = self.request.asked.named().next().is_some_and(|model| model.starts_with("policy/"));
+        let is_ruled = self.rule.is_some_and(|rule| rule.then.use_policy.is_some());
+        self.policy().is_some() && !is_asked && !is_ruled
+    }
+
     /// The hops that the rule and the request bring: what they refer to is to be loaded too.
     pub fn hops(&self) -> impl Iterator<Item = &'a HopFile> {
         let rule = self.rule.and_then(|rule| rule.then.fallback.as_ref());

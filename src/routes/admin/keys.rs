@@ -70,8 +70,11 @@ fn shown(id: &str, document: &Map<String, Value>) -> Value {
 }
 
 /// The same of a stored key, with what is wrong with its document: requests with it are refused, saying so.
-fn as_stored(id: &str, document: &Map<String, Value>, standing: &Standing) -> Value {
-    let mut line = shown(id, document);
+fn as_stored(id: &str, standing: &Standing) -> Value {
+    let mut line = match serde_json::from_slice(standing.value.as_bytes()) {
+        Ok(document) => shown(id, &document),
+        Err(_) => json!({"id": id, "name": null}),
+    };
     if let Err(bad) = key::parse(id, standing.value.as_bytes()) {
         line["error"] = bad.to_string().into();
     }
@@ -80,14 +83,8 @@ fn as_stored(id: &str, document: &Map<String, Value>, standing: &Standing) -> Va
 
 /// Gateway keys, all of them unless there are very many; each page by name.
 pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
-    let mut lines = Vec::new();
     let page = documents::page(asked, "key:").await?;
-    for (id, standing) in page.documents {
-        lines.push(match serde_json::from_slice::<Map<String, Value>>(standing.value.as_bytes()) {
-            Ok(document) => as_stored(&id, &document, &standing),
-            Err(error) => json!({"id": id, "name": null, "error": error.to_string()}),
-        });
-    }
+    let mut lines: Vec<Value> = page.documents.iter().map(|(id, standing)| as_stored(id, standing)).collect();
     lines.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
     Ok(Reply::json(200, &json!({"data": lines, "next": page.next.as_ref().map(Mark::written)})))
 }
@@ -95,9 +92,8 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
 /// One gateway key.
 pub async fn read(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let id = id(asked)?;
-    let (document, standing) = standing(asked, id).await?;
-    let line = as_stored(id, &document, &standing);
-    Ok(Reply::json(200, &line).header("etag", &format!("\"{}\"", standing.version)))
+    let standing = stored(asked, id).await?;
+    Ok(Reply::json(200, &as_stored(id, &standing)).header("etag", &format!("\"{}\"", standing.version)))
 }
 
 /// Makes a key. Its text is in this answer alone.
