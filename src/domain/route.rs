@@ -51,12 +51,13 @@ pub const NAMES: [&str; 13] = [
     "image_variations",
 ];
 
-/// The names of the routes that a text means: one by its name or its path, with or without `/v1`; several by a glob over these.
+/// The names of the routes that a text means: one by its name or its path, with or without `/v1` and the first slash; several by
+/// a glob over these.
 pub fn named(written: &str) -> Vec<&'static str> {
-    let glob = WildMatch::new(written);
+    let glob = WildMatch::new(written.strip_prefix('/').unwrap_or(written));
     let means = |route: &Route| {
-        let path = route.path();
-        glob.matches(route.name()) || glob.matches(path) || glob.matches(&["/v1", path].concat())
+        let path = route.path().trim_start_matches('/');
+        glob.matches(route.name()) || glob.matches(path) || glob.matches(&["v1/", path].concat())
     };
     ALL.iter().filter(|route| means(route)).map(Route::name).collect()
 }

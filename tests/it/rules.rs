@@ -90,6 +90,7 @@ fn conditions() {
         (json!({"route": "chat"}), true),
         (json!({"route": "c*"}), true),
         (json!({"route": "/v1/chat/completions"}), true),
+        (json!({"route": "chat/completions"}), true),
         (json!({"route": "/v1/images/*"}), false),
         (json!({"route": {"ne": "/v1/images/*"}}), true),
         (json!({"route": {"in": ["speech", "/chat/*"]}}), true),
