@@ -161,6 +161,7 @@ test('which rule a sample request would meet: the stored rules, or a candidate',
   const rules = (when) => ({ rules: { one: { when, then: { retries: 0 } } }, rulesets: [{ name: 'all', rules: ['one'] }] });
   assert.deepEqual(await judge({ request, rules: rules({ group: 'gold', model: 'acme/*' }) }), { ruleset: 'all', rule: 'one' });
   assert.deepEqual(await judge({ request, rules: rules({ group: 'silver' }) }), none);
+  for (const route of ['responses', '/v1/responses', '/responses']) assert.deepEqual(await judge({ request: { ...request, route }, rules: rules({ route: 'responses' }) }), { ruleset: 'all', rule: 'one' }, route);
   assert.equal((await worker.admin('/rules', { method: 'PUT', body: rules({ 'header.x-team': 'web', 'metadata.seats': { gt: 5 } }) })).status, 200);
   const met = { ...request, headers: { 'X-Team': 'web' }, metadata: { seats: 6 } };
   assert.deepEqual(await judge({ request: met }), { ruleset: 'all', rule: 'one' });
@@ -172,6 +173,7 @@ test('which rule a sample request would meet: the stored rules, or a candidate',
     [{ request: { model: 'a b' } }, 'request.model'],
     [{ request: { ...request, stream: 'yes' } }, 'request.stream'],
     [{ request: { ...request, route: 'chats' } }, 'request.route'],
+    [{ request: { ...request, route: 'c*' } }, 'request.route'],
     [{ request: { ...request, headers: { a: 1 } } }, 'request.headers.a'],
     [{ request: { ...request, tier: 2 } }, 'request.tier'],
     [{ request, rule: {} }, 'rule'],

@@ -6,6 +6,7 @@
 //! ```
 
 use super::{Facts, Picked, Rules};
+use crate::domain::document::path::quoted;
 use crate::domain::document::{Field, Findings, Object, Path, Shape, Text};
 use crate::domain::policy::resolve::explain;
 use crate::domain::refusal::Refusal;
@@ -21,7 +22,7 @@ const ROOT: &str = "request";
 #[derive(Debug)]
 pub struct Sample {
     model: ModelRef,
-    route: String,
+    route: &'static str,
     user: Option<String>,
     group: Option<String>,
     key: Option<String>,
@@ -48,9 +49,14 @@ impl Sample {
         let model = ModelRef::parse(&written, default_provider, known)
             .map_err(|bad| Refusal::value("request.model", explain(&written, bad)))?;
         let headers = fields("headers");
+        let on = text("route").unwrap_or_else(|| "chat".to_owned());
+        let [route] = *route::named(&on).as_slice() else {
+            let message = format!("{} is not one of {}", quoted(&on), route::NAMES.join(", "));
+            return Err(Refusal::value("request.route", message));
+        };
         Ok(Sample {
             model,
-            route: text("route").unwrap_or_else(|| "chat".to_owned()),
+            route,
             user: text("user"),
             group: text("group"),
             key: text("key"),
@@ -64,7 +70,7 @@ impl Sample {
     pub fn meets<'a>(&self, rules: &'a Rules) -> Option<Picked<'a>> {
         rules.pick(&Facts {
             model: &self.model.to_string(),
-            route: &self.route,
+            route: self.route,
             user: self.user.as_deref(),
             group: self.group.as_deref(),
             key: self.key.as_deref(),
@@ -80,7 +86,7 @@ static SAMPLE: Shape = Shape::Object(&Object {
     rule: None,
     fields: &[
         Field::new("model", Shape::Text(&NAMED), "The model asked for.").required(),
-        Field::new("route", Shape::Word(&route::NAMES), "The route's name.").or("\"chat\""),
+        Field::new("route", Shape::Text(&NAMED), "The route, by name or path.").or("\"chat\""),
         Field::new("user", Shape::Text(&NAMED), "Who asks."),
         Field::new("group", Shape::Text(&NAMED), "Of which group."),
         Field::new("key", Shape::Text(&NAMED), "The name of the gateway key."),
