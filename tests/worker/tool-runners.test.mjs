@@ -48,6 +48,16 @@ test("Anthropic's runner goes on when another family answered its first turn", a
   assert.deepEqual(upstream.calls(`claude/${name}`).map((call) => [call.json.thread.type, call.json.messages.length]), [['create', 1], ['continue', 1], ['create', 3]]);
 });
 
+test("Anthropic's runner falls back in the middle of its thread", async () => {
+  const name = unique('t');
+  const called = [{ type: 'tool_use', id: 'toolu_1', name: 'weather', input: { city: 'Oslo' } }];
+  upstream.on(`claude/${name}`, json({ ...body('messages', ''), content: called, stop_reason: 'tool_use' }), status(529, anthropicError('Overloaded', 'overloaded_error')));
+  upstream.on(`only/${name}`, chat);
+  await worker.put(`policy:${name}`, { chain: [`claude/${name}`, `only/${name}`], breaker: null });
+  assert.equal(await weather(`policy/${name}`), 'It is cold.');
+  assert.deepEqual(upstream.calls(`claude/${name}`).map((call) => call.json.thread.type), ['create', 'continue', 'create']);
+});
+
 test("OpenAI's runner goes on at a Responses server when another family answered its first turn", async () => {
   const name = unique('t');
   const thought = [{ type: 'thinking', thinking: 'Hm.', signature: 's' }, { type: 'text', text: 'Let me see.' }, { type: 'tool_use', id: 'toolu_1', name: 'weather', input: { city: 'Oslo' } }];
