@@ -410,6 +410,11 @@ fn calls_are_told_apart_whatever_the_host_leaves_out() {
         let message = messages_sdk(&stream_of(Family::Messages, &events, voice(), Reply::default()));
         let inputs: Vec<&Value> = message["content"].as_array().unwrap().iter().map(|block| &block["input"]).collect();
         assert_eq!(inputs, [&json!({"x": 1}), &json!({"y": 2})], "{name}");
+        // A client finds the results of each by its id.
+        let whole = answer_of(Family::Responses, &events);
+        for (made, id) in [(&message["content"], "id"), (&whole["output"], "call_id")] {
+            assert_ne!(made[0][id], made[1][id], "{name}");
+        }
     }
 }
 

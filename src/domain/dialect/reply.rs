@@ -18,10 +18,3 @@ pub struct Reply {
     /// Ids of calls that the client has already: an upstream that counts from `call_0` in every answer gives them again.
     pub ids: HashSet<String>,
 }
-
-impl Reply {
-    /// Whether events can go on untouched.
-    pub fn is_empty(&self) -> bool {
-        self.json_tool.is_none() && self.renamed.is_empty() && self.ids.is_empty()
-    }
-}

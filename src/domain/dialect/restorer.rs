@@ -1,6 +1,7 @@
 //! Undoes in an answer what encoding changed of its request: names that were changed on the way out are changed back, and the
 //! text that a model without structured output wrote into a forced tool becomes the answer's text again. An id that the client
-//! has for another call is made another: it would take the new call for the old one, whose result it has.
+//! has for another call, of this answer or of one before, is made another: it would take the new call for the old one, whose result
+//! it has.
 
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -37,7 +38,7 @@ impl Restorer {
     /// Whether an event goes on as it is.
     fn leaves(&self, event: &Event) -> bool {
         let only_ids = self.reply.json_tool.is_none() && self.reply.renamed.is_empty();
-        only_ids && (self.reply.ids.is_empty() || !matches!(event, Event::ToolStart { .. }))
+        only_ids && !matches!(event, Event::ToolStart { .. })
     }
 
     /// Appends what the client should see of an event. Where a tool stands in for the answer's text, what the model says
@@ -122,9 +123,7 @@ impl Restorer {
             *nth = nth.saturating_add(1);
             own = format!("{id}_{nth}");
         }
-        if !ids.is_empty() {
-            ids.insert(own.clone());
-        }
+        ids.insert(own.clone());
         own
     }
 

@@ -115,10 +115,7 @@ pub fn encoder(family: Family, voice: Voice, reply: Reply) -> Box<dyn Encode> {
         Family::Responses => Box::new(responses::encode::Encoder::new(&voice)),
         Family::Messages => Box::new(messages::encode::Encoder::new(voice)),
     };
-    match reply.is_empty() {
-        true => encoder,
-        false => Box::new(Restored::new(encoder, reply)),
-    }
+    Box::new(Restored::new(encoder, reply))
 }
 
 /// The events of a whole JSON answer, its end or its error included.
