@@ -60,6 +60,8 @@ test('documents: policies, providers, rules, models', async () => {
     await ask('DELETE', route, path, { expect: 404 });
   }
   await ask('GET', '/providers/{name}', '/providers/openai');
+  const { error } = await ask('DELETE', '/providers/{name}', '/providers/openai', { expect: 404 });
+  assert.equal(error.message, 'provider "openai" is built in, and no document changes it');
 });
 
 test('a document that other hands broke says why requests that need it are refused, alone and in lists', async () => {

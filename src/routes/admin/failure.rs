@@ -5,6 +5,7 @@ use crate::domain::document::path::quoted;
 use crate::domain::document::{BadDocument, Finding};
 use crate::domain::error::openai_type;
 use crate::domain::ledger::query::BadQuery;
+use crate::domain::provider::table;
 use crate::domain::redact::redact;
 use crate::domain::refusal::Refusal;
 use crate::routes::reply::Reply;
@@ -40,6 +41,9 @@ impl Failure {
         let (code, message) = match kind {
             // As a request that names it is told.
             Kind::Policy => ("policy_not_found", format!("there is no policy {}", quoted(name))),
+            Kind::Provider if table::is_built_in(name) => {
+                ("not_found", format!("provider {} is built in, and no document changes it", quoted(name)))
+            }
             Kind::Provider => ("not_found", format!("there is no provider {}", quoted(name))),
             Kind::Rules | Kind::Models => ("not_found", format!("no {} are stored", kind.noun())),
         };
