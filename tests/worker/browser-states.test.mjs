@@ -103,6 +103,19 @@ test('on a phone no page is wider than the screen, and the menu opens and closes
   await close();
 });
 
+test('no page is wider than a small phone, or than a window just wide enough for the menu, whatever the names', async () => {
+  for (const [mode, width] of [['full', 320], ['full', 861], ['hostile', 390], ['hostile', 861]]) {
+    const { page, close } = await open(mode, 'overview', { width, height: 844 });
+    for (const hash of [...PAGES, ...POLICY.slice(0, 1)]) {
+      await visit(page, hash);
+      await settled(page);
+      const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(content <= screen, `${mode} ${hash}: ${content} px of ${width}`);
+    }
+    await close();
+  }
+});
+
 test('a word without an end stays on the page of its policy', async () => {
   const { mock, page, close } = await open('full', 'overview', { width: 390, height: 844 });
   mock.state.policies.get('sonnet').document.description = 'W'.repeat(80);
