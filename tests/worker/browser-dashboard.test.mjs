@@ -31,6 +31,9 @@ test('a wrong token is told so, the right one opens the overview', async () => {
   await page.getByLabel('Admin token').fill('wrong');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByText('not the Worker’s admin token').waitFor();
+  await page.getByLabel('Admin token').fill('tök€n');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('no header can hold').waitFor();
   await page.getByLabel('Admin token').fill(ADMIN_TOKEN);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();

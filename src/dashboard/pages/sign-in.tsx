@@ -14,6 +14,8 @@ export function SignIn() {
     event.preventDefault();
     const token = value.trim();
     if (!token) return setError("Enter the admin token.");
+    // The browser would send nothing at all, which looks like a Worker that does not answer.
+    if (!/^[\x20-\x7e]+$/.test(token)) return setError("This token is not the Worker’s admin token: it has characters that no header can hold.");
     setBusy(true);
     setError("");
     try {
