@@ -56,6 +56,11 @@ test('a drill from the providers meets its failure, stays out of the figures, an
     await press(page, `Drill ${p.targets[0]}`);
     const dialog = page.getByRole('dialog');
     assert.equal(await field(dialog, 'Target').inputValue(), p.targets[0]);
+    const unauthorized = { status: 401, headers: { 'x-understudy-request-id': 'req_refused' }, json: { error: { message: 'no API key' } } };
+    await page.route('**/v1/chat/completions', (route) => route.fulfill(unauthorized), { times: 1 });
+    await press(dialog, 'Run the drill');
+    await dialog.getByText('failed with 401').waitFor();
+    assert.equal(await dialog.getByRole('link', { name: 'Open its waterfall' }).count(), 0, 'what was refused is not on record');
     await field(dialog, 'Meets').selectOption('rate_limited');
     await press(dialog, 'Run the drill');
     await dialog.getByText('answered after all').waitFor();

@@ -87,7 +87,8 @@ function Outcome({ result }: { result: Result }) {
         <div class="row"><Badge tone={ok ? "good" : "bad"} dot>{ok ? "answered after all" : `failed with ${result.status}`}</Badge></div>
         {result.text && <p>{result.text}</p>}
         {result.trail.map((step, n) => <code key={n} class="small wrap">{step}</code>)}
-        {result.id && <a href={href("requests", { id: result.id })}>Open its waterfall</a>}
+        {/* What was refused before any hop stood is not on record. */}
+        {result.trail.length > 0 && <a href={href("requests", { id: result.id })}>Open its waterfall</a>}
       </div>
     </Note>
   );
