@@ -55,15 +55,17 @@ export async function run(args) {
 }
 
 function greet(base, token) {
+  // What is set here beats the default: then a request needs a key, and none is there to be shown.
+  const keys = (devVar('AUTH') ?? DEFAULTS.AUTH) !== 'off';
   say('Understudy is up. Ctrl-C ends it.');
   console.log(`
   base_url    ${base}/v1
   dashboard   ${base}/
   ADMIN_TOKEN ${token ?? '(ADMIN_TOKENS in .dev.vars)'}
 
-Try it: the first target of policy/demo is overloaded, the second answers.
+Try it: the first target of policy/demo is overloaded, the second answers.${keys ? ' .dev.vars asks for keys: make one on the dashboard.' : ''}
 
-  curl -i ${base}/v1/chat/completions -H 'content-type: application/json' \\
+  curl -i ${base}/v1/chat/completions -H 'content-type: application/json' \\${keys ? `\n    -H 'authorization: Bearer <your gateway key>' \\` : ''}
     -d '{"model":"policy/demo","messages":[{"role":"user","content":"Hello"}]}'
 
 Put a policy of your own, and the next request uses it:
