@@ -109,6 +109,18 @@ fn blocks_of_anthropics_are_told_apart() {
     is_as_read(Wire::Messages, &records);
 }
 
+/// What ends a part of Responses says all of it again: it is told where nothing of it was, and once.
+#[test]
+fn what_is_told_at_its_end_is_told_once() {
+    let record = |kind: &str, field: &str| {
+        let data = format!(r#"{{"type":"response.output_text.{kind}","output_index":0,"{field}":"all of it"}}"#);
+        (String::new(), data)
+    };
+    let (delta, done) = (record("delta", "delta"), record("done", "text"));
+    is_as_read(Wire::Responses, &[done.clone(), done.clone(), done.clone()]);
+    is_as_read(Wire::Responses, &[delta.clone(), delta.clone(), delta.clone(), done.clone(), done, delta]);
+}
+
 #[test]
 fn recorded_streams_are_told_as_they_are_read() {
     for (case, bytes) in recorded::files("response.sse") {

@@ -39,9 +39,10 @@ struct Form {
     before: String,
     behind: String,
     kind: Kind,
-    /// The text of the record that it was made of, until one with another text has shown that it is the text which differs. The
-    /// same record again says the same.
+    /// The text of the record that it was made of, until one with another text has shown that it is the text which differs.
     alone: Option<String>,
+    /// Read again, that record said the same again. (Some wires tell once more at its end what was told, and it is told once.)
+    again: bool,
 }
 
 /// What a text is.
@@ -64,7 +65,8 @@ impl Repeats {
         };
         match &mut self.form {
             Some(form) if form.kind == kind && form.text(record) == Some(text) => {
-                (form.alone, self.vain) = (None, 0);
+                form.again = true;
+                self.vain = form.alone.take_if(|alone| alone != text).map_or(self.vain, |_| 0);
             }
             _ if is_plain(text) && self.vain < VAIN_MAX => {
                 self.vain += 1;
@@ -80,7 +82,7 @@ impl Decode for Repeats {
     fn push(&mut self, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         if let Some(form) = &self.form
             && let Some(text) = form.text(record)
-            && form.alone.as_ref().is_none_or(|alone| alone == text)
+            && form.alone.as_ref().is_none_or(|alone| alone == text && form.again)
         {
             out.push(form.kind.event(text));
             return Ok(());
@@ -111,6 +113,7 @@ impl Form {
             behind: behind.to_owned(),
             kind,
             alone: Some(text.to_owned()),
+            again: false,
         })
     }
 
