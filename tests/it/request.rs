@@ -44,6 +44,12 @@ fn only_the_model_changes_and_every_other_byte_stays() {
     );
 }
 
+#[test]
+fn a_number_beyond_all_that_a_float_holds_goes_on_as_it_came() {
+    let body = r#"{"model":"gpt-4o","seed":1e999,"metadata":{"a":-1E+400}}"#;
+    rewrites(body, &[], &body.replace("gpt-4o", "m"));
+}
+
 /// OpenAI's server looks items up by their id: those that an answer of another family was written as are in nobody's store.
 #[test]
 fn items_that_were_made_here_go_back_without_what_no_server_knows() {

@@ -56,12 +56,13 @@ fn asked(body: &Body, bytes: &[u8], headers: &Headers) {
     }
 }
 
-/// What must be JSON, as a value. `None` where it holds half of a surrogate pair: JSON by its grammar, which goes on as it
-/// came, and no text that a value could hold.
+/// What must be JSON, as a value. `None` where it holds half of a surrogate pair, or a number beyond all that a float holds: JSON by
+/// its grammar, which goes on as it came, and no text or number that a value could hold.
 fn value_of(what: &str, json: &[u8]) -> Option<Value> {
     match serde_json::from_slice(json) {
         Ok(value) => Some(value),
         Err(_) if json.windows(3).any(|bytes| bytes.eq_ignore_ascii_case(b"\\ud")) => None,
+        Err(error) if error.to_string().starts_with("number out of range") => None,
         Err(error) => panic!("{what} is JSON: {error}"),
     }
 }
