@@ -12,12 +12,13 @@ const corpusDir = inRoot('tests', 'fuzz', 'corpus');
 const PARSERS = readdirSync(corpusDir).sort();
 const SECONDS = 60;
 
-export const help = `npm run fuzz -- [parser...] [--seconds N] [--minutes N] [--save] [file]
+export const help = `npm run fuzz -- [parser...] [--seconds N] [--minutes N] [--jobs N] [--save] [file]
 
 Feeds parsers with mutated inputs, guided by the code that each input reaches, until the time is over or an input breaks
 something: a panic, an overflow, a property that tests/fuzz/parsers states, more than 20 seconds or 2 GiB.
 Each parser named (all when none is) runs for N seconds, ${SECONDS} when not given, on one core; ^C ends it early.
 --minutes N goes round them for so long in all, each time with the one that has run least; what breaks leaves the round.
+--jobs N runs so many parsers beside each other, each on a core of its own.
 --save adds each turn to the table in docs/fuzzing.md as it ends: time and inputs add up from run to run.
 
   inputs to start from   tests/fuzz/corpus/<parser>     kept in the repository, and run by npm test
@@ -34,17 +35,22 @@ const COVERAGE = [
 ];
 
 export async function run(args) {
-  const { seconds, minutes, save, parsers, files } = parse(args);
+  const { files, jobs, save, ...round } = parse(args);
   const fuzzer = await build();
-  if (files.length) return show(fuzzer, parsers[0], files);
+  if (files.length) return show(fuzzer, round.parsers[0], files);
   const sums = new Map();
   const broken = new Map();
-  for (const { parser, for: turn } of turns({ parsers, seconds, minutes, broken })) {
-    const result = await campaign(fuzzer, parser, turn);
-    sums.set(parser, plus(sums.get(parser), result));
-    if (result.found) broken.set(parser, result.found);
-    if (save) addToRecord(parser, result);
-  }
+  const next = rota(round, broken);
+  const job = async () => {
+    for (let turn; (turn = next()); ) {
+      const result = await campaign(fuzzer, turn.parser, turn.seconds);
+      turn.over();
+      sums.set(turn.parser, plus(sums.get(turn.parser), result));
+      if (result.found) broken.set(turn.parser, result.found);
+      if (save) addToRecord(turn.parser, result);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, job));
   console.log(`\n${['parser', 'seconds', 'inputs run', 'edges', 'kept'].map(column).join('')}`);
   for (const [parser, sum] of sums) {
     console.log([parser, ...Object.values(sum)].map(column).join('') + (broken.has(parser) ? `  broken by ${broken.get(parser)}` : ''));
@@ -52,25 +58,32 @@ export async function run(args) {
   return broken.size ? 1 : 0;
 }
 
-/** Whose turn it is, and for how many seconds: each once, or the one that has run least until the minutes are over. */
-function* turns({ parsers, seconds, minutes, broken }) {
-  if (minutes === undefined) return yield* parsers.map((parser) => ({ parser, for: seconds }));
+/** Whose turn it is, and for how many seconds: each once, or of those that do not run now the one that has run least, until the minutes are over. */
+function rota({ parsers, seconds, minutes }, broken) {
+  const turn = (parser, seconds, over = () => {}) => ({ parser, seconds, over });
+  if (minutes === undefined) {
+    const each = parsers.map((parser) => turn(parser, seconds));
+    return () => each.shift();
+  }
   const record = readRecord();
   const ran = new Map(parsers.map((parser) => [parser, record.get(parser)?.seconds ?? 0]));
+  const running = new Set();
   const until = Date.now() + minutes * 60_000;
-  for (let left; (left = Math.ceil((until - Date.now()) / 1000)) > 0; ) {
-    const [parser] = [...ran].filter(([name]) => !broken.has(name)).sort(([, a], [, b]) => a - b)[0] ?? [];
-    if (!parser) return;
-    const turn = Math.min(seconds, left);
-    ran.set(parser, ran.get(parser) + turn);
-    yield { parser, for: turn };
-  }
+  return () => {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    const [parser] = [...ran].filter(([name]) => !broken.has(name) && !running.has(name)).sort(([, a], [, b]) => a - b)[0] ?? [];
+    if (left <= 0 || !parser) return undefined;
+    const long = Math.min(seconds, left);
+    ran.set(parser, ran.get(parser) + long);
+    running.add(parser);
+    return turn(parser, long, () => running.delete(parser));
+  };
 }
 
 const column = (text) => String(text).padEnd(12);
 
 function parse(args) {
-  const options = { seconds: { type: 'string', default: String(SECONDS) }, minutes: { type: 'string' }, save: { type: 'boolean', default: false } };
+  const options = { seconds: { type: 'string', default: String(SECONDS) }, minutes: { type: 'string' }, jobs: { type: 'string', default: '1' }, save: { type: 'boolean', default: false } };
   const { values, positionals: rest } = readArgs(args, options, help);
   const number = (name) => {
     if (!(Number(values[name]) >= 1)) throw new Problem(`--${name} takes a number of at least 1`);
@@ -81,7 +94,7 @@ function parse(args) {
   const missing = files.find((file) => !existsSync(resolve(root, file)));
   if (missing) throw new Problem(`${missing} is neither a parser nor a file; the parsers are ${PARSERS.join(', ')}`);
   if (files.length && parsers.length !== 1) throw new Problem('A file is run by one parser: name it before the file.');
-  return { seconds: number('seconds'), minutes: values.minutes && number('minutes'), save: values.save, parsers: parsers.length ? parsers : PARSERS, files };
+  return { seconds: number('seconds'), minutes: values.minutes && number('minutes'), jobs: number('jobs'), save: values.save, parsers: parsers.length ? parsers : PARSERS, files };
 }
 
 async function build() {
@@ -124,7 +137,7 @@ async function campaign(fuzzer, parser, seconds) {
   });
   say(`${parser}: ${seconds} s`);
   const count = setInterval(() => (ran = given(child.pid) ?? ran), 500);
-  const sign = setInterval(() => console.log(`    ${log.findLast((line) => line.startsWith('#'))?.slice(0, 100)}`), 15_000);
+  const sign = setInterval(() => console.log(`    ${parser} ${log.findLast((line) => line.startsWith('#'))?.slice(0, 100)}`), 15_000);
   const code = await ended(child);
   clearInterval(count);
   clearInterval(sign);
