@@ -19,7 +19,8 @@ export function clock() {
 // string crosses cheaper than many.
 export function head(request) {
   let text = request.method + "\n" + request.url + "\n" + (request.cf?.colo ?? "") + "\n";
-  for (const [name, value] of request.headers) text += name + "\n" + value + "\n";
+  // One call of the platform for all of them; an iterator is one for each.
+  request.headers.forEach((value, name) => (text += name + "\n" + value + "\n"));
   return text;
 }
 
@@ -36,7 +37,7 @@ const PASS = /^(?:(?:x-|anthropic-)?ratelimit|(?:.+-)?request-?id$|x-amzn-bedroc
 // upstream gave none of its own: by OpenAI's name for it, and for clients of Anthropic's (`anthropic`) by that one's too.
 export function respond(status, from, lines, requestId, anthropic, body) {
   const headers = {};
-  if (from) for (const [name, value] of from) if (PASS.test(name)) headers[name] = value;
+  from?.forEach((value, name) => PASS.test(name) && (headers[name] = value));
   write(headers, lines);
   if (requestId) headers["x-request-id"] ??= requestId;
   if (requestId && anthropic) headers["request-id"] ??= requestId;
@@ -87,7 +88,7 @@ export class Line {
   // The call ends `ms` from now, unless told otherwise until then; with Infinity no clock runs. Timers are not taken back but
   // looked at when they fire: most calls end long before, and taking one back costs more than setting it.
   limit(ms) {
-    this.ends = clock() + ms;
+    this.ends = ms === Infinity ? ms : clock() + ms;
     if (this.ends < this.due) this.arm(ms);
   }
 

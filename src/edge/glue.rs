@@ -2,7 +2,7 @@
 
 use crate::domain::time::{Instant, Span};
 use js_sys::{Array, Promise};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -160,7 +160,29 @@ pub fn random<const N: usize>() -> Option<[u8; N]> {
     getrandom::fill(&mut bytes).ok().map(|()| bytes)
 }
 
+/// Random bytes asked for at once: one crossing for many draws.
+const DRAWN: usize = 512;
+
+thread_local! {
+    /// Bytes that were not given out yet, the next ones last.
+    static DRAWS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Random bytes for what is no secret: ids, jitter, draws. Secrets are made of [`random`].
+pub fn draw<const N: usize>() -> Option<[u8; N]> {
+    const { assert!(N <= DRAWN) };
+    DRAWS.with_borrow_mut(|left| {
+        if left.len() < N {
+            *left = random::<DRAWN>()?.to_vec();
+        }
+        let rest = left.len() - N;
+        let bytes = left[rest..].try_into().ok();
+        left.truncate(rest);
+        bytes
+    })
+}
+
 /// A number that differs from request to request, for jitter and draws.
 pub fn seed() -> u64 {
-    random().map_or_else(|| now().0, u64::from_le_bytes)
+    draw().map_or_else(|| now().0, u64::from_le_bytes)
 }

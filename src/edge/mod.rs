@@ -1,4 +1,6 @@
 //! The only floor that does I/O: KV, Durable Object, fetch, clock, timers. Compiled for the Worker alone.
+//!
+//! `entry.js` is the platform's way in; what takes many crossings between Wasm and JavaScript is in `glue.js`.
 
 pub mod admins;
 pub mod attempt;

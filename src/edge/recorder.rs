@@ -10,7 +10,7 @@
 //! cut off with its request is taken over when its lease ends.
 
 use super::documents;
-use super::glue::{now, random, sleep};
+use super::glue::{draw, now, sleep};
 use super::ledger_do::ask;
 use super::line::within;
 use super::store;
@@ -77,12 +77,12 @@ impl Recorder {
 
 /// An id that nobody else has.
 pub fn new_id() -> String {
-    ledger_id(now(), random().unwrap_or_default())
+    ledger_id(now(), draw().unwrap_or_default())
 }
 
 /// Queues a row under a ledger id of its own. No I/O; to be followed by [`settle`] in the same request's `wait_until`.
 pub fn record(env: &Env, mut row: RequestRow) {
-    let random = random().unwrap_or_default();
+    let random = draw().unwrap_or_default();
     with(env, |recorder| {
         row.ledger_id = recorder.outbox.next_id(Instant(row.at), random);
         recorder.desk.charge(&row);

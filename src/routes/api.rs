@@ -266,7 +266,7 @@ fn family_of(path: &str, headers: &Headers) -> Family {
 }
 
 fn new_request_id() -> String {
-    let bytes: [u8; 12] = glue::random().unwrap_or_default();
+    let bytes: [u8; 12] = glue::draw().unwrap_or_default();
     ["req_", &base16ct::lower::encode_string(&bytes)].concat()
 }
 

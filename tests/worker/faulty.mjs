@@ -5,8 +5,7 @@
 import { startWorker } from './worker.mjs';
 
 const ENTRY = `
-import Understudy, { Ledger } from './index.js';
-import { WorkerEntrypoint } from 'cloudflare:workers';
+import understudy, { Ledger } from './index.js';
 export { Ledger };
 
 const faults = { kv: null, ledger: null, skewMs: 0, slow: {}, kvReads: 0, asks: 0 };
@@ -35,13 +34,13 @@ class DurableObjectNamespace {
   stub(stub) { return { fetch: (...args) => (faults.asks++, failing(faults.ledger, 'the ledger', () => stub.fetch(...args))) }; }
 }
 
-export default class extends WorkerEntrypoint {
-  async fetch(request) {
+export default {
+  async fetch(request, env, ctx) {
     if (new URL(request.url).pathname === '/__faults') return Response.json(Object.assign(faults, await request.json()));
-    const env = { ...this.env, POLICIES: faultyKv(this.env.POLICIES), LEDGER: new DurableObjectNamespace(this.env.LEDGER) };
-    return new Understudy(this.ctx, env).fetch(request);
-  }
-}
+    const broken = { ...env, POLICIES: faultyKv(env.POLICIES), LEDGER: new DurableObjectNamespace(env.LEDGER) };
+    return understudy.fetch(request, broken, ctx);
+  },
+};
 `;
 
 /** A Worker with the switch: `faults({kv: 'fail'})` sets it, and answers how often each was asked so far. */
