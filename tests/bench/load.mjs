@@ -35,6 +35,8 @@ export function connect(port, { onError }) {
       pending = { ...reader(), started: performance.now(), firstMs: null, done };
       socket.write(request);
     },
+    /** The server closes a connection that nobody used for half a minute: what were sent over it would be lost in silence. */
+    isOpen: () => !socket.destroyed && !socket.readableEnded,
     end: () => socket.destroy(),
   };
 }
@@ -103,12 +105,13 @@ const STEADY_CONNECTIONS = 64;
 export function steady(port, request, { perSecond, seconds }) {
   return new Promise((resolve, reject) => {
     const result = tally();
-    const free = [];
+    let free = [];
     const started = performance.now();
     let [sent, open] = [0, 0];
     const timer = setInterval(() => {
       const elapsed = (performance.now() - started) / 1000;
       for (const due = Math.floor(Math.min(elapsed, seconds) * perSecond); sent < due && open < STEADY_CONNECTIONS; sent++) {
+        free = free.filter((line) => line.isOpen());
         const line = free.pop() ?? connect(port, { onError: reject });
         open++;
         line.send(made(request), (answer) => {
