@@ -67,6 +67,16 @@ fn understudy_s_own_spelling_in_body_or_header() {
 }
 
 #[test]
+fn a_hop_says_its_retries_once() {
+    refuses(
+        json!({"understudy": {"fallback": "a/b -> c/d (1 retry)(2 retries)"}}),
+        &[],
+        400,
+        "\"c/d (1 retry)(2 retries)\" names its retries twice; expected one number of retries",
+    );
+}
+
+#[test]
 fn what_is_the_owner_s_cannot_be_said() {
     for field in ["keep", "consent", "exhausted", "breaker", "translate"] {
         refuses(

@@ -40,6 +40,9 @@ pub fn parse_hop(written: &str) -> Result<HopText<'_>, String> {
         Some((model, count)) => (model, Some(parse_retries(count)?)),
         None => (written, None),
     };
+    if retries.is_some() && split_retries(model).is_some() {
+        return Err(format!("{} names its retries twice; expected one number of retries", quoted(written)));
+    }
     check_model(model)?;
     if model.starts_with("policy/") && retries.is_some() {
         return Err(format!("{} gives retries to a hop that names a policy; set them in the policy", quoted(written)));
