@@ -175,7 +175,9 @@ impl<'a> Attempt<'a> {
 
     /// Classifies an error by its head and the beginning of its body.
     fn refused(&mut self, answer: &Answer) -> Failure {
-        self.line.abort();
+        if answer.is_whole() {
+            self.line.done();
+        }
         let headers = answer.response().headers();
         classify::classify(&classify::Facts {
             status: answer.status(),

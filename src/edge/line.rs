@@ -76,6 +76,11 @@ impl Answer {
     pub fn headers_at(&self) -> Instant {
         Instant(self.at() as u64)
     }
+
+    /// Its body was read to its end.
+    pub fn is_whole(&self) -> bool {
+        self.bytes().is_some() && !self.over() && self.broke().is_none()
+    }
 }
 
 /// Which answers are read whole before they are looked at; of errors the beginning always is.
