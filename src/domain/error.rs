@@ -21,7 +21,7 @@ use crate::domain::chain::{End, TrailEntry, What, reason};
 use crate::domain::outcome::{Class, Failure, KeySlot, SKIPPED, Skip};
 use crate::domain::policy::Exhausted;
 use crate::domain::provider::setting;
-use crate::domain::redact::redact;
+use crate::domain::redact::{redact, redact_name};
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 
@@ -73,7 +73,8 @@ pub fn refused(refusal: &Refusal, family: Family, request_id: &str) -> Final {
     Final {
         status: refusal.status,
         // A key that was sent in the wrong place, as a model or in a field, is not said back.
-        body: clean(&shape::body(family, refusal.status, &said, request_id), &[]),
+        body: redact_name(&String::from_utf8_lossy(&shape::body(family, refusal.status, &said, request_id)), &[])
+            .into_bytes(),
         retry_after: None,
         should_retry: None,
         hint: None,
@@ -180,8 +181,9 @@ struct Words(u16, Vec<u8>, &'static str);
 /// The upstream's own status and error body, in the client's dialect.
 fn own_voice(ending: &Ending<'_>, entry: &TrailEntry, failure: &Failure) -> Words {
     let status = status_of(failure, ending.family);
-    let body = shape::upstream(ending.family, status, &entry.target.to_string(), failure, ending.request_id);
-    Words(status, clean(&body, ending.keys), failure.class.name())
+    let body =
+        shape::upstream(ending.family, status, &named(entry, ending.keys), failure, ending.request_id, ending.keys);
+    Words(status, body, failure.class.name())
 }
 
 fn exhausted(ending: &Ending<'_>, entry: &TrailEntry, failure: &Failure) -> Words {
@@ -191,7 +193,7 @@ fn exhausted(ending: &Ending<'_>, entry: &TrailEntry, failure: &Failure) -> Word
     };
     let calls = ending.trail.iter().filter(|entry| entry.attempt().is_some()).count();
     let reason = told(&failure.reason, ending.keys);
-    let message = format!("{calls} attempts failed; {}: {}: {reason}", entry.target, failure.class.name());
+    let message = format!("{calls} attempts failed; {}: {}: {reason}", named(entry, ending.keys), failure.class.name());
     let body = said(ending, status, "upstream_error", "chain_exhausted", &message);
     Words(status, body, failure.class.name())
 }
@@ -211,16 +213,17 @@ fn only_skips(ending: &Ending<'_>) -> Words {
     let unfit = skips().any(|(_, skip)| matches!(skip, Skip::Boundary(_) | Skip::Incompatible(_)));
     let (status, code, message) = match (no_key, unfit) {
         (Some((entry, KeySlot::Own, missing)), _) => {
-            let provider = &entry.target.provider;
-            (401, "own_key_missing", format!("{} needs a key of your own for {provider}: {missing}", entry.target))
+            let (target, provider) = (named(entry, ending.keys), &entry.target.provider);
+            (401, "own_key_missing", format!("{target} needs a key of your own for {provider}: {missing}"))
         }
         (Some((entry, KeySlot::Managed, missing)), _) => (
             503,
             "provider_key_missing",
-            format!("{} cannot be called: the {} is not set", entry.target, setting(missing)),
+            format!("{} cannot be called: the {} is not set", named(entry, ending.keys), setting(missing)),
         ),
         (None, true) => {
-            let why: Vec<String> = skips().map(|(entry, skip)| format!("{}: {}", entry.target, reason(skip))).collect();
+            let why = |(entry, skip)| format!("{}: {}", named(entry, ending.keys), told(&reason(skip), ending.keys));
+            let why: Vec<String> = skips().map(why).collect();
             (400, "no_hop_fits", format!("no target fits this request: {}", why.join(", ")))
         }
         (None, false) => (504, "deadline_exceeded", "the deadline passed before any target could be called".to_owned()),
@@ -231,17 +234,17 @@ fn only_skips(ending: &Ending<'_>) -> Words {
 fn said(ending: &Ending<'_>, status: u16, kind: &'static str, code: &'static str, message: &str) -> Vec<u8> {
     let attempts = ending.trail.iter().map(|entry| attempt(entry, ending.keys)).collect();
     let said = shape::Said { kind, message, code: Some(code), param: None, attempts: Some(Value::Array(attempts)) };
-    clean(&shape::body(ending.family, status, &said, ending.request_id), ending.keys)
+    shape::body(ending.family, status, &said, ending.request_id)
 }
 
 fn attempt(entry: &TrailEntry, keys: &[&str]) -> Value {
     let reason = match &entry.what {
-        What::Skip(skip) => reason(skip),
+        What::Skip(skip) => told(&reason(skip), keys),
         What::Call(_) => entry.failure().map(|failure| told(&failure.reason, keys)).unwrap_or_default(),
     };
     json!({
-        "model": entry.target.to_string(),
-        "outcome": entry.outcome(),
+        "model": named(entry, keys),
+        "outcome": redact(&entry.outcome(), keys),
         "status": entry.status(),
         "ms": entry.ms(false).0,
         "reason": reason,
@@ -258,6 +261,7 @@ fn told(reason: &str, keys: &[&str]) -> String {
     short(&redact(reason, keys))
 }
 
-fn clean(body: &[u8], keys: &[&str]) -> Vec<u8> {
-    redact(&String::from_utf8_lossy(body), keys).into_bytes()
+/// A target as clients see it: a model may be called by the text of a key.
+fn named(entry: &TrailEntry, keys: &[&str]) -> String {
+    redact_name(&entry.target.to_string(), keys)
 }

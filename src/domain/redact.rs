@@ -1,5 +1,13 @@
 //! Keys never leave: what is written to a client, a log or the ledger passes here first.
+//!
+//! ```text
+//! redact        text that somebody else wrote      every known key, and whatever looks like one
+//! redact_json   a body that somebody else wrote    the same in its texts alone: it stays JSON
+//! redact_name   the name of a policy or target,    what can be nothing but a key: `us-production` and `ollama/llama3`
+//!               and what we write of them          are names, although a key may begin or read like that
+//! ```
 
+use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
@@ -7,16 +15,55 @@ use std::cmp::Reverse;
 const MASK: &str = "[redacted]";
 /// A known key is masked wherever it occurs, when it is at least so long: a shorter one would mask ordinary words.
 const EXACT_MIN: usize = 4;
+/// The same within a name: placeholders are keys too (`ollama`, `lm-studio`), and are called as their servers are.
+const EXACT_MIN_IN_NAME: usize = 16;
 /// Key characters after a prefix that make it a key.
 const TAIL_MIN: usize = 8;
+/// Letters and digits in a row after `us-`, digits among them, that make it one of our keys within a name: no word is so long.
+const OURS_MIN_IN_NAME: usize = 16;
 /// What keys begin with. After `Bearer` comes a space.
 const PREFIXES: [&str; 5] = ["sk-", "us-", "AKIA", "AIza", "Bearer "];
 
 /// The text with every one of `keys`, and everything that looks like a key, masked.
 pub fn redact(text: &str, keys: &[&str]) -> String {
+    mask_prefixed(&mask_exact(text, keys, EXACT_MIN), key_at)
+}
+
+/// The name with what can only be a key masked: for names, and for sentences of ours that hold them.
+pub fn redact_name(name: &str, keys: &[&str]) -> String {
+    mask_prefixed(&mask_exact(name, keys, EXACT_MIN_IN_NAME), key_in_name)
+}
+
+/// A body as [`redact`] masks it, but for the words of its frame: where it is JSON, texts and names of members are masked one by
+/// one, however they are escaped. One without a key stays as it is, byte for byte.
+pub fn redact_json(body: &str, keys: &[&str]) -> String {
+    let clean = redact(body, keys);
+    if clean == body && !body.contains("\\u") {
+        return clean;
+    }
+    match serde_json::from_str::<Value>(body) {
+        Ok(value) => {
+            Some(masked(&value, keys)).filter(|masked| *masked != value).map_or(body.to_owned(), |m| m.to_string())
+        }
+        Err(_) => clean,
+    }
+}
+
+fn masked(value: &Value, keys: &[&str]) -> Value {
+    match value {
+        Value::String(text) => redact(text, keys).into(),
+        Value::Array(items) => items.iter().map(|item| masked(item, keys)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (redact_name(name, keys), masked(value, keys))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+fn mask_exact(text: &str, keys: &[&str], at_least: usize) -> String {
     let mut clean = text.to_owned();
     let mut known: Vec<Cow<'_, str>> =
-        keys.iter().filter(|key| key.len() >= EXACT_MIN).flat_map(|key| spellings(key)).collect();
+        keys.iter().filter(|key| key.len() >= at_least).flat_map(|key| spellings(key)).collect();
     // Of a key that begins with another one no rest may stay.
     known.sort_by_key(|key| Reverse(key.len()));
     for key in known {
@@ -24,7 +71,7 @@ pub fn redact(text: &str, keys: &[&str]) -> String {
             clean = clean.replace(&*key, MASK);
         }
     }
-    mask_prefixed(&clean)
+    clean
 }
 
 /// A key as it is, and as JSON has it: in an upstream's own body `"` and `\` are escaped, and by some writers `/` too.
@@ -38,7 +85,7 @@ fn spellings(key: &str) -> Vec<Cow<'_, str>> {
     all
 }
 
-fn mask_prefixed(text: &str) -> String {
+fn mask_prefixed(text: &str, key_at: fn(&str) -> Option<Found>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut before: Option<char> = None;
@@ -72,12 +119,22 @@ fn escaped(text: &str) -> bool {
 }
 
 /// A key at the start of the text: its prefix and its length.
-fn key_at(text: &str) -> Option<(&'static str, usize)> {
+type Found = (&'static str, usize);
+
+fn key_at(text: &str) -> Option<Found> {
     let prefix = PREFIXES.into_iter().find(|prefix| starts_with(text, prefix))?;
     let rest = &text[prefix.len()..];
     let tail = rest.bytes().take_while(|byte| is_key_byte(*byte, prefix)).count();
     let is_key = tail >= TAIL_MIN && !(prefix == "us-" && is_region(&rest[..tail]));
     is_key.then_some((prefix, prefix.len() + tail))
+}
+
+fn key_in_name(text: &str) -> Option<Found> {
+    let found = key_at(text)?;
+    let (prefix, length) = found;
+    let word = text[prefix.len()..length].split(['-', '_']).next().unwrap_or_default();
+    let ours = word.len() >= OURS_MIN_IN_NAME && word.bytes().any(|byte| byte.is_ascii_digit());
+    (prefix != "us-" || ours).then_some(found)
 }
 
 /// The rest of a region's name, which begins as our own keys do: `us-central1`, `us-northeast-1`. Keys are longer.

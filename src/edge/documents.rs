@@ -14,7 +14,7 @@ use super::bindings::{POLICIES, settings};
 use super::body::message_of;
 use super::glue::{now, recent};
 use super::line::within;
-use crate::domain::redact::redact;
+use crate::domain::redact::redact_name;
 use crate::domain::time::{Instant, Span};
 use sha2::{Digest, Sha256};
 use std::any::Any;
@@ -191,7 +191,7 @@ pub fn version_of(bytes: &[u8]) -> Rc<str> {
 /// Logs that a document as it stands cannot be used.
 pub fn warn_invalid(key: &str, message: &str, has_good_copy: bool) {
     // A key that stands where it does not belong is not said.
-    let message = redact(message, &[]);
+    let message = redact_name(message, &[]);
     let kept = if has_good_copy { "the last good copy keeps serving" } else { "no good copy is known" };
     worker::console_warn!(
         "{}",

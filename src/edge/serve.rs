@@ -14,7 +14,7 @@ use crate::domain::ledger::account::{After, Measured, attempt_row, dropped};
 use crate::domain::ledger::row::{OK, RequestRow};
 use crate::domain::outcome::Failure;
 use crate::domain::policy::{Degraded, PlanName};
-use crate::domain::redact::redact;
+use crate::domain::redact::redact_name;
 use crate::domain::relay::Ending;
 use crate::domain::time::Span;
 use js_sys::Uint8Array;
@@ -226,7 +226,6 @@ impl Account {
     fn row(&self, outcome: &str, served: Option<(&Call, After<'_>)>) -> RequestRow {
         let job = &self.job;
         let secrets = job.secrets();
-        let clean = |text: &str| redact(text, &secrets);
         let (version, workload) = match &job.plan.name {
             PlanName::Stored { version, .. } => (version.clone(), job.plan.workload.clone()),
             PlanName::Rule { .. } | PlanName::Request | PlanName::Plain => (String::new(), job.plan.workload.clone()),
@@ -240,7 +239,7 @@ impl Account {
             version,
             workload,
             route: job.route.name().to_owned(),
-            asked: clean(job.body.model()),
+            asked: redact_name(job.body.model(), &secrets),
             outcome: outcome.to_owned(),
             status: self.status,
             fallback: served.as_ref().is_some_and(|(call, _)| call.hop > 0),
@@ -259,7 +258,7 @@ impl Account {
             dropped: served
                 .as_ref()
                 .and_then(|(call, _)| self.marks.get(&call.id))
-                .map(|marks| dropped(&marks.dropped, &clean))
+                .map(|marks| dropped(&marks.dropped, &secrets))
                 .unwrap_or_default(),
             mark: job.mark.clone(),
             attempts: (0..)
@@ -270,7 +269,7 @@ impl Account {
                     let measured = marks.map_or_else(Measured::default, Marks::measured);
                     let after = served.as_ref().filter(|(call, _)| Some(call.id) == id).map(|(_, after)| after);
                     let facts = job.ready.get(entry.hop).map(|ready| &ready.facts);
-                    attempt_row(seq, entry, &measured, facts, after, &|| job.prompt_tokens(), &clean)
+                    attempt_row(seq, entry, &measured, facts, after, &|| job.prompt_tokens(), &secrets)
                 })
                 .collect(),
         }

@@ -15,7 +15,6 @@ use crate::domain::ledger::account::ended;
 use crate::domain::ledger::row::{AttemptRow, RequestRow};
 use crate::domain::outcome::{KeySlot, SKIPPED, Skip};
 use crate::domain::policy::{Commit, Hop, Param, Plan};
-use crate::domain::redact::redact;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Asked, Body, Endpoints, Headers, Limits};
 use crate::domain::route::Route;
@@ -201,9 +200,8 @@ impl Trial {
         let headers_ms = marks.headers.map(|(at, _)| at.since(Instant(row.at)).0);
         let row = AttemptRow { status, headers_ms, ttft_ms: marks.ttft_ms, ..row };
         let secrets = self.job.secrets();
-        let clean = |text: &str| redact(text, &secrets);
         let prompt_tokens = || self.job.prompt_tokens();
-        Compared { row: ended(row, failure, &marks.measured(), Some(&ready.facts), &prompt_tokens, &clean), body }
+        Compared { row: ended(row, failure, &marks.measured(), Some(&ready.facts), &prompt_tokens, &secrets), body }
     }
 
     /// The row of a hop that is not called.

@@ -38,10 +38,11 @@ struct Case<'a> {
     trail: &'a [TrailEntry],
     end: End,
     exhausted: Exhausted,
+    keys: &'a [&'a str],
 }
 
 fn chat(trail: &[TrailEntry]) -> Case<'_> {
-    Case { family: Family::Chat, trail, end: End::Exhausted, exhausted: Exhausted::Last }
+    Case { family: Family::Chat, trail, end: End::Exhausted, exhausted: Exhausted::Last, keys: &["secret-key-1"] }
 }
 
 impl Case<'_> {
@@ -52,7 +53,7 @@ impl Case<'_> {
             end: &self.end,
             exhausted: self.exhausted,
             request_id: "req1",
-            keys: &["secret-key-1"],
+            keys: self.keys,
             retry_after: Some(90),
             lacks_consent: false,
         });
@@ -191,6 +192,45 @@ fn a_chain_that_ran_out_lists_every_attempt() {
     assert_eq!((&body["type"], &body["request_id"]), (&json!("error"), &json!("req1")));
     assert_eq!((&body["error"]["type"], &body["error"]["code"]), (&json!("timeout_error"), &json!("chain_exhausted")));
     assert_eq!(body["error"]["attempts"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn what_things_are_called_is_said_as_it_is() {
+    let trail = [
+        failed(0, "us-cluster1/us-llama-70b", failure(Class::Overloaded, Some(529), None)),
+        failed(1, "openai/secret-key-1", failure(Class::ServerError, Some(500), None)),
+        failed(2, "us-cluster2/sk-abcdefgh1234", Failure::new(Class::Timeout, "late, with us-abcdefgh")),
+    ];
+    let (_, body) = chat(&trail).speak();
+    let error = &body["error"];
+    let models: Vec<&Value> = error["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["model"]).collect();
+    assert_eq!(models, ["us-cluster1/us-llama-70b", "openai/secret-key-1", "us-cluster2/[redacted]"]);
+    assert_eq!(error["attempts"][2]["reason"], "late, with [redacted]");
+    assert_eq!(error["message"], "3 attempts failed; us-cluster2/[redacted]: timeout: late, with [redacted]");
+    let moves = fallback_log(&trail, "us-web-0123456789", "w", "us-production", &["secret-key-1"]);
+    let first: Value = serde_json::from_str(&moves[0]).unwrap();
+    assert_eq!(
+        (&first["request_id"], &first["policy"], &first["primary"], &first["fallback"]),
+        (
+            &json!("us-web-0123456789"),
+            &json!("us-production"),
+            &json!("us-cluster1/us-llama-70b"),
+            &json!("openai/secret-key-1")
+        )
+    );
+}
+
+#[test]
+fn a_key_that_reads_like_a_word_of_json_leaves_an_error_whole() {
+    let own = json!({"error": {"message": "no model here", "type": "x", "param": null, "code": null}});
+    for key in ["null", "error", "message", "model", "attempts"] {
+        let one = [failed(0, "m/a", failure(Class::ServerError, Some(500), Some(&own)))];
+        let two = [one[0].clone(), failed(1, "m/b", failure(Class::ServerError, Some(500), None))];
+        for trail in [one.as_slice(), two.as_slice()] {
+            let (_, body) = Case { keys: &[key], ..chat(trail) }.speak();
+            assert!(body["error"]["message"].is_string() && body["error"]["param"].is_null(), "{key}: {body}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Keys never leave.
 
-use understudy::domain::redact::redact;
+use understudy::domain::redact::{redact, redact_json, redact_name};
 
 #[track_caller]
 fn check(text: &str, keys: &[&str], expected: &str) {
@@ -46,4 +46,43 @@ fn ordinary_words_stay() {
     check("us-central1234567890", &[], "[redacted]");
     check("us-eastABC12345", &[], "[redacted]");
     check("a b a", &["a"], "a b a");
+}
+
+#[test]
+fn names_are_no_keys() {
+    let keys = ["ollama", "lm-studio", "0123456789abcdef0123456789abcdef"];
+    for name in [
+        "us-production",
+        "us-cluster1/llama-70b",
+        "acme/us-llama-70b",
+        "ollama/llama3",
+        "lm-studio/q",
+        "us-web-0123456789",
+    ] {
+        assert_eq!(redact_name(name, &keys), name);
+    }
+    // What can be nothing else is masked in a name too.
+    assert_eq!(redact_name("openai/sk-proj-abcdefgh1234", &keys), "openai/[redacted]");
+    assert_eq!(redact_name("policy/us-0123456789abcdefghijABCDEFGHIJ0123456789", &keys), "policy/[redacted]");
+    assert_eq!(redact_name("mistral/0123456789abcdef0123456789abcdef", &keys), "mistral/[redacted]");
+}
+
+#[test]
+fn a_masked_body_is_still_json() {
+    let body = r#"{"error": {"message": "no model for null",  "param": null, "code": 1.50}}"#;
+    for (key, expected) in [
+        ("none of it", body),
+        ("null", r#"{"error":{"message":"no model for [redacted]","param":null,"code":1.5}}"#),
+        ("model", r#"{"error":{"message":"no [redacted] for null","param":null,"code":1.5}}"#),
+        ("message", body),
+    ] {
+        assert_eq!(redact_json(body, &[key]), expected, "{key}");
+    }
+    assert_eq!(redact_json("no JSON, but a-key-of-mine", &["a-key-of-mine"]), "no JSON, but [redacted]");
+    // Some writers of JSON escape more than they must.
+    let escaped = r#"{"message":"bad key c2Vjcm\u002B0a2V5MTIz, s\u006b-abcdefgh1234, grün \u00fc"}"#;
+    let masked = r#"{"message":"bad key [redacted], [redacted], grün ü"}"#;
+    assert_eq!(redact_json(escaped, &["c2Vjcm+0a2V5MTIz"]), masked);
+    let harmless = r#"{"message":"gr\u00fcn"}"#;
+    assert_eq!(redact_json(harmless, &["c2Vjcm+0a2V5MTIz"]), harmless);
 }

@@ -8,6 +8,7 @@
 use crate::domain::classify::ErrorBody;
 use crate::domain::dialect::messages;
 use crate::domain::outcome::{Class, Failure};
+use crate::domain::redact::{redact, redact_json};
 use crate::domain::route::Family;
 use crate::domain::sse;
 use serde_json::{Map, Value, json};
@@ -50,25 +51,33 @@ pub fn body(family: Family, status: u16, said: &Said<'_>, request_id: &str) -> V
     value.to_string().into_bytes()
 }
 
-/// The error body of one upstream, in the client's dialect: as it is, where it has that shape already.
-pub fn upstream(family: Family, status: u16, target: &str, failure: &Failure, request_id: &str) -> Vec<u8> {
+/// The error body of one upstream, in the client's dialect: as it is, where it has that shape already. `keys` are masked.
+pub fn upstream(
+    family: Family,
+    status: u16,
+    target: &str,
+    failure: &Failure,
+    request_id: &str,
+    keys: &[&str],
+) -> Vec<u8> {
     let bytes = failure.body.as_deref().unwrap_or_default();
     let value = serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
     if speaks(family, &value) {
-        return bytes.to_vec();
+        return redact_json(&String::from_utf8_lossy(bytes), keys).into_bytes();
     }
     let parsed = ErrorBody::parse(bytes);
-    let message = if parsed.message.is_empty() { format!("{target}: {}", failure.reason) } else { parsed.message };
+    let clean = |text: &str| redact(text, keys);
+    let message = match parsed.message.as_str() {
+        "" => format!("{target}: {}", clean(&failure.reason)),
+        message => clean(message),
+    };
     // A code in the words of another API tells OpenAI's clients nothing.
     let own = parsed.code.as_deref();
     let code = own.filter(|code| is_openai_word(code)).or(openai_code(failure.class)).or(own);
-    let said = Said {
-        kind: parsed.kind.as_deref().unwrap_or("upstream_error"),
-        message: &message,
-        code: code.or(failure.code.as_deref()).or(Some(failure.class.name())),
-        param: parsed.param.as_deref(),
-        attempts: None,
-    };
+    let code = code.or(failure.code.as_deref()).unwrap_or(failure.class.name());
+    let (kind, code) = (clean(parsed.kind.as_deref().unwrap_or("upstream_error")), clean(code));
+    let param = parsed.param.as_deref().map(clean);
+    let said = Said { kind: &kind, message: &message, code: Some(&code), param: param.as_deref(), attempts: None };
     body(family, status, &said, request_id)
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::told;
 use crate::domain::chain::{TrailEntry, What, reason};
 use crate::domain::outcome::Skip;
-use crate::domain::redact::redact;
+use crate::domain::redact::redact_name;
 
 /// Bytes of `x-understudy-trail`.
 pub const TRAIL_MAX: usize = 4096;
@@ -92,12 +92,12 @@ pub fn fallback_log(
             "request_id": request_id,
             "workload": workload,
             "policy": policy,
-            "primary": from.target.to_string(),
-            "fallback": to.target.to_string(),
+            "primary": redact_name(&from.target.to_string(), keys),
+            "fallback": redact_name(&to.target.to_string(), keys),
             "status": from.status(),
             "reason": why,
         });
-        redact(&line.to_string(), keys)
+        line.to_string()
     };
     moves.map(line).collect()
 }
@@ -105,7 +105,7 @@ pub fn fallback_log(
 /// Why a hop was left; `None` for one that did not fail.
 fn why(from: &TrailEntry, keys: &[&str]) -> Option<String> {
     match &from.what {
-        What::Skip(skip) => Some(reason(skip)),
+        What::Skip(skip) => Some(told(&reason(skip), keys)),
         What::Call(_) => {
             let failure = from.failure()?;
             Some(format!("{}: {}", failure.class.name(), told(&failure.reason, keys)))

@@ -6,6 +6,7 @@ use crate::domain::catalogue::Facts;
 use crate::domain::chain::{Attempt, Standing, TrailEntry, What};
 use crate::domain::error;
 use crate::domain::outcome::{Class, Failure};
+use crate::domain::redact::{redact, redact_name};
 use crate::domain::time::{Instant, Span};
 use crate::domain::usage::Usage;
 
@@ -16,8 +17,8 @@ const CHARS_PER_TOKEN: u64 = 4;
 const DROPPED_MOST: usize = 100;
 
 /// What a row keeps of the parameters that were dropped.
-pub fn dropped(names: &[String], redact: &dyn Fn(&str) -> String) -> Vec<String> {
-    names.iter().take(DROPPED_MOST).map(|name| error::short(&redact(name))).collect()
+pub fn dropped(names: &[String], keys: &[&str]) -> Vec<String> {
+    names.iter().take(DROPPED_MOST).map(|name| error::short(&redact(name, keys))).collect()
 }
 
 /// What was measured of one attempt.
@@ -40,8 +41,8 @@ pub struct After<'a> {
     pub broke: Option<&'a Failure>,
 }
 
-/// The row of one entry of the trail. `prompt_tokens` is about how long the client's prompt is, for estimates; `redact` cleans
-/// what upstreams and clients wrote.
+/// The row of one entry of the trail. `prompt_tokens` is about how long the client's prompt is, for estimates; `keys` are
+/// masked in what upstreams and clients wrote.
 pub fn attempt_row(
     seq: u32,
     entry: &TrailEntry,
@@ -49,9 +50,14 @@ pub fn attempt_row(
     facts: Option<&Facts>,
     after: Option<&After<'_>>,
     prompt_tokens: &dyn Fn() -> u64,
-    redact: &dyn Fn(&str) -> String,
+    keys: &[&str],
 ) -> AttemptRow {
-    let row = AttemptRow { seq, at: entry.at.0, model: redact(&entry.target.to_string()), ..AttemptRow::default() };
+    let row = AttemptRow {
+        seq,
+        at: entry.at.0,
+        model: redact_name(&entry.target.to_string(), keys),
+        ..AttemptRow::default()
+    };
     match &entry.what {
         What::Skip(skip) => AttemptRow {
             outcome: skip.name().to_owned(),
@@ -75,7 +81,7 @@ pub fn attempt_row(
                 committed: served,
                 ..row
             };
-            ended(row, failure, measured, facts, prompt_tokens, redact)
+            ended(row, failure, measured, facts, prompt_tokens, keys)
         }
     }
 }
@@ -87,9 +93,9 @@ pub fn ended(
     measured: &Measured,
     facts: Option<&Facts>,
     prompt_tokens: &dyn Fn() -> u64,
-    redact: &dyn Fn(&str) -> String,
+    keys: &[&str],
 ) -> AttemptRow {
-    spent(told(row, failure, redact), failure, measured, facts, prompt_tokens)
+    spent(told(row, failure, keys), failure, measured, facts, prompt_tokens)
 }
 
 fn elapsed(attempt: &Attempt, began: Instant, after: Option<&After<'_>>) -> Span {
@@ -99,14 +105,14 @@ fn elapsed(attempt: &Attempt, began: Instant, after: Option<&After<'_>>) -> Span
     }
 }
 
-fn told(row: AttemptRow, failure: Option<&Failure>, redact: &dyn Fn(&str) -> String) -> AttemptRow {
+fn told(row: AttemptRow, failure: Option<&Failure>, keys: &[&str]) -> AttemptRow {
     match failure {
         None => AttemptRow { outcome: OK.to_owned(), ..row },
         Some(failure) => AttemptRow {
             outcome: failure.class.name().to_owned(),
             phase: failure.phase.map(|phase| phase.name().to_owned()),
-            code: failure.code.as_deref().map(|code| error::short(&redact(code))),
-            reason: error::short(&redact(&failure.reason)),
+            code: failure.code.as_deref().map(|code| error::short(&redact(code, keys))),
+            reason: error::short(&redact(&failure.reason, keys)),
             ..row
         },
     }

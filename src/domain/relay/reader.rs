@@ -11,7 +11,7 @@ use crate::domain::error::stream_error;
 use crate::domain::eventstream::{Frame, Frames};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::policy::Commit;
-use crate::domain::redact::redact;
+use crate::domain::redact::{redact, redact_json};
 use crate::domain::route::Family;
 use crate::domain::sse::{self, Item, Parser};
 
@@ -255,7 +255,7 @@ impl Sink {
     /// Says that it broke where no encoder does: nothing follows.
     fn break_off(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         if matches!(self.way, Way::Inspect | Way::Reframe) && !self.silent {
-            let said = self.clean(&failure.reason);
+            let said = redact(&failure.reason, &self.keys());
             stream_error(self.family, failure.class, "stream_error", &said, self.seen.sequence, out);
             self.silent = true;
         }
@@ -314,11 +314,12 @@ impl Sink {
         let failure =
             events.iter().find_map(|event| if let Event::Error(failure) = event { Some(failure) } else { None });
         match (self.way, failure) {
-            (Way::Inspect, Some(_)) => {
-                out.extend_from_slice(self.clean(&String::from_utf8_lossy(record.raw)).as_bytes());
-            }
+            (Way::Inspect, Some(_)) => match redact_json(record.data, &self.keys()) {
+                clean if clean == record.data => out.extend_from_slice(record.raw),
+                clean => sse::write(out, record.name, &clean.replace('\n', " ")),
+            },
             (Way::Inspect, None) if !hidden => out.extend_from_slice(record.raw),
-            (Way::Reframe, Some(_)) => sse::write(out, &kind_of(record.data), &self.clean(record.data)),
+            (Way::Reframe, Some(_)) => sse::write(out, &kind_of(record.data), &redact_json(record.data, &self.keys())),
             (Way::Reframe, None) => sse::write(out, &kind_of(record.data), record.data),
             (Way::Pipe | Way::Inspect | Way::Translate, _) => {}
         }
@@ -333,10 +334,9 @@ impl Sink {
         self.silent |= matches!(self.way, Way::Inspect | Way::Reframe);
     }
 
-    /// What an upstream says of its failure may repeat the key that it was sent.
-    fn clean(&self, text: &str) -> String {
-        let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
-        redact(text, &keys)
+    /// What an upstream says of its failure may repeat one of them.
+    fn keys(&self) -> Vec<&str> {
+        self.keys.iter().map(String::as_str).collect()
     }
 
     fn event(&mut self, mut event: Event, out: &mut Vec<u8>) {
@@ -345,7 +345,7 @@ impl Sink {
             return;
         }
         if let Event::Error(failure) = &mut event {
-            failure.reason = self.clean(&failure.reason);
+            failure.reason = redact(&failure.reason, &self.keys());
         }
         self.seen.note(&event);
         match (&event, self.gate) {

@@ -6,7 +6,7 @@ use crate::domain::document::{BadDocument, Finding};
 use crate::domain::error::openai_type;
 use crate::domain::ledger::query::BadQuery;
 use crate::domain::provider::table;
-use crate::domain::redact::redact;
+use crate::domain::redact::redact_name;
 use crate::domain::refusal::Refusal;
 use crate::routes::reply::Reply;
 use serde_json::json;
@@ -59,7 +59,7 @@ impl Failure {
             error["findings"] = json!(findings);
         }
         // A key that was put where it does not belong is not said back.
-        let body = redact(&json!({"error": error}).to_string(), &[]);
+        let body = redact_name(&json!({"error": error}).to_string(), &[]);
         let reply = Reply::bytes(self.status, "application/json", body.as_bytes()).header("cache-control", "no-store");
         let reply = match &self.allow {
             Some(allow) => reply.header("allow", allow),
