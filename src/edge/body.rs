@@ -101,7 +101,15 @@ impl Default for Identity {
     }
 }
 
-/// All of a request's body, of at most so many bytes: more than that is not even read. `stated` is its `content-length`.
+/// How long a client may go on to send what is not wanted.
+const REST_MS: f64 = 1_000.0;
+
+/// What a client who is refused still sends: it must be taken for the refusal to be read, and is not kept.
+pub async fn take_rest(request: &web_sys::Request) {
+    let _ = JsFuture::from(glue::take_rest(request, REST_MS)).await;
+}
+
+/// All of a request's body, of at most so many bytes: more than that is not kept. `stated` is its `content-length`.
 ///
 /// # Errors
 /// 413 for a larger one, 400 where the client broke off.
@@ -141,7 +149,7 @@ async fn pieces(request: &web_sys::Request, most: usize) -> Result<Vec<u8>, JsVa
         let piece: Uint8Array = Reflect::get(&read, &"value".into())?.unchecked_into();
         bytes.extend_from_slice(&piece.to_vec());
         if bytes.len() > most {
-            let _ = glue::cancel(reader.inner());
+            reader.unlock();
             return Ok(bytes);
         }
     }

@@ -281,6 +281,15 @@ export async function cancel(reader) {
   } catch {}
 }
 
+// Takes what a client still sends of a body that nobody wants, for `ms` at most: the platform closes the connection of one who
+// has not been read to the end, who then may never see the answer. Never rejects.
+export async function takeRest(request, ms) {
+  try {
+    const taken = request.body?.pipeTo(new WritableStream());
+    if (taken) await Promise.race([taken, new Promise((resolve) => setTimeout(resolve, ms))]);
+  } catch {}
+}
+
 // What the platform's log then says of the connection: the only way to tell a client that audio is not whole.
 const BROKEN_OFF = "the upstream broke off, and so does this answer";
 

@@ -47,6 +47,9 @@ extern "C" {
     pub fn release(lock: &JsValue);
     /// Tells a reader's stream that no more is wanted. Never rejects.
     pub fn cancel(reader: &JsValue) -> Promise;
+    /// Takes and forgets what is left of a request's body, for that time at most. Never rejects.
+    #[wasm_bindgen(js_name = takeRest)]
+    pub fn take_rest(request: &web_sys::Request, ms: f64) -> Promise;
     #[wasm_bindgen(js_name = writeChunk)]
     pub fn write_chunk(writer: &web_sys::WritableStreamDefaultWriter, chunk: &js_sys::Uint8Array) -> Promise;
     #[wasm_bindgen(js_name = closeWriter)]

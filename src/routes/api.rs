@@ -63,7 +63,13 @@ pub async fn handle(
         Ok(_) => inbound.answer(family).await,
         Err(refusal) => Err(refusal),
     };
-    let reply = answered.unwrap_or_else(|refusal| inbound.refuse(family, &refusal));
+    let reply = match answered {
+        Ok(reply) => reply,
+        Err(refusal) => {
+            body::take_rest(request).await;
+            inbound.refuse(family, &refusal)
+        }
+    };
     reply.saying(cors::allowance(&inbound.headers, address, env)).under(&inbound.request_id, family).into_response()
 }
 

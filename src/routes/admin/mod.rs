@@ -95,9 +95,13 @@ fn bad_param(name: &str, message: impl Display) -> Failure {
 
 /// Answers a request to `/admin`, whatever it is: unknown routes and missing tokens among them.
 pub async fn handle(call: Call<'_>, env: &Env) -> web_sys::Response {
+    let request = call.request;
     match answer(call, env).await {
         Ok(response) => response,
-        Err(failure) => failure.into_response(),
+        Err(failure) => {
+            body::take_rest(request).await;
+            failure.into_response()
+        }
     }
 }
 
