@@ -14,7 +14,7 @@ mod wait;
 use serde_json::Value;
 
 pub use body::ErrorBody;
-pub use wait::{duration, retry_after};
+pub use wait::{by_header as wait_asked, duration, retry_after};
 
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::time::Instant;

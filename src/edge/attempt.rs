@@ -127,7 +127,7 @@ impl<'a> Attempt<'a> {
         let answer = answer.map_err(|failure| self.blamed(failure))?;
         self.marks.headers = Some((answer.headers_at(), answer.status()));
         match answer.status() {
-            200..=203 | 205..=299 => self.judge(answer, wire).await,
+            200..=203 | 205..=299 => self.judge(&answer, wire).await.map_err(|failure| hinted(failure, &answer)),
             _ => Err(self.refused(&answer)),
         }
     }
@@ -205,15 +205,15 @@ impl<'a> Attempt<'a> {
     }
 
     /// A 2xx: held back until it has earned its commit.
-    async fn judge(self, answer: Answer, wire: Wire) -> Result<Served, Failure> {
+    async fn judge(self, answer: &Answer, wire: Wire) -> Result<Served, Failure> {
         if answer.bytes().is_some() || answer.broke().is_some() {
-            return self.whole(&answer, wire);
+            return self.whole(answer, wire);
         }
         let binary = wire == Wire::Opaque && !answer.kind().starts_with("text/");
         match self.hands_on(wire) {
-            true => self.unread(&answer, wire, binary && !answer.kind().contains("json")),
-            false if binary => self.binary(&answer).await,
-            false => self.stream(&answer, wire).await,
+            true => self.unread(answer, wire, binary && !answer.kind().contains("json")),
+            false if binary => self.binary(answer).await,
+            false => self.stream(answer, wire).await,
         }
     }
 
@@ -226,4 +226,11 @@ impl<'a> Attempt<'a> {
         let marks = Marks::default();
         Served { call: self.call.clone(), line: self.line, status: answer.status(), headers, kind, body, marks }
     }
+}
+
+/// An error inside a good answer waits for as long as the answer's headers ask, where it does not say itself.
+fn hinted(failure: Failure, answer: &Answer) -> Failure {
+    let headers = answer.response().headers();
+    let asked = || classify::wait_asked(&|name| headers.get(name).ok().flatten(), glue::now());
+    Failure { retry_after: failure.retry_after.or_else(asked), ..failure }
 }

@@ -157,7 +157,7 @@ impl Line {
 
     async fn hear(&self, answer: Promise, then: (Phase, Span)) -> Result<Answer, Failure> {
         let answer = JsFuture::from(answer).await;
-        let answer = answer.map_err(|error| Failure::new(Class::Unreachable, message_of(&error)))?;
+        let answer = answer.map_err(|error| Failure::new(Class::Unreachable, unheard(&message_of(&error))))?;
         self.clock.set(then);
         Ok(answer.unchecked_into())
     }
@@ -258,6 +258,15 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         self.abort();
+    }
+}
+
+/// Why nothing came of a call. Of a host that no name server knows, and of a handshake that failed, the platform says no more than
+/// that an error of its own has such a reference.
+fn unheard(said: &str) -> String {
+    match said.starts_with("internal error") {
+        true => format!("no connection: the host's name or its TLS did not work out ({said})"),
+        false => said.to_owned(),
     }
 }
 

@@ -285,11 +285,11 @@ impl Outgoing {
 }
 
 /// Whether a header of the client's goes upstream: its content and tracing headers. Its organization and project only beside
-/// its own key, its Anthropic headers only to that wire.
-fn forwards(name: &str, own_key: bool, anthropic: bool) -> bool {
+/// its own key; its Anthropic headers where the request stays in its family, and to Anthropic's wire.
+fn forwards(name: &str, own_key: bool, at_home: bool) -> bool {
     match name {
         "content-type" | "accept" | "idempotency-key" | "traceparent" | "tracestate" | "user-agent" => true,
-        "anthropic-version" | "anthropic-beta" => anthropic,
+        "anthropic-version" | "anthropic-beta" => at_home,
         "openai-organization" | "openai-project" => own_key,
         name => name.starts_with("openai-"),
     }
@@ -298,7 +298,8 @@ fn forwards(name: &str, own_key: bool, anthropic: bool) -> bool {
 /// Everything but authentication.
 fn dressed(job: &Job, ready: &Ready, wire: Wire, slot: KeySlot) -> Outgoing {
     let anthropic = matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict) || job.route == Route::CountTokens;
-    let forwarded = job.headers.iter().filter(|(name, _)| forwards(name, slot == KeySlot::Own, anthropic));
+    let at_home = anthropic || !translates(&job.route, wire);
+    let forwarded = job.headers.iter().filter(|(name, _)| forwards(name, slot == KeySlot::Own, at_home));
     let forwarded = forwarded.filter_map(|(name, value)| match name {
         "anthropic-beta" => Some((name.to_owned(), betas::header(value, wire)?)),
         _ => Some((name.to_owned(), value.to_owned())),

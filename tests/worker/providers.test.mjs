@@ -293,7 +293,7 @@ describe('others', () => {
     assert.deepEqual(sent.map((call) => call.headers.get('authorization')), ['Bearer AIzaKey', 'Bearer cf-key', 'Bearer sk-openai', 'Bearer sk-mine']);
     assert.deepEqual(sent.map((call) => call.headers.get('openai-organization')), [null, null, null, 'org-1']);
     assert.equal(sent[1].json.model, '@cf/meta/llama-3.1-8b-instruct');
-    assert.ok(sent.every((call) => call.headers.get('anthropic-beta') === null && call.headers.get('openai-beta') === 'x=1'));
+    assert.ok(sent.every((call) => call.headers.get('anthropic-beta') === 'b' && call.headers.get('openai-beta') === 'x=1'));
   });
 
   test('anthropic: overloaded inside a 200 is a failure of its target; errors in the client’s words', async () => {
