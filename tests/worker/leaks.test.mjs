@@ -19,6 +19,8 @@ const good = json(body('chat', 'fine', 'm'));
 const failing = status(503, openaiError('down', 'server_error'));
 const BACKOFF = { backoff: { initial_ms: 20 } };
 
+const LOOKS = 6;
+
 const KINDS = {
   'answers leave no callbacks behind': async () => [await policy([good]), {}],
   'fallbacks leave no callbacks behind': async () => [await policy([failing, good], { breaker: null }), {}],
@@ -40,8 +42,10 @@ for (const [name, kind] of Object.entries(KINDS)) {
     await round();
     const before = await held();
     for (let n = 0; n < 3; n++) await round();
-    const after = await held();
-    assert.ok(after - before < 40, `${after - before} callbacks are held after 120 requests more`);
+    // On a busy machine what ended is cleared away later; what leaks never is.
+    let more = Infinity;
+    for (let looks = 0; looks < LOOKS && more >= 40; looks++) more = (await held()) - before;
+    assert.ok(more < 40, `${more} callbacks are held after 120 requests more`);
   });
 }
 
