@@ -141,7 +141,8 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry
         .filter(|(prospect, _)| prospect.skip.is_none())
         .filter_map(|(prospect, (hop, ready))| {
             let same_provider = hop.target.provider == first.target.provider;
-            Some((prospect, hop, Candidate { facts: &ready.facts, wire: ready.wire?, same_provider }))
+            let (facts, wire, model) = (&ready.facts, ready.wire?, ready.model_id.as_str());
+            Some((prospect, hop, Candidate { facts, wire, model, same_provider }))
         })
         .collect();
     // What no hop could lack is not looked for: a large body would be read for nothing.

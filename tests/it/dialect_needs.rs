@@ -21,7 +21,7 @@ fn needs(family: Family, body: &[u8]) -> Needs {
 #[track_caller]
 fn lacking(family: Family, body: &Value, facts: &Facts, same_provider: bool) -> Option<&'static str> {
     let needs = needs(family, body.to_string().as_bytes());
-    lacks(&needs, family, Candidate { facts, wire: Wire::Chat, same_provider })
+    lacks(&needs, family, Candidate { facts, wire: Wire::Chat, model: "m", same_provider })
 }
 
 fn user(content: Value) -> Value {
@@ -67,9 +67,8 @@ fn needs_are_found_where_they_stand() {
         (Family::Responses, json!({"input": "a", "previous_response_id": "r1"}), Feature::StoredIds),
         (Family::Responses, json!({"input": "a", "prompt": {"id": "p1"}}), Feature::StoredIds),
         (Family::Responses, json!({"input": [{"type": "item_reference", "id": "i"}]}), Feature::StoredIds),
-        (Family::Messages, json!({"thread": {"type": "continue", "previous_message_id": "m"}}), Feature::StoredIds),
         (Family::Responses, json!({"input": "a", "tools": [{"type": "web_search"}]}), Feature::HostedTools),
-        (Family::Messages, json!({"tools": [{"type": "bash_20250124", "name": "bash"}]}), Feature::HostedTools),
+        (Family::Messages, json!({"tools": [{"type": "web_search_20250305"}]}), Feature::HostedTools),
         (Family::Chat, json!({"service_tier": "flex"}), Feature::ServiceTier),
     ];
     for (family, body, feature) in cases {
@@ -112,10 +111,48 @@ fn what_is_bound_to_a_provider_stays_there() {
     let needs = needs(Family::Chat, tier.to_string().as_bytes());
     let none = Facts { supports: Some(Vec::new()), ..Facts::default() };
     for wire in [Wire::Messages, Wire::Invoke, Wire::Converse, Wire::Responses] {
-        assert_eq!(lacks(&needs, Family::Chat, Candidate { facts: &none, wire, same_provider: false }), None);
+        assert_eq!(lacks(&needs, Family::Chat, Candidate { facts: &none, wire, model: "m", same_provider: false }), None);
     }
     let hosted = json!({"input": "a", "tools": [{"type": "web_search"}]});
     assert_eq!(lacking(Family::Responses, &hosted, &facts(&[Feature::Tools]), false), Some("hosted_tools"));
+}
+
+/// `bash` and its like are run by the client, and every Claude knows them, wherever it is.
+#[test]
+fn tools_that_the_client_runs_go_to_any_claude() {
+    let none = Facts::default();
+    let of = |tools: Value, wire, model, same_provider| {
+        let body = json!({"messages": [], "tools": tools}).to_string();
+        let needs = needs(Family::Messages, body.as_bytes());
+        lacks(&needs, Family::Messages, Candidate { facts: &none, wire, model, same_provider })
+    };
+    let bedrock = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
+    for kind in ["bash_20250124", "text_editor_20250728", "memory_20250818", "computer_20250124"] {
+        let on = |wire, model| of(json!([{"type": kind}, {"name": "f", "input_schema": {}}]), wire, model, false);
+        for (wire, model) in
+            [(Wire::Messages, "claude-sonnet-4-5"), (Wire::Invoke, bedrock), (Wire::RawPredict, "claude-sonnet-4-5")]
+        {
+            assert_eq!(on(wire, model), None, "{kind} {wire:?}");
+        }
+        // Others that speak Anthropic's words do not, nor does a Claude that is spoken to in OpenAI's.
+        for (wire, model) in [(Wire::Messages, "deepseek-chat"), (Wire::Chat, "claude-sonnet-4-5"), (Wire::Chat, "m")] {
+            assert_eq!(on(wire, model), Some("hosted_tools"), "{kind} {wire:?} {model}");
+        }
+        assert_eq!(of(json!([{"type": kind}]), Wire::Messages, "m", true), None);
+    }
+    let searches = json!([{"type": "bash_20250124"}, {"type": "web_search_20250305"}]);
+    assert_eq!(of(searches, Wire::Messages, "claude-sonnet-4-5", false), Some("hosted_tools"));
+}
+
+/// A thread has a name of its own: the error that tells of it says to send the whole conversation.
+#[test]
+fn a_thread_that_goes_on_is_told_apart_from_what_else_is_stored() {
+    let thread = json!({"messages": [], "thread": {"type": "continue", "previous_message_id": "m"}});
+    assert_eq!(lacking(Family::Messages, &thread, &Facts::default(), false), Some("thread"));
+    assert_eq!(lacking(Family::Messages, &thread, &Facts::default(), true), None);
+    assert_eq!(lacking(Family::Messages, &thread, &facts(&[Feature::StoredIds]), false), None);
+    let container = json!({"messages": [], "container": "c"});
+    assert_eq!(lacking(Family::Messages, &container, &Facts::default(), false), Some("stored_ids"));
 }
 
 #[test]
@@ -134,7 +171,7 @@ fn a_tool_stands_in_for_a_schema_between_families() {
     let body = json!({"messages": [], "response_format": {"type": "json_schema", "json_schema": {}}}).to_string();
     let needs = needs(Family::Chat, body.as_bytes());
     let facts = facts(&[Feature::Tools]);
-    let on = |wire| lacks(&needs, Family::Chat, Candidate { facts: &facts, wire, same_provider: false });
+    let on = |wire| lacks(&needs, Family::Chat, Candidate { facts: &facts, wire, model: "m", same_provider: false });
     assert_eq!(on(Wire::Chat), Some("json_schema"));
     assert_eq!(on(Wire::Messages), None);
 }

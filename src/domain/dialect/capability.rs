@@ -10,6 +10,8 @@
 //!   audio, files
 //! hosted_tools,   it is another provider than the one that the request was written for,
 //!   stored_ids    and its row does not list the feature
+//! Claude's tools  the same, and it is no Claude that is spoken to in Anthropic's words
+//! thread          the same: a thread is one of the stored ids, by a name of its own
 //! service_tier    the same, within a family; between families it is dropped
 //! context         the least that the prompt can be is more than its known window
 //! ```
@@ -19,6 +21,7 @@
 
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::Wire;
+use crate::domain::provider::is_claude;
 use crate::domain::route::Family;
 use memchr::memmem;
 use serde::Deserialize;
@@ -28,11 +31,31 @@ use serde_json::value::RawValue;
 /// What a request needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    features: Vec<Feature>,
+    all: Vec<Need>,
     /// The likely size of the prompt, in tokens.
     pub tokens: u64,
     /// The least that it can be.
     pub tokens_least: u64,
+}
+
+/// One thing that it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Feature(Feature),
+    /// Tools that the client runs and Claude was trained on: what they take is not in the request.
+    ClaudeTools,
+    /// The message thread that the request goes on from.
+    Thread,
+}
+
+impl Need {
+    const fn name(self) -> &'static str {
+        match self {
+            Need::Feature(feature) => feature.name(),
+            Need::ClaudeTools => Feature::HostedTools.name(),
+            Need::Thread => "thread",
+        }
+    }
 }
 
 /// The target in question, as far as it matters here.
@@ -40,6 +63,8 @@ pub struct Needs {
 pub struct Candidate<'a> {
     pub facts: &'a Facts,
     pub wire: Wire,
+    /// The model's name on the wire.
+    pub model: &'a str,
     /// The provider that the request was written for: the first hop's.
     pub same_provider: bool,
 }
@@ -49,10 +74,18 @@ impl Candidate<'_> {
     pub fn can_all(&self) -> bool {
         self.same_provider && self.facts.supports.is_none() && self.facts.context_tokens.is_none()
     }
+
+    /// Whether it has what is bound to a provider.
+    fn has_own(&self, feature: Feature) -> bool {
+        self.same_provider || self.facts.supports(feature).unwrap_or(false)
+    }
 }
 
 /// Words without which a body holds no image, sound, file or id of a stored thing.
 const MEDIA: [&[u8]; 5] = [b"image", b"audio", b"file", b"document", b"item_reference"];
+
+/// Anthropic's tools that the client runs, by the start of their type as JSON.
+const CLAUDE_TOOLS: [&str; 4] = ["\"bash_", "\"text_editor_", "\"memory_", "\"computer_"];
 
 /// What a body of a generating route needs: its length in bytes, and its top-level values by name. What is no JSON there
 /// needs nothing: its own provider will say so.
@@ -74,18 +107,27 @@ pub fn needs<'a>(family: Family, length: usize, value: &dyn Fn(&str) -> Option<&
 
 /// What a candidate lacks: the first need that it cannot meet, by its name in `incompatible`.
 pub fn lacks(needs: &Needs, family: Family, candidate: Candidate<'_>) -> Option<&'static str> {
-    let lacking = needs.features.iter().find(|feature| !meets(**feature, family, candidate));
+    let lacking = needs.all.iter().find(|need| !meets(**need, family, candidate));
     let too_small = candidate.facts.context_tokens.is_some_and(|window| needs.tokens_least > window);
-    lacking.map(|feature| feature.name()).or(too_small.then_some("context"))
+    lacking.map(|need| need.name()).or(too_small.then_some("context"))
 }
 
-fn meets(feature: Feature, family: Family, candidate: Candidate<'_>) -> bool {
+fn meets(need: Need, family: Family, candidate: Candidate<'_>) -> bool {
+    match need {
+        Need::Feature(feature) => has(feature, family, candidate),
+        Need::Thread => candidate.has_own(Feature::StoredIds),
+        Need::ClaudeTools => {
+            let claude = candidate.wire.family() == Some(Family::Messages) && is_claude(candidate.model);
+            claude || candidate.has_own(Feature::HostedTools)
+        }
+    }
+}
+
+fn has(feature: Feature, family: Family, candidate: Candidate<'_>) -> bool {
     let known = candidate.facts.supports(feature);
     match feature {
         Feature::ServiceTier if candidate.wire.family() != Some(family) => true,
-        Feature::HostedTools | Feature::StoredIds | Feature::ServiceTier => {
-            candidate.same_provider || known.unwrap_or(false)
-        }
+        Feature::HostedTools | Feature::StoredIds | Feature::ServiceTier => candidate.has_own(feature),
         // Between families a tool can stand in for structured output.
         Feature::JsonSchema if has_stand_in(family, candidate.wire) => {
             known.unwrap_or(true) || candidate.facts.supports(Feature::Tools).unwrap_or(true)
@@ -107,12 +149,16 @@ fn has_stand_in(family: Family, wire: Wire) -> bool {
 impl Needs {
     /// Whether a feature is needed.
     pub fn has(&self, feature: Feature) -> bool {
-        self.features.contains(&feature)
+        self.all.contains(&Need::Feature(feature))
     }
 
     fn add(&mut self, feature: Feature) {
-        if !self.has(feature) {
-            self.features.push(feature);
+        self.needs(Need::Feature(feature));
+    }
+
+    fn needs(&mut self, need: Need) {
+        if !self.all.contains(&need) {
+            self.all.push(need);
         }
     }
 }
@@ -156,6 +202,7 @@ fn tools(top: &Top<'_, '_>, needs: &mut Needs) {
     for tool in tools.unwrap_or_default() {
         match tool.kind.map(RawValue::get) {
             None | Some("\"function\"" | "\"custom\"") => needs.add(Feature::Tools),
+            Some(kind) if CLAUDE_TOOLS.iter().any(|start| kind.starts_with(start)) => needs.needs(Need::ClaudeTools),
             Some(_) => needs.add(Feature::HostedTools),
         }
     }
@@ -184,8 +231,10 @@ fn top_level(top: &Top<'_, '_>, family: Family, needs: &mut Needs) {
     let stored_prompt = family == Family::Responses && top("prompt").is_some();
     let ids = ["previous_response_id", "conversation", "container"];
     // A message thread that goes on is held by the server that answered before; one that begins is all here.
-    let continued = names("thread", "\"continue\"");
-    if stored_prompt || continued || ids.into_iter().any(|name| top(name).is_some()) {
+    if names("thread", "\"continue\"") {
+        needs.needs(Need::Thread);
+    }
+    if stored_prompt || ids.into_iter().any(|name| top(name).is_some()) {
         needs.add(Feature::StoredIds);
     }
 }

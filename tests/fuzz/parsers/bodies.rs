@@ -159,7 +159,7 @@ fn translated(family: Family, body: &[u8]) {
     for (wire, provider, model) in WIRES {
         let target = Target { provider: provider.to_owned(), model: model.to_owned(), region: None };
         let facts = catalogue.facts(&target);
-        let candidate = capability::Candidate { facts: &facts, wire, same_provider: false };
+        let candidate = capability::Candidate { facts: &facts, wire, model: "claude-m", same_provider: false };
         let _ = capability::lacks(&needs, family, candidate);
         let to = Destination { wire, provider, model, max_output_tokens: facts.max_output_tokens };
         let lenient = dialect::translate_request(family, body, &to, &facts, Translate::Lenient);
