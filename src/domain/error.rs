@@ -115,11 +115,12 @@ pub fn ended(ending: &Ending<'_>) -> Final {
     }
 }
 
-/// Whether a hop was passed over since it does not hold the thread (or what else is stored) that the request goes on from.
+/// Whether a hop was passed over since it does not hold the thread that the request goes on from. Of what else is stored
+/// elsewhere (a container, a file) to send the whole conversation would mend nothing.
 fn lost_thread(ending: &Ending<'_>) -> bool {
-    let stored = |skip: &Skip| matches!(skip, Skip::Incompatible(what) if what == "thread" || what == "stored_ids");
+    let of_thread = |skip: &Skip| matches!(skip, Skip::Incompatible(what) if what == "thread");
     ending.family == Family::Messages
-        && ending.trail.iter().any(|entry| matches!(&entry.what, What::Skip(skip) if stored(skip)))
+        && ending.trail.iter().any(|entry| matches!(&entry.what, What::Skip(skip) if of_thread(skip)))
 }
 
 /// The status that a failure has for the client.

@@ -283,7 +283,7 @@ fn a_thread_that_no_hop_holds_is_said_to_be_lost() {
     let lost = json!({"error_code": "thread_not_found"});
     let cases = [
         (vec![held("thread")], 400, &lost),
-        (vec![held("stored_ids")], 400, &lost),
+        (vec![held("stored_ids")], 400, &Value::Null),
         (vec![busy(), held("thread")], 529, &lost),
         (vec![busy(), busy(), held("thread")], 529, &lost),
         (vec![held("vision")], 400, &Value::Null),
