@@ -703,7 +703,27 @@ fn json_schema_to_openai_is_strict_only_where_it_can_be() {
         json!({"type": "json_schema", "json_schema": {"name": "response", "schema": clean, "strict": true}})
     );
     let loose = json!({"type": "object", "properties": {"a": {"type": "string"}}});
-    assert_eq!(claude_to_chat(format(loose))["response_format"]["json_schema"]["strict"], false);
+    assert_eq!(claude_to_chat(format(loose.clone()))["response_format"]["json_schema"]["strict"], false);
+    // Who asked for more than is checked is told so, or goes elsewhere.
+    let tool = |schema: Value| ask(json!({"tools": [{"name": "g", "strict": true, "input_schema": schema}]}));
+    let asked =
+        json!({"type": "json_schema", "json_schema": {"name": "o", "strict": true, "schema": {"type": "object"}}});
+    let chat = hello(json!({"response_format": asked,
+        "tools": [{"type": "function", "function": {"name": "g", "strict": true, "parameters": loose}}]}));
+    let responses = to(Wire::Responses, "openai", "gpt-4o");
+    for (family, body, to, paths) in [
+        (Family::Messages, format(loose.clone()), &gpt(), ["output_config.format"].as_slice()),
+        (Family::Messages, format(loose.clone()), &responses, &["output_config.format"]),
+        (Family::Messages, tool(loose.clone()), &gpt(), &["tools.strict"]),
+        (Family::Messages, tool(loose), &responses, &["tools.strict"]),
+        (Family::Chat, chat, &responses, &["tools.function.strict", "response_format"]),
+        (Family::Messages, format(clean.clone()), &gpt(), &[]),
+        (Family::Messages, tool(clean), &responses, &[]),
+    ] {
+        assert_eq!(sent(family, &body, to).1, paths, "{family:?} {:?}", to.wire);
+        let strict = encode(family, &body, to, Translate::Strict).err().map(|unfit| unfit.0);
+        assert_eq!(strict.as_deref(), paths.first().copied());
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub fn encode(
     writer.messages()?;
     writer.limits()?;
     writer.tools()?;
-    writer.format();
+    writer.format()?;
     writer.logprobs()?;
     writer.reasoning(facts)?;
     writer.sampling()?;
@@ -122,7 +122,7 @@ impl Writer<'_> {
             if let Some(description) = &tool.description {
                 function["description"] = json!(description);
             }
-            if let Some(strict) = self.strict(tool, &parameters) {
+            if let Some(strict) = self.strict(tool, &parameters)? {
                 function["strict"] = json!(strict);
             }
             function["parameters"] = parameters;
@@ -152,18 +152,22 @@ impl Writer<'_> {
     }
 
     /// Where a Responses client leaves `strict` out, its own server tries: no host is to try it with a schema that strict mode
-    /// refuses.
-    fn strict(&self, tool: &Tool, parameters: &Value) -> Option<bool> {
+    /// refuses. Who asked for it with such a schema is told that it is not.
+    fn strict(&mut self, tool: &Tool, parameters: &Value) -> Result<Option<bool>, Incompatible> {
         let clean = schema::is_strict(parameters);
-        match tool.strict {
+        if tool.strict == Some(true) && !clean {
+            self.drops.tool(self.from, "strict")?;
+        }
+        Ok(match tool.strict {
             Some(strict) => Some(strict && clean),
             None if self.from.family == Family::Responses && !clean => Some(false),
             None => None,
-        }
+        })
     }
 
-    fn format(&mut self) {
-        match &self.from.output {
+    fn format(&mut self) -> Result<(), Incompatible> {
+        let from = self.from;
+        match &from.output {
             OutputFormat::Text => {}
             OutputFormat::JsonObject => self.put("response_format", json!({"type": "json_object"})),
             OutputFormat::JsonSchema { name, description, schema, strict } => {
@@ -171,12 +175,17 @@ impl Writer<'_> {
                 if let Some(description) = description {
                     inner["description"] = json!(description);
                 }
-                if let Some(strict) = strict {
-                    inner["strict"] = json!(*strict && schema::is_strict(schema));
+                if let Some(strict) = *strict {
+                    let clean = schema::is_strict(schema);
+                    if strict && !clean {
+                        self.drop(Field::OutputFormat)?;
+                    }
+                    inner["strict"] = json!(strict && clean);
                 }
                 self.put("response_format", json!({"type": "json_schema", "json_schema": inner}));
             }
         }
+        Ok(())
     }
 
     /// OpenAI's reasoning models refuse them.

@@ -44,7 +44,7 @@ pub fn encode(
     writer.input()?;
     writer.tools()?;
     writer.limits()?;
-    writer.text();
+    writer.text()?;
     writer.reasoning(facts)?;
     writer.sampling()?;
     writer.account();
@@ -102,6 +102,9 @@ impl Writer<'_> {
         for of in &from.tools {
             let (tool, weaker) = tool(of, &mut self.reply).ok_or_else(|| Incompatible("tools".to_owned()))?;
             self.drops.schema(from, weaker)?;
+            if of.strict == Some(true) && tool["strict"] == false {
+                self.drops.tool(from, "strict")?;
+            }
             tools.push(tool);
         }
         self.put("tools", tools);
@@ -137,17 +140,21 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn text(&mut self) {
-        let mut text = Map::new();
-        match &self.from.output {
+    fn text(&mut self) -> Result<(), Incompatible> {
+        let (from, mut text) = (self.from, Map::new());
+        match &from.output {
             OutputFormat::Text => {}
             OutputFormat::JsonObject => drop(text.insert("format".to_owned(), json!({"type": "json_object"}))),
             OutputFormat::JsonSchema { name, description, schema, strict } => {
+                let (strict, clean) = (strict.unwrap_or(false), schema::is_strict(schema));
+                if strict && !clean {
+                    self.drop(Field::OutputFormat)?;
+                }
                 let mut format = json!({
                     "type": "json_schema",
                     "name": name.as_deref().unwrap_or("response"),
                     "schema": schema,
-                    "strict": strict.unwrap_or(false) && schema::is_strict(schema),
+                    "strict": strict && clean,
                 });
                 if let Some(description) = description {
                     format["description"] = json!(description);
@@ -155,12 +162,13 @@ impl Writer<'_> {
                 text.insert("format".to_owned(), format);
             }
         }
-        if let Some(verbosity) = &self.from.verbosity {
+        if let Some(verbosity) = &from.verbosity {
             text.insert("verbosity".to_owned(), json!(verbosity));
         }
         if !text.is_empty() {
             self.put("text", text);
         }
+        Ok(())
     }
 
     fn reasoning(&mut self, facts: &Facts) -> Result<(), Incompatible> {
