@@ -192,6 +192,25 @@ fn effort_becomes_thinking() {
 }
 
 /// A budget stands neither a forced tool nor a loop of tools whose thinking is elsewhere.
+/// So says the owner's `models`, whose word it is where nobody else knows the model.
+#[test]
+fn a_model_that_is_known_not_to_reason_is_not_asked_to() {
+    let kimi = to(Wire::Messages, "claude", "kimi");
+    let body = |effort: &str| hello(json!({"reasoning_effort": effort, "max_completion_tokens": 8_000})).to_string();
+    let on = |supports: Option<Vec<Feature>>, effort: &str| {
+        let facts = Facts { supports, ..Facts::default() };
+        let encoded =
+            dialect::translate_request(Family::Chat, body(effort).as_bytes(), &kimi, &facts, Translate::Lenient);
+        let encoded = encoded.expect("the hop fits");
+        let sent: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+        (sent["thinking"]["type"].as_str().map(str::to_owned), encoded.dropped)
+    };
+    assert_eq!(on(Some(vec![Feature::Tools]), "high"), (None, vec!["reasoning_effort".to_owned()]));
+    assert_eq!(on(Some(vec![Feature::Tools]), "none"), (None, vec![]));
+    assert_eq!(on(Some(vec![Feature::Reasoning]), "high"), (Some("enabled".to_owned()), vec![]));
+    assert_eq!(on(None, "high"), (Some("enabled".to_owned()), vec![]));
+}
+
 #[test]
 fn thinking_gives_way_to_tools() {
     let tool = json!([{"type": "function", "function": {"name": "f"}}]);

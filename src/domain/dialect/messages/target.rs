@@ -53,7 +53,7 @@ pub fn encode(
     writer.turns()?;
     writer.tools()?;
     writer.format()?;
-    writer.thinking()?;
+    writer.thinking(facts)?;
     writer.sampling()?;
     writer.account()?;
     let body = serde_json::to_vec(&Value::Object(writer.body)).map_err(|_| Incompatible("body".to_owned()))?;
@@ -226,8 +226,11 @@ impl Writer<'_> {
     }
 
     /// A summary of the reasoning is what Claude's thinking is: the newest show it when asked.
-    fn thinking(&mut self) -> Result<(), Incompatible> {
-        self.effort()?;
+    fn thinking(&mut self, facts: &Facts) -> Result<(), Incompatible> {
+        match facts.supports(Feature::Reasoning) {
+            Some(false) => self.drops.thinking(self.from)?,
+            Some(true) | None => self.effort()?,
+        }
         let shows = self.claude.shows_thinking;
         let thinking = self.body.get_mut("thinking").filter(|thinking| thinking["type"] != "disabled");
         match (self.from.reasoning.summary.is_some(), thinking) {
