@@ -1086,6 +1086,21 @@ fn a_cache_point_has_something_before_it() {
     );
 }
 
+/// Bedrock refuses a request with more.
+#[test]
+fn a_request_has_four_cache_points_at_most() {
+    let nova = to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0");
+    let part = |text: usize| json!({"type": "text", "text": text.to_string(), "prompt_cache_breakpoint": {"mode": "explicit"}});
+    let points = |parts: usize| {
+        let system = json!({"role": "system", "content": [part(0)]});
+        let user = json!({"role": "user", "content": (1..parts).map(part).collect::<Vec<_>>()});
+        let (body, dropped) = sent(Family::Chat, &json!({"messages": [system, user]}), &nova);
+        (body.to_string().matches("cachePoint").count(), dropped)
+    };
+    assert_eq!(points(4), (4, vec![]));
+    assert_eq!(points(6), (4, vec!["prompt_cache_breakpoint".to_owned()]));
+}
+
 /// Closed, as Claude's schemas are, an object that names no property can only be `{}`.
 #[test]
 fn an_object_of_any_kind_in_a_schema_is_said_to_be_closed() {

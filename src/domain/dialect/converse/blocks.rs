@@ -4,6 +4,7 @@
 //! system turns in between   hoisted to `system`, and recorded
 //! first and last turn       are a user's: "." and "Continue." stand where one is missing
 //! images, documents         bytes alone, no addresses; a document's name is neutral and made here
+//! cache breaks              a point behind the block before, at most four
 //! ```
 
 use crate::domain::dialect::continuity::{NO_RESULT, settled};
@@ -32,6 +33,8 @@ const DOCUMENTS: &[(&str, &str)] = &[
 
 /// Models that take cache points, by a piece of their name.
 const CACHING: [&str; 2] = ["nova", "claude"];
+/// The most cache points that one request may have.
+const POINTS_MAX: usize = 4;
 
 /// Writes the turns of one request.
 pub struct Blocks<'a> {
@@ -40,6 +43,7 @@ pub struct Blocks<'a> {
     reply: &'a mut Reply,
     ids: IdRule,
     caches: bool,
+    points: usize,
     documents: usize,
 }
 
@@ -54,7 +58,7 @@ impl<'a> Blocks<'a> {
     pub fn new(from: &'a Conversation, model: &str, drops: &'a mut Drops, reply: &'a mut Reply) -> Blocks<'a> {
         let ids = if model.contains("mistral") { IdRule::Mistral } else { IdRule::Plain };
         let caches = CACHING.iter().any(|piece| model.contains(piece));
-        Blocks { from, drops, reply, ids, caches, documents: 0 }
+        Blocks { from, drops, reply, ids, caches, points: 0, documents: 0 }
     }
 
     /// Writes system and messages.
@@ -140,7 +144,10 @@ impl<'a> Blocks<'a> {
     fn cache(&mut self, blocks: &mut Vec<Value>) -> Result<(), Incompatible> {
         match blocks.last() {
             Some(last) if self.caches && last.get("cachePoint").is_some() => {}
-            Some(_) if self.caches => blocks.push(json!({"cachePoint": {"type": "default"}})),
+            Some(_) if self.caches && self.points < POINTS_MAX => {
+                self.points = self.points.saturating_add(1);
+                blocks.push(json!({"cachePoint": {"type": "default"}}));
+            }
             Some(_) | None => self.drops.quality(self.from.name_of(Field::CacheControl))?,
         }
         Ok(())
