@@ -408,6 +408,20 @@ fn a_conversation_begins_with_the_user() {
 }
 
 #[test]
+fn a_system_message_alone_is_a_conversation_everywhere() {
+    let body = json!({"model": "m", "messages": [{"role": "system", "content": "Say hi."}]});
+    let (responses, dropped) = sent(Family::Chat, &body, &to(Wire::Responses, "openai", "gpt-4o"));
+    let content = json!([{"type": "input_text", "text": "Say hi."}]);
+    assert_eq!(responses["input"], json!([{"type": "message", "role": "developer", "content": content}]));
+    assert_eq!((responses.get("instructions"), dropped), (None, vec![]));
+    for other in [sonnet(), to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0")] {
+        let body = sent(Family::Chat, &body, &other).0;
+        assert_eq!((body["system"][0]["text"].as_str(), body["messages"][0]["role"].as_str()), (Some("Say hi."), Some("user")));
+    }
+    assert_eq!(unfit(Family::Chat, json!({"messages": []}), &to(Wire::Responses, "openai", "gpt-4o")), "messages");
+}
+
+#[test]
 fn tools_both_ways() {
     let chat = hello(json!({
         "tools": [{"type": "function", "function": {"name": "f", "description": "d"}},

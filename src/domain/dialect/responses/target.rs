@@ -76,20 +76,26 @@ impl Writer<'_> {
     fn input(&mut self) -> Result<(), Incompatible> {
         let from = self.from;
         let system = from.system.iter().filter_map(turns_out::text_of).filter(|text| !text.is_empty());
-        let system: Vec<&str> = system.collect();
-        if !system.is_empty() {
-            self.put("instructions", system.join("\n\n"));
-        }
+        let system = system.collect::<Vec<&str>>().join("\n\n");
         let parts = from.turns.iter().flat_map(|turn| &turn.parts).chain(&from.system);
         let tool_breaks = from.tools.iter().any(|tool| tool.cache.is_some());
         if tool_breaks || parts.into_iter().any(|part| matches!(part, Part::CacheBreak(_))) {
             self.drop(Field::CacheControl)?;
         }
         let items = turns_out::write(from, &mut self.drops, &mut self.reply)?;
-        if items.is_empty() {
-            return Err(Incompatible("messages".to_owned()));
+        match (items.is_empty(), system.is_empty()) {
+            (true, true) => return Err(Incompatible("messages".to_owned())),
+            // The server answers to an input alone.
+            (true, false) => {
+                let content = json!([{"type": "input_text", "text": system}]);
+                self.put("input", json!([{"type": "message", "role": "developer", "content": content}]));
+            }
+            (false, true) => self.put("input", items),
+            (false, false) => {
+                self.put("instructions", system);
+                self.put("input", items);
+            }
         }
-        self.put("input", items);
         Ok(())
     }
 
