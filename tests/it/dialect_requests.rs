@@ -698,6 +698,29 @@ fn a_stand_in_for_a_schema_keeps_the_clients_tool_choice() {
     assert_eq!(encoded.reply.json_tool, None, "the forced call is the whole answer");
 }
 
+#[test]
+fn a_stand_in_for_a_schema_has_a_name_of_its_own() {
+    let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": {"type": "object"}}});
+    let body = hello(json!({"response_format": format, "tools": [{"type": "function", "function": {"name": "json"}}]}));
+    for destination in [to(Wire::Messages, "anthropic", "claude-3-5-haiku"), to(Wire::Converse, "bedrock", "nova")] {
+        let encoded = encode(Family::Chat, &body, &destination, Translate::Lenient).expect("the hop fits");
+        assert_eq!(encoded.reply.json_tool.as_deref(), Some("json_"));
+        let sent: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+        let tools = sent["toolConfig"]["tools"].as_array().or(sent["tools"].as_array()).expect("tools");
+        let names = tools.iter().map(|tool| tool.pointer("/toolSpec/name").unwrap_or(&tool["name"]));
+        assert_eq!(names.collect::<Vec<_>>(), ["json", "json_"]);
+    }
+    // A tool that was called and is no longer there is defined for Converse all the same.
+    let call = json!({"id": "c1", "type": "function", "function": {"name": "json", "arguments": "{}"}});
+    let called = json!({"response_format": body["response_format"], "messages": [
+        {"role": "user", "content": "a"}, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c1", "content": "r"},
+    ]});
+    let nova = sent(Family::Chat, &called, &to(Wire::Converse, "bedrock", "nova")).0;
+    let tools = nova["toolConfig"]["tools"].as_array().expect("tools");
+    let names: Vec<&Value> = tools.iter().map(|tool| &tool["toolSpec"]["name"]).collect();
+    assert_eq!(names, ["json", "json_"]);
+}
+
 /// A tool's arguments are an object: another root is wrapped, and unwrapped in the answer.
 #[test]
 fn a_stand_in_for_a_list_wraps_it() {

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::dialect::conversation::{Conversation, Part};
 use crate::domain::dialect::reply::Reply;
 
 /// The longest name that OpenAI's chat takes.
@@ -22,4 +23,15 @@ pub fn on_wire(name: &str, max: usize, reply: &mut Reply) -> String {
     let sent = format!("{start}_{digits}");
     reply.renamed.entry(sent.clone()).or_insert_with(|| name.to_owned());
     sent
+}
+
+/// The name of the tool that stands in for structured output: one that no tool of the client's has, nor one that it had.
+pub fn of_stand_in(from: &Conversation) -> String {
+    let parts = || from.turns.iter().flat_map(|turn| &turn.parts);
+    let is_call = |part: &Part, of: &str| matches!(part, Part::ToolCall { name, .. } if name == of);
+    let mut name = "json".to_owned();
+    while from.tools.iter().any(|tool| tool.name == name) || parts().any(|part| is_call(part, &name)) {
+        name.push('_');
+    }
+    name
 }

@@ -15,8 +15,6 @@ use crate::domain::dialect::{Destination, Encoded, Incompatible, root, schema};
 use crate::domain::policy::Translate;
 use serde_json::{Map, Value, json};
 
-/// The tool that stands in for structured output.
-const JSON_TOOL: &str = "json";
 const JSON_WISH: &str = "Answer with one JSON object and nothing else.";
 
 /// Encodes a conversation for Converse.
@@ -139,7 +137,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let choice = match (&schema, choice) {
-            (Some(_), _) if only_schema || tools.is_empty() => Some(json!({"tool": {"name": JSON_TOOL}})),
+            (Some(_), _) if only_schema || tools.is_empty() => Some(json!({"tool": {"name": self.reply.json_tool}})),
             (Some(_), _) | (None, Some(ToolChoice::Required)) => Some(json!({"any": {}})),
             (None, Some(ToolChoice::Named(name))) => {
                 Some(json!({"tool": {"name": names::on_wire(&name, CHAT_MAX, &mut self.reply)}}))
@@ -201,16 +199,16 @@ impl Writer<'_> {
             return Ok(None);
         }
         let lacking = || Incompatible("json_schema".to_owned());
-        let taken = self.from.tools.iter().any(|tool| tool.name == JSON_TOOL);
-        if taken || facts.supports(Feature::Tools) == Some(false) {
+        if facts.supports(Feature::Tools) == Some(false) {
             return Err(lacking());
         }
         let (schema, wrapped) = schema::of_stand_in(schema).ok_or_else(lacking)?;
         let schema = self.plain(schema).ok_or_else(lacking)?;
         let what = description.as_deref().or(name.as_deref()).unwrap_or("the answer");
-        self.reply.json_tool = Some(JSON_TOOL.to_owned());
+        let stand_in = names::of_stand_in(self.from);
+        self.reply.json_tool = Some(stand_in.clone());
         self.reply.json_wrapped = wrapped;
-        Ok(Some(spec(JSON_TOOL, Some(&format!("Gives {what} as JSON.")), schema)))
+        Ok(Some(spec(&stand_in, Some(&format!("Gives {what} as JSON.")), schema)))
     }
 
     fn account(&mut self) -> Result<(), Incompatible> {

@@ -23,8 +23,6 @@ use serde_json::{Map, Value, json};
 const WHOLE_ANSWER_MAX: u64 = 21_333;
 /// The longest `metadata.user_id`.
 const USER_MAX: usize = 256;
-/// The tool that stands in for structured output.
-const JSON_TOOL: &str = "json";
 const JSON_WISH: &str = "Answer with one JSON object and nothing else.";
 
 /// Encodes a conversation for a target that speaks Messages.
@@ -196,11 +194,8 @@ impl Writer<'_> {
         }
         let (schema, wrapped) = schema::of_stand_in(schema).ok_or_else(|| Incompatible("json_schema".to_owned()))?;
         let what = description.as_deref().or(name.as_deref()).unwrap_or("the answer");
-        let tool = json!({"name": JSON_TOOL, "description": format!("Gives {what} as JSON."), "input_schema": schema});
-        let own = self.from.tools.iter().any(|tool| tool.name == JSON_TOOL);
-        if own {
-            return Err(Incompatible("json_schema".to_owned()));
-        }
+        let stand_in = names::of_stand_in(self.from);
+        let tool = json!({"name": stand_in, "description": format!("Gives {what} as JSON."), "input_schema": schema});
         let user_tools = !self.from.tools.is_empty();
         // A call that the client forces is the whole answer.
         if user_tools && matches!(self.from.tool_choice, Some(ToolChoice::Named(_))) {
@@ -217,10 +212,10 @@ impl Writer<'_> {
                     json!({"type": "any", "disable_parallel_tool_use": true})
                 }
                 true => json!({"type": "any"}),
-                false => json!({"type": "tool", "name": JSON_TOOL, "disable_parallel_tool_use": true}),
+                false => json!({"type": "tool", "name": stand_in, "disable_parallel_tool_use": true}),
             },
         );
-        self.reply.json_tool = Some(JSON_TOOL.to_owned());
+        self.reply.json_tool = Some(stand_in);
         self.reply.json_wrapped = wrapped;
         Ok(())
     }
