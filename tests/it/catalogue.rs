@@ -100,6 +100,25 @@ fn a_document_changes_field_by_field_and_names_models_of_its_own() {
     assert_eq!(arn, "arn:aws:bedrock:eu-central-1:1:application-inference-profile/x");
 }
 
+/// As it goes when it is written as the model: an id that is a Claude's at Bedrock is called by its region's profile.
+#[test]
+fn an_id_of_the_owners_goes_behind_its_regions_profile() {
+    let catalogue = document::parse(
+        br#"{"bedrock/mine": {"id": "anthropic.claude-sonnet-4-5-20250929-v1:0"},
+             "bedrock/world": {"id": "global.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+             "bedrock/other": {"id": "claude-sonnet-4-5"},
+             "deepseek/deep": {"id": "reasoner"}}"#,
+    )
+    .expect("a catalogue");
+    let wire = |text: &str| catalogue.wire_id(&target(text), Some("us-east-1"));
+    assert_eq!(wire("bedrock/mine@eu-central-1"), "eu.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    assert_eq!(wire("bedrock/mine"), "us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    assert_eq!(wire("bedrock/world@eu-central-1"), "global.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    // A name of ours is none of the upstream's: what was given is sent.
+    assert_eq!(wire("bedrock/other@eu-central-1"), "claude-sonnet-4-5");
+    assert_eq!(wire("deepseek/deep"), "reasoner");
+}
+
 #[test]
 fn bad_documents_say_where() {
     let bad = document::parse(

@@ -148,10 +148,12 @@ impl Catalogue {
     pub fn wire_id(&self, target: &Target, region: Option<&str>) -> String {
         let plain = Target { region: None, ..target.clone() };
         let own = [target.to_string(), plain.to_string()];
-        if let Some(id) = own.iter().find_map(|key| self.changes.get(key).and_then(|facts| facts.id.clone())) {
-            return id;
-        }
-        let Some(found) = built_in(target) else { return target.model.clone() };
+        let given = own.iter().find_map(|key| self.changes.get(key).and_then(|facts| facts.id.clone()));
+        let named = given.map(|id| Target { model: id, ..target.clone() });
+        let target = named.as_ref().unwrap_or(target);
+        // An id that was given is the upstream's own, even where it is a name of ours as well.
+        let found = built_in(target).filter(|found| named.is_none() || !found.by_name);
+        let Some(found) = found else { return target.model.clone() };
         let id = found.id();
         match target.provider == "bedrock" && !found.profiled {
             true => format!("{}{id}", profile_prefix(&id, target.region.as_deref().or(region))),
