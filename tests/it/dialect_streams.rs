@@ -403,10 +403,22 @@ fn calls_are_told_apart_whatever_the_host_leaves_out() {
                 call(Some(1), None, Some("b"), ":2}"),
             ],
         ),
+        (
+            "an id alone, before all else",
+            vec![
+                delta(json!({"tool_calls": [{"index": 0, "id": "i0", "type": "function"}]})),
+                call(Some(0), None, Some("a"), ""),
+                call(Some(0), None, None, "{\"x\":1}"),
+                delta(json!({"tool_calls": [{"index": 1, "id": "i1"}]})),
+                call(Some(1), None, Some("b"), "{\"y\":2}"),
+            ],
+        ),
     ];
     for (name, chunks) in cases {
         let events = chat_events(&[chunks.clone(), vec![finish("tool_calls")]].concat());
         assert_eq!(calls(&events), two, "{name}");
+        let first = gist(&events).1.swap_remove(0).0;
+        assert_eq!(first == "i0", chunks[0].to_string().contains("i0"), "{name}: an id that was told is the call's");
         let message = messages_sdk(&stream_of(Family::Messages, &events, voice(), Reply::default()));
         let inputs: Vec<&Value> = message["content"].as_array().unwrap().iter().map(|block| &block["input"]).collect();
         assert_eq!(inputs, [&json!({"x": 1}), &json!({"y": 2})], "{name}");
@@ -443,6 +455,7 @@ fn an_empty_call_is_none() {
     let empty = [
         json!({"function_call": {}}),
         json!({"tool_calls": [{"index": 0, "id": "", "function": {"name": "", "arguments": ""}}]}),
+        json!({"tool_calls": [{"index": 0, "id": "i0", "type": "function"}]}),
     ];
     for empty in empty {
         let events = chat_events(&[delta(empty), delta(json!({"content": "a"})), finish("stop")]);

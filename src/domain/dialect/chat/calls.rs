@@ -43,9 +43,9 @@ struct Call {
 }
 
 impl Calls {
-    /// How many calls the client was told of.
+    /// Whether there is a call.
     pub fn any(&self) -> bool {
-        !self.calls.is_empty()
+        self.calls.iter().any(Call::is_one)
     }
 
     /// Sets what made-up ids are derived from: the answer's id.
@@ -93,6 +93,8 @@ impl Calls {
         }
         if call.name.is_empty() {
             call.name.push_str(piece.name);
+            // A piece that holds an id alone is of neither kind.
+            call.kind = piece.kind;
         }
         // Only of JSON can it be told where it ends.
         if call.kind == CallKind::Function {
@@ -106,10 +108,12 @@ impl Calls {
         Ok(())
     }
 
-    /// The answer is over: every call is told of and ended.
+    /// The answer is over: every call is told of and ended. An id alone was none.
     pub fn finish(&mut self, out: &mut Vec<Event>) {
         for at in 0..self.calls.len() {
-            self.over(at, out);
+            if self.calls.get(at).is_some_and(Call::is_one) {
+                self.over(at, out);
+            }
         }
     }
 
@@ -170,6 +174,11 @@ impl Calls {
 }
 
 impl Call {
+    /// Whether more than an id came of it.
+    fn is_one(&self) -> bool {
+        self.told.is_some() || !self.name.is_empty() || !self.held.is_empty()
+    }
+
     fn start(&mut self, index: usize, seed: &str, out: &mut Vec<Event>) {
         if self.id.is_empty() {
             self.id = ids::made(seed, index);

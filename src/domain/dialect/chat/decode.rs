@@ -205,6 +205,8 @@ impl Decoder {
                     Ok(())
                 }
             },
+            // Some hosts tell of a call's id before they tell of anything else.
+            (None, None) if !self.whole && !id.is_empty() => self.piece(Piece { index, id, ..Piece::default() }, out),
             (None, None) => Ok(()),
         }
     }
