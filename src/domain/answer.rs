@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! chat, responses, messages, completions   decoded; malformed when unparsable, without choices, or empty
-//! every other route                        malformed when HTML or empty; failed when it is a JSON `error`
+//! every other route                        malformed when HTML, empty, or a JSON `error`
 //! ```
 //! A refusal, `content_filter`, and `length` after reasoning are answers.
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use understudy::domain::answer;
-use understudy::domain::classify::ErrorBody;
+use understudy::domain::classify::{self, ErrorBody, ErrorRule};
 use understudy::domain::dialect::reply::Reply;
 use understudy::domain::dialect::{self, CallKind, Event, Finish, Wire, json_text};
 use understudy::domain::outcome::Class;
@@ -1034,7 +1034,12 @@ fn on_a_route_that_nobody_reads_a_list_is_an_answer_unless_it_begins_with_an_err
     }
     let error = r#"{"error": {"message": "slow down", "status": "RESOURCE_EXHAUSTED"}}"#;
     for body in [error.to_owned(), format!(" [{error}, {{}}]")] {
-        assert_eq!(class(&body), Err(Class::RateLimited), "{body}");
+        assert_eq!(class(&body), Err(Class::Malformed), "{body}");
+        // What a provider's owner says of its errors comes first.
+        let checked = answer::check(&Route::Moderations, Wire::Opaque, body.as_bytes(), None, false);
+        let rules = [ErrorRule { status: Some(200), contains: Some("slow down".to_owned()), class: Class::Overloaded }];
+        let ruled = classify::reclassify(checked.expect_err("an error"), &rules, body.as_bytes());
+        assert_eq!((ruled.class, ruled.reason.as_str()), (Class::Overloaded, "slow down"));
     }
 }
 

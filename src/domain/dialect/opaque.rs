@@ -2,6 +2,7 @@
 
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::dialect::{Event, chat, inband, responses};
+use crate::domain::outcome::{Class, Failure};
 use crate::domain::sse;
 use crate::domain::usage::Usage;
 use serde::Deserialize;
@@ -12,11 +13,12 @@ use serde_json::value::RawValue;
 pub struct Decoder;
 
 impl Decoder {
-    /// A whole answer: content, unless it is an `error`.
+    /// A whole answer: content, unless it is an `error`. That is a bad answer whatever it says: what words mean is known of the
+    /// routes that are read.
     pub fn answer(self, body: &[u8], out: &mut Vec<Event>) {
         let text = std::str::from_utf8(body).unwrap_or_default();
         match inband::found(text) {
-            Some(failure) => out.push(Event::Error(failure)),
+            Some(failure) => out.push(Event::Error(Failure { class: Class::Malformed, ..failure })),
             None => {
                 out.push(Event::Foreign);
                 out.extend(usage(text).map(Event::Usage));
