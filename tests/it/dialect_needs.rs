@@ -111,7 +111,10 @@ fn what_is_bound_to_a_provider_stays_there() {
     let needs = needs(Family::Chat, tier.to_string().as_bytes());
     let none = Facts { supports: Some(Vec::new()), ..Facts::default() };
     for wire in [Wire::Messages, Wire::Invoke, Wire::Converse, Wire::Responses] {
-        assert_eq!(lacks(&needs, Family::Chat, Candidate { facts: &none, wire, model: "m", same_provider: false }), None);
+        assert_eq!(
+            lacks(&needs, Family::Chat, Candidate { facts: &none, wire, model: "m", same_provider: false }),
+            None
+        );
     }
     let hosted = json!({"input": "a", "tools": [{"type": "web_search"}]});
     assert_eq!(lacking(Family::Responses, &hosted, &facts(&[Feature::Tools]), false), Some("hosted_tools"));

@@ -416,7 +416,10 @@ fn a_system_message_alone_is_a_conversation_everywhere() {
     assert_eq!((responses.get("instructions"), dropped), (None, vec![]));
     for other in [sonnet(), to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0")] {
         let body = sent(Family::Chat, &body, &other).0;
-        assert_eq!((body["system"][0]["text"].as_str(), body["messages"][0]["role"].as_str()), (Some("Say hi."), Some("user")));
+        assert_eq!(
+            (body["system"][0]["text"].as_str(), body["messages"][0]["role"].as_str()),
+            (Some("Say hi."), Some("user"))
+        );
     }
     assert_eq!(unfit(Family::Chat, json!({"messages": []}), &to(Wire::Responses, "openai", "gpt-4o")), "messages");
 }
