@@ -4,10 +4,10 @@
 //! chat, responses, messages, completions   decoded; malformed when unparsable, without choices, or empty
 //! every other route                        malformed when HTML, empty, or a JSON `error`
 //! ```
-//! A refusal, `content_filter`, and `length` after reasoning are answers.
+//! A refusal, `content_filter`, `length` after reasoning, and what is empty since the client wanted no more are answers.
 
 use crate::domain::dialect::decoder::{Malformed, Voice};
-use crate::domain::dialect::said::Said;
+use crate::domain::dialect::said::{Expected, Said};
 use crate::domain::dialect::{self, Event, Finish, Wire, envelope};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::route::Route;
@@ -31,6 +31,21 @@ pub struct Checked {
 /// # Errors
 /// The failure that the answer is, or tells of.
 pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stream: bool) -> Result<Checked, Failure> {
+    check_expecting(Expected::default(), route, wire, body, voice, stream)
+}
+
+/// The same, with what is known of the answer before it came.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_expecting(
+    expected: Expected,
+    route: &Route,
+    wire: Wire,
+    body: &[u8],
+    voice: Option<&Voice>,
+    stream: bool,
+) -> Result<Checked, Failure> {
     // Clients of JSON pass over a byte order mark.
     let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     let asked = wire;
@@ -41,7 +56,7 @@ pub fn check(route: &Route, wire: Wire, body: &[u8], voice: Option<&Voice>, stre
     let events = dialect::read_answer(wire, body).map_err(|Malformed(what)| malformed(body, what))?;
     let same = wire == Wire::Opaque || wire.family() == Some(route.family());
     let mut checked = Checked::default();
-    let (mut said, mut finish): (Said, Option<Finish>) = (Said::nothing(!same), None);
+    let (mut said, mut finish): (Said, Option<Finish>) = (Said::nothing(!same, expected), None);
     for event in &events {
         said.note(event);
         match event {

@@ -24,6 +24,7 @@ mod tail;
 mod whole;
 
 use crate::domain::dialect::decoder::Voice;
+use crate::domain::dialect::said::Expected;
 use crate::domain::dialect::{Event, Wire};
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::{RelayMode, StreamRules};
@@ -54,6 +55,7 @@ pub struct Setup {
     pub voice: Option<Voice>,
     /// Keys used, to be masked where an error of the upstream repeats them.
     pub keys: Vec<String>,
+    pub expected: Expected,
 }
 
 impl Setup {

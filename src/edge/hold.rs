@@ -5,12 +5,15 @@ use super::body::{Reader, message_of};
 use super::line::Answer;
 use super::upstream;
 use crate::domain::answer;
+use crate::domain::catalogue::Feature;
 use crate::domain::classify;
 use crate::domain::dialect::Wire;
 use crate::domain::dialect::decoder::Voice;
+use crate::domain::dialect::said::Expected;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::RelayMode;
 use crate::domain::relay::{Held, Intake, Relay, Setup, Whole};
+use crate::domain::request;
 use crate::domain::time::Span;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
@@ -24,7 +27,7 @@ impl Attempt<'_> {
     pub(super) fn unread(self, answer: &Answer, wire: Wire, binary: bool) -> Result<Served, Failure> {
         let relay = match binary {
             true => Relay::opaque(),
-            false => Relay::whole(Whole::new(self.job.route.clone(), wire)),
+            false => Relay::whole(Whole::new(self.job.route.clone(), wire, self.expected())),
         };
         let body = match answer.response().body() {
             Some(body) => unseen(Vec::new(), self.open(body)?, relay),
@@ -50,7 +53,8 @@ impl Attempt<'_> {
         // A stream that is made of a JSON answer is written here too.
         let voice = (self.translates(wire) || self.job.stream).then(|| self.voice());
         let (bytes, rules) = (buffer.to_vec(), &self.ready.provider.errors);
-        let checked = answer::check(&self.job.route, wire, &bytes, voice.as_ref(), self.job.stream)
+        let (route, stream) = (&self.job.route, self.job.stream);
+        let checked = answer::check_expecting(self.expected(), route, wire, &bytes, voice.as_ref(), stream)
             .map_err(|failure| classify::reclassify(failure, rules, &bytes))?;
         self.marks.usage = checked.usage;
         self.marks.content_chars = checked.content_chars;
@@ -131,7 +135,19 @@ impl Attempt<'_> {
     }
 
     fn setup(&self, wire: Wire) -> Setup {
-        upstream::setup(self.job, self.hop, wire, self.reply.clone())
+        upstream::setup(self.job, self.hop, wire, self.reply.clone(), self.expected())
+    }
+
+    /// What is known of the answer before it comes.
+    fn expected(&self) -> Expected {
+        let most = match &self.job.body {
+            request::Body::Json(envelope) => envelope.value_under(&self.job.bytes, &self.hop.params, "max_tokens"),
+            request::Body::Form(_) => None,
+        };
+        Expected {
+            nothing: most.is_some_and(|most| most == b"0"),
+            reasoning: self.ready.facts.supports(Feature::Reasoning) != Some(false),
+        }
     }
 
     fn note(&mut self, intake: &Intake) {

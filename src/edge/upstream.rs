@@ -13,6 +13,7 @@ use super::{sim, vertex};
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
+use crate::domain::dialect::said::Expected;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas, envelope, translate};
 use crate::domain::outcome::{Class, Failure, KeySlot, Phase};
 use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
@@ -225,7 +226,7 @@ fn asks_usage(job: &Job, wire: Wire) -> bool {
 }
 
 /// How the stream of this hop is read.
-pub fn setup(job: &Job, hop: &Hop, wire: Wire, reply: Reply) -> Setup {
+pub fn setup(job: &Job, hop: &Hop, wire: Wire, reply: Reply, expected: Expected) -> Setup {
     let asked = match &job.body {
         Body::Json(envelope) => envelope.usage_param(&job.bytes).is_none(),
         Body::Form(_) => true,
@@ -238,6 +239,7 @@ pub fn setup(job: &Job, hop: &Hop, wire: Wire, reply: Reply) -> Setup {
         hide_usage: asks_usage(job, wire) && !asked,
         voice: translates(&job.route, wire).then(|| voice(job, hop, reply)),
         keys: job.secrets().into_iter().map(str::to_owned).collect(),
+        expected,
     }
 }
 

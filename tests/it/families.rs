@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use understudy::domain::catalogue::Facts;
 use understudy::domain::dialect::decoder::Voice;
 use understudy::domain::dialect::reply::Reply;
+use understudy::domain::dialect::said::Expected;
 use understudy::domain::dialect::{Destination, Incompatible, Wire, translate};
 use understudy::domain::eventstream::{self, Frame, Frames};
 use understudy::domain::outcome::{Class, Failure};
@@ -314,6 +315,7 @@ fn relayed(family: Family, wire: Wire, bytes: &[u8], piece: usize) -> Result<(St
         hide_usage: false,
         voice: (!same).then(|| Voice { reply: Reply::default(), ..voice() }),
         keys: Vec::new(),
+        expected: Expected::default(),
     };
     let mut intake = Intake::new(setup);
     let mut chunks = bytes.chunks(piece);

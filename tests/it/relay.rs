@@ -8,6 +8,7 @@ mod unclosed;
 
 use understudy::domain::dialect::Wire;
 use understudy::domain::dialect::decoder::Voice;
+use understudy::domain::dialect::said::Expected;
 use understudy::domain::outcome::Failure;
 use understudy::domain::policy::{Commit, RelayMode, StreamRules};
 use understudy::domain::relay::{Ending, Held, Intake, Setup, Tail};
@@ -16,7 +17,16 @@ use understudy::domain::route::Family;
 pub fn setup(wire: Wire, family: Family) -> Setup {
     let rules = StreamRules { relay: RelayMode::Inspect, ..StreamRules::default() };
     let voice = Voice { request_id: "req1".to_owned(), model: "acme/m".to_owned(), ..Voice::default() };
-    Setup { wire, family, rules, mode: RelayMode::Inspect, hide_usage: false, voice: Some(voice), keys: Vec::new() }
+    Setup {
+        wire,
+        family,
+        rules,
+        mode: RelayMode::Inspect,
+        hide_usage: false,
+        voice: Some(voice),
+        keys: Vec::new(),
+        expected: Expected::default(),
+    }
 }
 
 pub fn committing(commit: Commit, setup: Setup) -> Setup {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { QUICK, outcomes, refused, rig } from './rig.mjs';
-import { answer, data, frame, frames, json, sse, status } from './upstream.mjs';
+import { answer, body, data, frame, frames, json, sse, status } from './upstream.mjs';
 import { ADMIN_TOKEN, saidIn, trail, unique } from './worker.mjs';
 
 const { worker, upstream } = await rig();
@@ -308,6 +308,38 @@ describe('what crosses, and what does not', () => {
     assert.ok(said.endsWith('data: [DONE]\n\n'), said);
     const whole = await (await worker.chat('bedrock/amazon.nova-pro-v1:0', {}, drill)).json();
     assert.equal(whole.choices[0].message.content, 'Hi');
+  });
+
+  test('tools that the client runs go from one Claude to the next, and past what is none', async () => {
+    await worker.put('provider:claude-too', upstream.provider('claude-too', { dialect: 'anthropic', auth: { header: 'x-api-key', secret: 'ACME_API_KEY' } }));
+    upstream.on('claude/claude-a', status(529));
+    upstream.on('claude-too/claude-b', answer(SAID));
+    const model = await chain(['claude/claude-a', 'claude-too/kimi', 'only/claude-c', 'claude-too/claude-b'], QUICK);
+    const tools = [{ type: 'bash_20250124', name: 'bash' }];
+    const response = await worker.post('/v1/messages', { model, max_tokens: 9, messages, tools });
+    assert.deepEqual(trail(response), ['claude/claude-a=overloaded', 'claude-too/kimi=skip:incompatible:hosted_tools', 'only/claude-c=skip:incompatible:hosted_tools', 'claude-too/claude-b=ok']);
+    assert.deepEqual(upstream.calls('claude-too/claude-b').at(-1).json.tools, tools);
+  });
+
+  test('a cache is filled with an answer of no tokens', async () => {
+    const nothing = { ...body('messages', ''), content: [], stop_reason: 'max_tokens', usage: { input_tokens: 9, output_tokens: 0 } };
+    upstream.on('claude/warm', json(nothing));
+    const ask = (max_tokens) => worker.post('/v1/messages', { model: 'claude/warm', max_tokens, messages });
+    const filled = await ask(0);
+    assert.equal(filled.status, 200);
+    assert.deepEqual(await filled.json(), nothing);
+    assert.match((await ask(9)).headers.get('x-understudy-trail'), /=malformed;200;/);
+  });
+
+  test('a stream that met its limit and says nothing is an answer where the model may reason', async () => {
+    const chunk = (delta, finish_reason = null) => data({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason }] });
+    const spent = [chunk({ role: 'assistant', content: '' }), chunk({}, 'length'), data('[DONE]')];
+    for (const model of ['only/thinks', 'only/talks']) upstream.on(model, sse(...spent));
+    await worker.put('models', { 'only/talks': { supports: ['tools'] } });
+    const thinks = await worker.chat('only/thinks', { stream: true });
+    assert.equal(await thinks.text(), spent.join(''));
+    assert.match((await worker.chat('only/talks', { stream: true })).headers.get('x-understudy-trail'), /=malformed;200;/);
+    await worker.remove('models');
   });
 
   test('a model of the owner’s own naming goes on the wire of who made it', async () => {

@@ -3,6 +3,15 @@
 use crate::domain::dialect::{Event, Finish};
 use crate::domain::usage::Usage;
 
+/// What is known of an answer before it comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The client asked for no token: it fills Anthropic's cache so.
+    pub nothing: bool,
+    /// The model may reason, as far as anybody knows.
+    pub reasoning: bool,
+}
+
 /// Whether an answer says anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Said {
@@ -12,12 +21,13 @@ pub struct Said {
     reasoned: bool,
     /// The client is of another family: what only the answer's own knows does not reach it.
     across: bool,
+    expected: Expected,
 }
 
 impl Said {
     /// Nothing yet; `across` for a client of another family.
-    pub const fn nothing(across: bool) -> Said {
-        Said { anything: false, reasoned: false, across }
+    pub const fn nothing(across: bool, expected: Expected) -> Said {
+        Said { anything: false, reasoned: false, across, expected }
     }
 
     /// Takes note of an event.
@@ -30,15 +40,18 @@ impl Said {
         }
     }
 
-    /// An answer without content is malformed, unless the model or a filter declined, or reasoning used up its tokens. Reasoning
-    /// that ends of itself and leads to nothing is no answer: an agent that is handed it stops without a word.
+    /// An answer without content is malformed, unless the model or a filter declined, reasoning used up its tokens, or the client
+    /// asked for no more: for no token, or for what comes before a sequence that came first. Reasoning that ends of itself and
+    /// leads to nothing is no answer: an agent that is handed it stops without a word. Tokens that nobody counted are taken for
+    /// reasoning's where the model may reason: many a stream is not asked for its counts.
     pub fn is_empty(self, finish: Option<&Finish>, usage: Option<Usage>) -> bool {
-        let reasoned = self.reasoned || usage.is_some_and(|usage| usage.reasoning > 0);
+        let counted = usage.map_or(self.expected.reasoning, |usage| usage.reasoning > 0);
         match finish {
             _ if self.anything => false,
-            Some(Finish::ContentFilter(_)) => false,
-            Some(Finish::Length) => !reasoned,
-            Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls) | None => true,
+            Some(_) if self.expected.nothing => false,
+            Some(Finish::ContentFilter(_) | Finish::StopSequence(_)) => false,
+            Some(Finish::Length) => !(self.reasoned || counted),
+            Some(Finish::Stop | Finish::ToolCalls) | None => true,
         }
     }
 }

@@ -84,7 +84,7 @@ impl Reader {
             decoder: dialect::decoder(setup.wire),
             encoder,
             gate,
-            seen: Seen { said: Said::nothing(way == Way::Translate), ..Seen::default() },
+            seen: Seen { said: Said::nothing(way == Way::Translate, setup.expected), ..Seen::default() },
             failed: None,
             silent: false,
             blind: false,

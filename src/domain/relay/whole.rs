@@ -6,6 +6,7 @@ use super::Ending;
 use super::tail::{self, Tail};
 use crate::domain::answer;
 use crate::domain::dialect::Wire;
+use crate::domain::dialect::said::Expected;
 use crate::domain::route::Route;
 
 /// What is gathered of one: more than answers without media have. Of a longer one the tokens are estimated.
@@ -16,14 +17,15 @@ const MOST: usize = 1 << 20;
 pub struct Whole {
     route: Route,
     wire: Wire,
+    expected: Expected,
     bytes: Vec<u8>,
     length: usize,
 }
 
 impl Whole {
     /// One of which nothing has come yet.
-    pub const fn new(route: Route, wire: Wire) -> Whole {
-        Whole { route, wire, bytes: Vec::new(), length: 0 }
+    pub const fn new(route: Route, wire: Wire, expected: Expected) -> Whole {
+        Whole { route, wire, expected, bytes: Vec::new(), length: 0 }
     }
 
     /// Takes note of bytes that go to the client.
@@ -41,7 +43,7 @@ impl Whole {
         if !passed.finished || self.length > MOST {
             return passed;
         }
-        match answer::check(&self.route, self.wire, &self.bytes, None, false) {
+        match answer::check_expecting(self.expected, &self.route, self.wire, &self.bytes, None, false) {
             Ok(checked) => Tail { usage: checked.usage, content_chars: checked.content_chars, ..passed },
             Err(failure) => Tail { outcome: Some(failure), ..passed },
         }

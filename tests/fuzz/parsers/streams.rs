@@ -1,6 +1,7 @@
 //! Streams: whatever bytes come, at whatever split, the client gets the same, and a broken answer never looks finished.
 
 use understudy::domain::dialect::decoder::Decode;
+use understudy::domain::dialect::said::Expected;
 use understudy::domain::dialect::{self, Wire};
 use understudy::domain::eventstream::{self, BadFrame, Frame, Frames, Value};
 use understudy::domain::outcome::{Class, Failure};
@@ -86,6 +87,7 @@ fn setup(wire: Wire, family: Family, commit: Commit, mode: RelayMode) -> Setup {
         hide_usage: commit == Commit::FirstContent,
         voice: Some(voice()),
         keys: Vec::new(),
+        expected: Expected::default(),
     }
 }
 

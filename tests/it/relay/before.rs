@@ -1,9 +1,10 @@
 //! Before the commit: when a stream earns it, and what fails it while another target can still be tried.
 
-use super::{COMMENT, DONE, HI, OVERLOADED, ROLE, STOP, chunks, committing, piped, play, setup};
+use super::{COMMENT, DONE, HI, OVERLOADED, ROLE, STOP, USAGE, chunks, committing, piped, play, setup};
 use understudy::domain::answer;
 use understudy::domain::dialect::Wire;
 use understudy::domain::dialect::decoder::Voice;
+use understudy::domain::dialect::said::Expected;
 use understudy::domain::outcome::{Class, Failure};
 use understudy::domain::policy::{Commit, StreamRules};
 use understudy::domain::relay::{Ending, Held, Intake, Setup};
@@ -183,6 +184,63 @@ fn what_only_its_family_knows_is_no_answer_elsewhere() {
         let failed = answer::check(&route, Wire::Chat, whole.as_bytes(), Some(&Voice::default()), false);
         assert_eq!(failed.expect_err("nothing to see").class, Class::Malformed);
     }
+}
+
+/// Few clients ask for the counts of a stream: where nobody says what the tokens were spent on, it is by what is known of the
+/// model that an answer which met its limit is taken for one of reasoning alone.
+#[test]
+fn an_empty_answer_that_met_its_limit_is_one_where_the_model_may_reason() {
+    const LENGTH: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}]}\n\n";
+    const THOUGHT: &str = "data: {\"choices\":[],\"usage\":{\"completion_tokens\":9,\"completion_tokens_details\":{\"reasoning_tokens\":9}}}\n\n";
+    let may = |reasoning: bool, setup: Setup| Setup { expected: Expected { reasoning, nothing: false }, ..setup };
+    for (reasoning, usage, answers) in [
+        (true, "", true),
+        (true, USAGE, false),
+        (true, THOUGHT, true),
+        (false, "", false),
+        (false, USAGE, false),
+        (false, THOUGHT, true),
+    ] {
+        let pieces = [ROLE, LENGTH, usage, DONE];
+        for way in [chat(), piped(chat()), committing(Commit::Complete, chat()), setup(Wire::Chat, Family::Messages)] {
+            let went = play(may(reasoning, way), chunks(&pieces), Ending::Clean);
+            let class = went.committed.map(drop).map_err(|failure| failure.class);
+            assert_eq!(class, if answers { Ok(()) } else { Err(Class::Malformed) }, "{reasoning} {usage}");
+        }
+    }
+    fails_with(&may(true, chat()), &[ROLE, STOP, DONE], Class::Malformed);
+}
+
+/// `max_tokens: 0` fills Anthropic's cache.
+#[test]
+fn an_empty_answer_is_one_where_no_token_was_asked_for() {
+    let stream = |reason: &str| {
+        [
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"content\":[],\"usage\":{\"input_tokens\":9,\"output_tokens\":0}}}\n\n".to_owned(),
+            format!("event: message_delta\ndata: {{\"type\":\"message_delta\",\"delta\":{{\"stop_reason\":\"{reason}\"}},\"usage\":{{\"output_tokens\":0}}}}\n\n"),
+            "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".to_owned(),
+        ].concat()
+    };
+    let whole = |reason: &str| {
+        format!(
+            r#"{{"id":"m","type":"message","role":"assistant","content":[],"stop_reason":"{reason}","usage":{{"input_tokens":9,"output_tokens":0}}}}"#
+        )
+    };
+    let class = |nothing: bool, reason: &str| {
+        let expected = Expected { nothing, reasoning: true };
+        let claude = Setup { expected, ..piped(setup(Wire::Messages, Family::Messages)) };
+        let streamed = play(claude, chunks(&[&stream(reason)]), Ending::Clean).committed;
+        let whole =
+            answer::check_expecting(expected, &Route::Messages, Wire::Messages, whole(reason).as_bytes(), None, false);
+        let both = [streamed.map(drop), whole.map(drop)].map(|each| each.map_err(|failure| failure.class));
+        assert_eq!(both[0], both[1], "{nothing} {reason}");
+        both[0]
+    };
+    assert_eq!(class(true, "max_tokens"), Ok(()));
+    assert_eq!(class(false, "max_tokens"), Err(Class::Malformed));
+    assert_eq!(class(false, "end_turn"), Err(Class::Malformed));
+    // The text began with what it was to stop before.
+    assert_eq!(class(false, "stop_sequence"), Ok(()));
 }
 
 #[test]
