@@ -170,7 +170,10 @@ fn reasoning_models_of_openai_are_spoken_to_in_their_way() {
         let (body, _) = sent(Family::Messages, &high, &to(Wire::Chat, "openai", model));
         assert_eq!(body["reasoning_effort"], effort, "{model}");
     }
-    assert_eq!(unfit(Family::Messages, ask(json!({"stop_sequences": ["a"]})), &to(Wire::Chat, "openai", "o3")), "stop");
+    assert_eq!(
+        unfit(Family::Messages, ask(json!({"stop_sequences": ["a"]})), &to(Wire::Chat, "openai", "o3")),
+        "stop_sequences"
+    );
 }
 
 #[test]
@@ -831,7 +834,7 @@ fn what_would_be_missed_makes_the_hop_unfit() {
             "thread",
         ),
         (json!({"thread": {"type": "continue", "previous_message_id": "msg_1"}, "messages": []}), "thread"),
-        (json!({"stop_sequences": ["a", "b", "c", "d", "e"]}), "stop"),
+        (json!({"stop_sequences": ["a", "b", "c", "d", "e"]}), "stop_sequences"),
         (
             json!({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file", "file_id": "f1"}}]}]}),
             "files",
@@ -1321,6 +1324,35 @@ fn a_tools_field_is_listed_as_the_client_wrote_it() {
     ] {
         assert_eq!(sent(family, body, to).1, [path], "{family:?}");
     }
+}
+
+/// What has another name in each family is told of by the client's own.
+#[test]
+fn what_is_lost_has_the_name_that_the_client_knows() {
+    let image = json!({"type": "input_image", "image_url": "data:image/png;base64,QQ==", "detail": "low"});
+    let items = json!([
+        {"role": "user", "content": [image]},
+        {"type": "function_call_output", "call_id": "lost", "output": "r"},
+        {"role": "developer", "content": "be brief"},
+        {"role": "assistant", "content": "It is"},
+    ]);
+    let expected = ["input.role", "input.function_call_output", "input.prefill", "input.input_image.detail"];
+    let nova = to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0");
+    assert_eq!(sent(Family::Responses, &json!({"input": items}), &nova).1, expected);
+    let strict = encode(Family::Responses, &json!({"input": items}), &nova, Translate::Strict);
+    assert_eq!(strict.expect_err("a system's words in the middle").0, "input.role");
+    assert_eq!(
+        sent(Family::Responses, &json!({"input": "Hi", "messages": [1]}), &nova).1,
+        ["messages"],
+        "its own field"
+    );
+    for target in [sonnet(), gpt(), nova, to(Wire::Responses, "openai", "gpt-4o")] {
+        assert_eq!(unfit(Family::Responses, json!({"input": []}), &target), "input");
+        assert_eq!(unfit(Family::Chat, json!({"messages": []}), &target), "messages");
+    }
+    let stops = json!(["a", "b", "c", "d", "e"]);
+    assert_eq!(unfit(Family::Messages, ask(json!({"stop_sequences": stops})), &gpt()), "stop_sequences");
+    assert_eq!(unfit(Family::Chat, hello(json!({"stop": stops})), &gpt()), "stop");
 }
 
 /// Mistral answers 400 to a user's message after a tool's, to a system's after an answer, and to an answer at the end; Perplexity

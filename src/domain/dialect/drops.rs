@@ -120,3 +120,18 @@ impl Drops {
         self.paths
     }
 }
+
+/// Why no hop can answer a conversation in which nothing is said.
+pub fn says_no_word(from: &Conversation) -> Incompatible {
+    Incompatible(if from.family == Family::Responses { "input" } else { "messages" }.to_owned())
+}
+
+/// A path as its client knows it: what encoders say of `messages` is said of `input` to a Responses client.
+pub fn own_path(family: Family, path: String) -> String {
+    match path.strip_prefix("messages").filter(|_| family == Family::Responses) {
+        Some(".image_url.detail") => "input.input_image.detail".to_owned(),
+        Some(".tool_result") => "input.function_call_output".to_owned(),
+        Some(rest) if rest.starts_with('.') => format!("input{rest}"),
+        Some(_) | None => path,
+    }
+}

@@ -5,6 +5,7 @@ use crate::domain::dialect::answer::Answer;
 use crate::domain::dialect::continuity::call_ids;
 use crate::domain::dialect::conversation::Conversation;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed, Voice};
+use crate::domain::dialect::drops::own_path;
 use crate::domain::dialect::repeats::Repeats;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::restorer::{Restored, Restorer};
@@ -55,7 +56,9 @@ pub fn translate_request(
         }
         Wire::Converse => converse::target::encode(&conversation, to, facts, translate),
         Wire::Completions | Wire::Opaque => Err(Incompatible("family".to_owned())),
-    }?;
+    }
+    .map_err(|unfit| Incompatible(own_path(family, unfit.0)))?;
+    encoded.dropped = encoded.dropped.into_iter().map(|path| own_path(family, path)).collect();
     encoded.reply.ids = call_ids(&conversation.turns);
     Ok(encoded)
 }

@@ -10,7 +10,7 @@
 use crate::domain::dialect::chat::order;
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
-use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::drops::{Drops, says_no_word};
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::json_text;
 use crate::domain::dialect::media;
@@ -75,7 +75,7 @@ impl Writer<'_> {
             messages = order::bridged(messages);
         }
         match messages.is_empty() {
-            true => Err(Incompatible("messages".to_owned())),
+            true => Err(says_no_word(self.from)),
             false => Ok(messages),
         }
     }

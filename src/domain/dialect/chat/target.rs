@@ -236,7 +236,9 @@ impl Writer<'_> {
         // A stop that is not obeyed shows in the text: nothing for `dropped`.
         match self.from.stop.len() {
             0 => Ok(()),
-            n if n > self.host.stops || self.thinker != Thinker::No => Err(Incompatible("stop".to_owned())),
+            n if n > self.host.stops || self.thinker != Thinker::No => {
+                Err(Incompatible(self.from.name_of(Field::Stop).to_owned()))
+            }
             _ => {
                 self.put("stop", json!(self.from.stop));
                 Ok(())

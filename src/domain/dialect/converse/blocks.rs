@@ -9,7 +9,7 @@
 
 use crate::domain::dialect::continuity::{NO_RESULT, settled};
 use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
-use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::drops::{Drops, says_no_word};
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
@@ -79,7 +79,7 @@ impl<'a> Blocks<'a> {
         }
         let mut turns = settled(&turns, self.drops)?;
         if turns.is_empty() && system.is_empty() {
-            return Err(Incompatible("messages".to_owned()));
+            return Err(says_no_word(self.from));
         }
         let said = |text: &str| Turn { role: Role::User, parts: vec![Part::Text(text.to_owned())] };
         if turns.first().is_none_or(|turn| turn.role != Role::User) {

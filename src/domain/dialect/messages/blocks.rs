@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::domain::dialect::continuity::settled;
 use crate::domain::dialect::conversation::{Cache, Conversation, Field, Part, Role, Source, Turn};
-use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::drops::{Drops, says_no_word};
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::messages::claude::Claude;
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
@@ -60,7 +60,7 @@ impl<'a> Blocks<'a> {
         let system = self.blocks(&system)?;
         let mut turns = settled(&turns, self.drops)?;
         if turns.is_empty() && system.is_empty() {
-            return Err(Incompatible("messages".to_owned()));
+            return Err(says_no_word(self.from));
         }
         if turns.first().is_none_or(|turn| turn.role != Role::User) {
             turns.insert(0, Turn { role: Role::User, parts: vec![Part::Text(".".to_owned())] });

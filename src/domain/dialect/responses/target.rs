@@ -6,7 +6,7 @@
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{Thinker, strongest, thinker};
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Part, Tool, ToolChoice};
-use crate::domain::dialect::drops::Drops;
+use crate::domain::dialect::drops::{Drops, says_no_word};
 use crate::domain::dialect::ids;
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
@@ -84,7 +84,7 @@ impl Writer<'_> {
         }
         let items = turns_out::write(from, &mut self.drops, &mut self.reply)?;
         match (items.is_empty(), system.is_empty()) {
-            (true, true) => return Err(Incompatible("messages".to_owned())),
+            (true, true) => return Err(says_no_word(from)),
             // The server answers to an input alone.
             (true, false) => {
                 let content = json!([{"type": "input_text", "text": system}]);
