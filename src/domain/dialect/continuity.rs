@@ -56,8 +56,9 @@ struct Call {
     own: String,
 }
 
-/// The results that answer these calls, one each, in the calls' order; taken from the turns up to the next assistant's. A
-/// breakpoint of the cache that stands behind one goes along.
+/// The results that answer these calls, one each, in the calls' order, by which alone most open models know them: their hosts
+/// show them results without ids. They are taken from the turns up to the next assistant's. A breakpoint of the cache that stands
+/// behind one goes along.
 fn answers(calls: &[Call], rest: &mut VecDeque<Turn>, drops: &mut Drops) -> Result<Vec<Part>, Incompatible> {
     let mut found: Vec<Vec<Part>> = calls.iter().map(|_| Vec::new()).collect();
     let mut places: HashMap<&str, VecDeque<usize>> = HashMap::with_capacity(calls.len());
