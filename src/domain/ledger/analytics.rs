@@ -167,7 +167,7 @@ impl Part {
     /// Every point of the range, those without a request too, so that a chart needs to fill nothing in.
     fn points(&self, query: &AnalyticsQuery) -> Value {
         let step = query.bucket.span().0;
-        let (first, last) = (query.bucket.start(query.from).0, query.bucket.start(query.to).0);
+        let (first, end) = query.bucket.around(query.from, query.to);
         let empty = Cell::default();
         let point = |at: u64| {
             let mut line = Map::new();
@@ -175,7 +175,7 @@ impl Part {
             counts(&mut line, self.series.get(&at).unwrap_or(&empty));
             Value::Object(line)
         };
-        (first..=last).step_by(step as usize).map(point).collect()
+        (first.0..end.0).step_by(step as usize).map(point).collect()
     }
 }
 

@@ -61,6 +61,14 @@ impl Period {
     pub const fn start(self, at: Instant) -> Instant {
         Instant(at.0 - at.0 % self.span().0)
     }
+
+    /// The whole minutes, hours or days that a range touches: from the start of the first to the end of the last, which as the
+    /// range's own end is not in it. A range that ends where it begins touches none.
+    pub fn around(self, from: Instant, to: Instant) -> (Instant, Instant) {
+        let span = self.span().0;
+        let end = if from < to { Instant(to.0.div_ceil(span).saturating_mul(span)) } else { self.start(from) };
+        (self.start(from), end)
+    }
 }
 
 /// What days are told apart by, beside the policy.

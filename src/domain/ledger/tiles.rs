@@ -17,12 +17,12 @@ pub struct Tile {
     pub to: Instant,
 }
 
-/// The tiles of a range, both ends of which are exact to the finest period. Ascending.
+/// The tiles of a range, both ends of which are exact to the finest period: what it touches is in them whole. Ascending.
 pub fn tiles(from: Instant, to: Instant, finest: Period, coarsest: Period) -> Vec<Tile> {
-    let end = Instant(finest.start(to).0.saturating_add(finest.span().0));
+    let (first, end) = finest.around(from, to);
     let mut found = Vec::new();
     let periods = Period::POINTS.into_iter().filter(|period| (finest..=coarsest.max(finest)).contains(period));
-    lay(finest.start(from), end, &periods.collect::<Vec<_>>(), &mut found);
+    lay(first, end, &periods.collect::<Vec<_>>(), &mut found);
     found
 }
 

@@ -86,24 +86,24 @@ fn dimension(name: &str) -> Option<Dimension> {
     Dimension::ALL.into_iter().find(|dimension| dimension.name() == name)
 }
 
-/// The first and the last day of a question.
+/// The days of a question: from the first on, up to where the last has ended.
 fn range(query: &AnalyticsQuery) -> (u64, u64) {
-    (Period::Day.start(query.from).0, query.to.0)
+    let (first, end) = Period::Day.around(query.from, query.to);
+    (first.0, end.0)
 }
 
 /// Tables by value: the boards, from which the busiest are chosen over all shards; or, for tables longer than these know,
 /// every line.
 pub fn count(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<()> {
-    let (first, last) = range(query);
+    let (first, end) = range(query);
     if query.lines < TOP {
-        let lines =
-            db.rows("SELECT data FROM boards WHERE day >= ? AND day <= ?", vec![number(first), number(last)])?;
+        let lines = db.rows("SELECT data FROM boards WHERE day >= ? AND day < ?", vec![number(first), number(end)])?;
         lines.iter().filter_map(|line| read(line, 0)).for_each(|board| part.board.merge(&board));
         return Ok(());
     }
     let lines = db.table(
-        "SELECT dimension, value, data FROM days WHERE day >= ? AND day <= ? ORDER BY day DESC LIMIT ?",
-        vec![number(first), number(last), number(SCAN)],
+        "SELECT dimension, value, data FROM days WHERE day >= ? AND day < ? ORDER BY day DESC LIMIT ?",
+        vec![number(first), number(end), number(SCAN)],
     )?;
     part.partial |= lines.len(3) as u64 == SCAN;
     add_lines(&lines, part);
@@ -112,15 +112,15 @@ pub fn count(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<()> {
 
 /// The lines of these values, newest days first.
 pub fn lines(db: &Db, query: &AnalyticsQuery, names: &BTreeMap<Dimension, Vec<String>>) -> Result<Part> {
-    let (first, last) = range(query);
+    let (first, end) = range(query);
     let (mut part, most) = (Part::default(), SCAN / Dimension::ALL.len() as u64);
     for (dimension, names) in names {
         // Joined in this order each line is one step into the table, however many values its day has.
         let lines = db.table(
             "SELECT days.dimension, days.value, days.data FROM boards CROSS JOIN json_each(?4) AS name \
              CROSS JOIN days ON days.day = boards.day AND days.dimension = ?3 AND days.value = name.value \
-             WHERE boards.day >= ?1 AND boards.day <= ?2 ORDER BY boards.day DESC LIMIT ?5",
-            vec![number(first), number(last), text(dimension.name()), text(write(names)?), number(most)],
+             WHERE boards.day >= ?1 AND boards.day < ?2 ORDER BY boards.day DESC LIMIT ?5",
+            vec![number(first), number(end), text(dimension.name()), text(write(names)?), number(most)],
         )?;
         part.partial |= lines.len(3) as u64 == most;
         add_lines(&lines, &mut part);
@@ -139,11 +139,11 @@ fn add_lines(lines: &Table, part: &mut Part) {
 
 /// One value of one dimension, with its targets.
 pub fn count_value(db: &Db, query: &AnalyticsQuery, dimension: Dimension, value: &str, part: &mut Part) -> Result<()> {
-    let (first, last) = range(query);
+    let (first, end) = range(query);
     let lines = db.rows(
         "SELECT boards.day, days.data, days.targets FROM boards CROSS JOIN days \
-         ON days.day = boards.day AND days.dimension = ?3 AND days.value = ?4 WHERE boards.day >= ?1 AND boards.day <= ?2",
-        vec![number(first), number(last), text(dimension.name()), text(value)],
+         ON days.day = boards.day AND days.dimension = ?3 AND days.value = ?4 WHERE boards.day >= ?1 AND boards.day < ?2",
+        vec![number(first), number(end), text(dimension.name()), text(value)],
     )?;
     for line in &lines {
         if let Some(cell) = stored(line, 1).read() {

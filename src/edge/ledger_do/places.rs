@@ -58,7 +58,7 @@ pub fn count(db: &Db, query: &AnalyticsQuery, part: &mut Part) -> Result<Option<
         part.add_rows(query, &rows.filter(|row| query.filter.admits(row)).collect::<Vec<_>>());
     }
     part.partial |= !all;
-    Ok((all && query.from < placed).then(|| Instant(query.to.0.saturating_add(1)).min(placed)))
+    Ok((all && query.from < placed).then(|| query.to.min(placed)))
 }
 
 /// The pieces in which something may be wanted, the newest first, and whether these are all.
@@ -66,8 +66,8 @@ fn wanted(db: &Db, query: &AnalyticsQuery, placed: Instant) -> Result<(Vec<Found
     let (from, marks) = (query.from.max(placed), Marks::of(&query.filter));
     let (mut found, mut left) = (Vec::new(), SCAN_MAX as usize);
     let lines = db.each(
-        "SELECT slot, 0 AS piece, length(extracts), places FROM sketches WHERE slot >= ?1 AND slot <= ?2 UNION ALL \
-         SELECT slot, piece, length(extracts), entries FROM places WHERE slot >= ?1 AND slot <= ?2 ORDER BY slot DESC",
+        "SELECT slot, 0 AS piece, length(extracts), places FROM sketches WHERE slot >= ?1 AND slot < ?2 UNION ALL \
+         SELECT slot, piece, length(extracts), entries FROM places WHERE slot >= ?1 AND slot < ?2 ORDER BY slot DESC",
         vec![number(slot_of(from).0), number(query.to.0)],
     )?;
     for line in lines {
@@ -75,7 +75,7 @@ fn wanted(db: &Db, query: &AnalyticsQuery, placed: Instant) -> Result<(Vec<Found
         let (slot, piece, extracted) = (Instant(line.number(0)), line.number(1), line.number(2) > 0);
         let places = Places::load(line.bytes(3));
         let hits: Vec<_> =
-            places.find(slot, &marks).filter(|(_, at)| (from..=query.to).contains(at)).take(left).collect();
+            places.find(slot, &marks).filter(|(_, at)| (from..query.to).contains(at)).take(left).collect();
         left -= hits.len();
         if !hits.is_empty() {
             found.push(Found { slot, piece, by_extracts: extracted && hits.len() > 1, hits });

@@ -8,7 +8,7 @@ use understudy::domain::ledger::packed::{Stored, write_cell, write_targets};
 use understudy::domain::ledger::query::{AnalyticsQuery, Retention, Source};
 use understudy::domain::ledger::rollup::{Period, Rollup};
 use understudy::domain::ledger::tiles::{Tile, tiles};
-use understudy::domain::time::Instant;
+use understudy::domain::time::{Instant, Span};
 
 const MODELS: [&str; 4] = ["openai/a", "anthropic/b", "bedrock/c@eu-central-1", "nobody/x"];
 
@@ -72,8 +72,12 @@ proptest! {
         let (from, to) = (Instant(EPOCH + from), Instant(EPOCH + from + span));
         let (finest, coarsest) = (Period::POINTS[finest.min(coarsest)], Period::POINTS[coarsest]);
         let found = tiles(from, to, finest, coarsest);
+        if from == to {
+            prop_assert!(found.is_empty());
+            return Ok(());
+        }
         prop_assert_eq!(found[0].from, finest.start(from));
-        prop_assert_eq!(found[found.len() - 1].to, finest.start(to) + finest.span());
+        prop_assert_eq!(found[found.len() - 1].to, finest.start(to - Span(1)) + finest.span());
         prop_assert!(found.windows(2).all(|pair| pair[0].to == pair[1].from));
         for Tile { period, from, to } in &found {
             prop_assert!((finest..=coarsest).contains(period) && from < to);
@@ -121,6 +125,29 @@ fn each(rollup: &Rollup, tile: Tile, mut see: impl FnMut(Instant, &str, Stored<'
         let (first, second) = (write_cell(cell), write_targets(&cell.targets));
         see(key.at, &key.policy, Stored { cell: Some(&first), targets: Some(&second) });
     }
+}
+
+/// As a list of requests with the same `to` has none of it.
+#[test]
+fn what_begins_where_a_range_ends_is_not_in_it() {
+    let rollup = Rollup::of(&[request(1, 16 * 3_600_000 + 5_000, vec![attempt("openai/a", "ok", 5)])]);
+    let counted = |from: &str, to: &str, bucket: &str| {
+        let pairs = [("from", from), ("to", to), ("bucket", bucket)];
+        let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let now = Instant(EPOCH + 20 * 3_600_000);
+        let query = AnalyticsQuery::parse(&pairs, now, &Retention::default()).expect("a good query");
+        let answer = part(&query, &rollup).answer(&query);
+        let points = answer["series"].as_array().map_or(0, Vec::len);
+        (answer["totals"]["requests"].as_u64().unwrap_or_default(), points)
+    };
+    let midnight = "2026-11-22T00:00:00Z";
+    assert_eq!(counted("2026-11-21T23:58:00Z", midnight, "minute"), (0, 2));
+    assert_eq!(counted("2026-11-21T12:00:00Z", midnight, "hour"), (0, 12));
+    assert_eq!(counted("2026-11-01T00:00:00Z", midnight, "day"), (0, 21));
+    assert_eq!(counted(midnight, midnight, "minute"), (0, 0));
+    assert_eq!(counted("2026-11-22T00:00:30Z", "2026-11-22T00:00:30Z", "minute"), (0, 0));
+    assert_eq!(counted(midnight, "2026-11-22T00:00:00.001Z", "minute"), (1, 1));
+    assert_eq!(counted(midnight, "2026-11-22T00:01:00Z", "minute"), (1, 1));
 }
 
 #[test]
