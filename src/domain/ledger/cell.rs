@@ -74,6 +74,9 @@ pub struct TargetCell {
     /// Of those, the ones where it was not the first hop.
     #[serde(rename = "fb", skip_serializing_if = "zero")]
     pub fallbacks: u64,
+    /// Of those, the ones that it answered as a degraded hop.
+    #[serde(rename = "dg", skip_serializing_if = "zero")]
+    pub degraded: u64,
     /// Times that it was passed over, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub skips: BTreeMap<String, u64>,
@@ -156,7 +159,7 @@ impl Cell {
         self.record_request(row);
         for (i, attempt) in row.attempts.iter().enumerate() {
             let again = row.attempts[..i].iter().any(|earlier| earlier.call && earlier.model == attempt.model);
-            self.at_target(&attempt.model, |target| target.record(attempt, row.fallback, again));
+            self.at_target(&attempt.model, |target| target.record(attempt, row, again));
         }
     }
 
@@ -243,6 +246,7 @@ impl TargetCell {
             requests: target.requests,
             succeeded: target.served,
             fallbacks: target.fallbacks,
+            degraded: target.degraded,
             attempts: target.attempts(),
             ..Cell::default()
         };
@@ -262,14 +266,15 @@ impl TargetCell {
         cell
     }
 
-    fn record(&mut self, attempt: &AttemptRow, fallback: bool, again: bool) {
+    fn record(&mut self, attempt: &AttemptRow, row: &RequestRow, again: bool) {
         if !attempt.call {
             return add(self.skips.entry(attempt.outcome.clone()).or_default(), 1);
         }
         add(&mut self.requests, u64::from(!again));
         if attempt.succeeded() {
             add(&mut self.served, 1);
-            add(&mut self.fallbacks, u64::from(fallback));
+            add(&mut self.fallbacks, u64::from(row.fallback));
+            add(&mut self.degraded, u64::from(row.degraded));
         }
         at(&mut self.classes, &attempt.outcome, |class| class.record(attempt));
     }
@@ -278,6 +283,7 @@ impl TargetCell {
         add(&mut self.requests, other.requests);
         add(&mut self.served, other.served);
         add(&mut self.fallbacks, other.fallbacks);
+        add(&mut self.degraded, other.degraded);
         add_all(&mut self.skips, &other.skips);
         for (name, theirs) in &other.classes {
             at(&mut self.classes, name, |class| class.merge(theirs));

@@ -4,7 +4,7 @@
 //! ```text
 //! cell       1 n ok fb dg tries cost in out cached waste waste_tok maybe ms ttft ends    numbers named as in cell.rs
 //! targets    1 count {name size target}          size in bytes, so that one is found without reading the others
-//! target     n ok fb skips  count {class n maybe cost in out cached ms ttft}
+//! target     n ok fb skips  count {class n maybe cost in out cached ms ttft}  dg     the last only where it is not 0
 //! ms, ttft   count {distance from the bucket before, n}
 //! ends, skips  count {name n}
 //! name       size in bytes, then the bytes
@@ -71,6 +71,9 @@ fn packed_target(target: &TargetCell) -> String {
         put_spend(&mut out, class.spend);
         put_histogram(&mut out, &class.ms);
         put_histogram(&mut out, &class.ttft);
+    }
+    if target.degraded > 0 {
+        put(&mut out, target.degraded);
     }
     out
 }
@@ -224,7 +227,9 @@ impl<'a> Reader<'a> {
         let (skips, count) = (self.counts()?, self.number()?);
         let class = |_| Some((self.name()?.to_owned(), self.class()?));
         let classes = (0..count).map(class).collect::<Option<_>>()?;
-        Some(TargetCell { requests, served, fallbacks, skips, classes })
+        // It came later: what was packed before ends here.
+        let degraded = if self.0.is_empty() { 0 } else { self.number()? };
+        Some(TargetCell { requests, served, fallbacks, degraded, skips, classes })
     }
 
     fn class(&mut self) -> Option<ClassCell> {

@@ -112,9 +112,20 @@ fn attempts_are_told_apart_by_target_and_class() {
     );
     let second = &cell.targets["anthropic/b"];
     assert_eq!((second.requests, second.served, second.fallbacks, second.classes["ok"].attempts), (2, 2, 2, 2));
+    assert_eq!(second.degraded, 0);
     let alone = cell.of_target("openai/a");
     assert_eq!((alone.requests, alone.succeeded, alone.attempts, alone.wasted_micro_usd), (1, 0, 2, 14));
     assert_eq!(cell.of_target("nobody/x"), Cell::default());
+}
+
+#[test]
+fn a_target_alone_tells_which_of_its_answers_were_degraded() {
+    let attempts = || vec![attempt("openai/a", "timeout", 5), attempt("anthropic/b", "ok", 9)];
+    let mut cell = Cell::default();
+    cell.record(&RequestRow { degraded: true, ..request(1, 0, attempts()) });
+    cell.record(&request(2, 0, attempts()));
+    let of = |model: &str| cell.of_target(model).degraded;
+    assert_eq!((of("anthropic/b"), of("openai/a"), cell.degraded), (1, 0, 1));
 }
 
 #[test]
