@@ -218,6 +218,8 @@ export interface Named extends Counts {
 }
 
 export interface Analytics {
+  /** The whole days that the tables of groups, users, keys and workloads are of. */
+  days?: { from: Time; to: Time };
   totals: Counts;
   targets: TargetCounts[];
   series: Point[];

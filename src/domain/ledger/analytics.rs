@@ -5,7 +5,7 @@ use crate::domain::ledger::cell::{Cell, OTHER, Spend, TargetCell};
 use crate::domain::ledger::histogram::Histogram;
 use crate::domain::ledger::packed::Stored;
 use crate::domain::ledger::query::AnalyticsQuery;
-use crate::domain::ledger::rollup::{DAY_VALUES, Dimension};
+use crate::domain::ledger::rollup::{DAY_VALUES, Dimension, Period};
 use crate::domain::ledger::row::{OK, RequestRow};
 use crate::domain::ledger::when::format_time;
 use crate::domain::time::Instant;
@@ -136,6 +136,10 @@ impl Part {
         });
         for dimension in Dimension::ALL {
             answer[format!("{}s", dimension.name())] = self.values(dimension, query.lines);
+        }
+        if query.has_values_by_day() {
+            let (first, end) = Period::Day.around(query.from, query.to);
+            answer["days"] = json!({"from": format_time(first), "to": format_time(end)});
         }
         if self.partial {
             answer["partial"] = Value::Bool(true);

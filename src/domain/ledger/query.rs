@@ -118,6 +118,7 @@ pub struct AnalyticsQuery {
     /// Policy, target, workload, group, user, key.
     pub filter: ListQuery,
     pub from: Instant,
+    /// Not included.
     pub to: Instant,
     /// Distance of the points of the series.
     pub bucket: Period,
@@ -197,6 +198,8 @@ impl AnalyticsQuery {
         // Rows go before counters do: a sum of those that are left is not one of the range.
         let oldest = if source == Source::Rows { now - keeps.attempts } else { Instant(0) };
         let (from, to) = (from.max(oldest), to.max(oldest));
+        // Counters by day tell nothing finer: the answer says of which days it is.
+        let (from, to) = if let Source::Day(..) = source { Period::Day.around(from, to) } else { (from, to) };
         let points = to.since(from).0 / bucket.span().0;
         if points > POINTS_MAX {
             let of = bucket.name();
@@ -206,6 +209,12 @@ impl AnalyticsQuery {
             return Err(BadQuery { param: "bucket", message });
         }
         Ok(AnalyticsQuery { filter, from, to, bucket, source, lines })
+    }
+
+    /// Whether the tables by workload, group, user and key are read from the counters by day: they are of whole days then, where
+    /// all else is of the range.
+    pub fn has_values_by_day(&self) -> bool {
+        matches!(self.source, Source::Cells { .. }) && self.filter.policy.is_none() && self.filter.target.is_none()
     }
 }
 

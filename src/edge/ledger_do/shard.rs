@@ -105,7 +105,7 @@ pub fn analyse(db: &Db, query: &AnalyticsQuery) -> Result<Part> {
             for tile in tiles(query.from, query.to, *finest, *coarsest) {
                 count_tile(db, query, &tile, &mut part)?;
             }
-            if query.filter.policy.is_none() && query.filter.target.is_none() {
+            if query.has_values_by_day() {
                 days::count(db, query, &mut part)?;
             }
         }

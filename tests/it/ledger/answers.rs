@@ -315,6 +315,27 @@ fn a_range_of_all_time_is_cut_to_what_can_be_there() {
     assert_eq!(parse(&[("from", "0"), ("bucket", "minute")]).bucket, Period::Day);
 }
 
+/// Tables and totals that are not of the same stretch do not look as if they were.
+#[test]
+fn figures_that_come_by_the_day_say_of_which_days_they_are() {
+    let answer = |pairs: &[(&str, &str)]| {
+        let range = [("from", "2026-11-21T07:58:00Z"), ("to", "2026-11-21T08:00:00Z")];
+        let query = AnalyticsQuery::parse(&params(&[&range, pairs].concat()), Instant(EPOCH), &Retention::default());
+        let query = query.expect("a good query");
+        Part::default().answer(&query)
+    };
+    let (midnight, next) = (json!("2026-11-21T00:00:00.000Z"), json!("2026-11-22T00:00:00.000Z"));
+    let all = answer(&[]);
+    assert_eq!(all["from"], json!("2026-11-21T07:58:00.000Z"));
+    assert_eq!(all["days"], json!({"from": midnight, "to": next}));
+    let user = answer(&[("user", "u")]);
+    assert_eq!((&user["from"], &user["to"], user.get("days")), (&midnight, &next, None));
+    assert_eq!(user["series"].as_array().map(Vec::len), Some(1));
+    let exact = answer(&[("user", "u"), ("bucket", "minute")]);
+    assert_eq!((&exact["from"], exact.get("days")), (&all["from"], None));
+    assert_eq!(answer(&[("policy", "p")]).get("days"), None);
+}
+
 #[test]
 fn a_range_that_rows_answer_is_cut_to_the_rows_that_are_kept() {
     let now = Instant(EPOCH);
