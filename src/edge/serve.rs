@@ -10,8 +10,8 @@ use super::relay::{self, Committed, Relayed};
 use crate::domain::breaker::Handle;
 use crate::domain::chain::{Call, Chain, End, TrailEntry};
 use crate::domain::error::{self, Final};
-use crate::domain::ledger::account::{After, Measured, attempt_row, dropped};
-use crate::domain::ledger::row::{OK, RequestRow};
+use crate::domain::ledger::account::{After, DROPPED_MOST, Measured, attempt_row, dropped};
+use crate::domain::ledger::row::{AttemptRow, OK, RequestRow};
 use crate::domain::outcome::Failure;
 use crate::domain::policy::{Degraded, PlanName};
 use crate::domain::redact::redact_name;
@@ -119,8 +119,11 @@ fn failed(job: &Rc<Job>, driven: Driven, context: &Context) -> Answer {
 
 /// The client left: the attempt that was in flight speaks, to nobody.
 fn last_call(chain: &Chain) -> End {
-    let last = chain.trail().iter().rev().find_map(|entry| entry.attempt().map(|attempt| attempt.id));
-    last.map_or(End::Exhausted, |id| End::Stopped { id })
+    last_attempt(chain).map_or(End::Exhausted, |id| End::Stopped { id })
+}
+
+fn last_attempt(chain: &Chain) -> Option<u32> {
+    chain.trail().iter().rev().find_map(|entry| entry.attempt().map(|attempt| attempt.id))
 }
 
 /// What a response says of the chain that made it.
@@ -141,7 +144,7 @@ fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &LiteMap<
     set("x-understudy-attempts", chain.calls().to_string());
     set("x-understudy-fallback", served.is_some_and(|call| call.hop > 0).to_string());
     set("x-understudy-trail", error::trail_header(chain.trail(), job.stream));
-    if let Some((call, (hop, _))) = served.and_then(|call| Some((call, job.hop(call)?))) {
+    if let Some((hop, _)) = served.and_then(|call| job.hop(call)) {
         set("x-understudy-model", hop.target.to_string());
         match &hop.degraded {
             Degraded::No => {}
@@ -151,9 +154,11 @@ fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &LiteMap<
                 set("x-understudy-notice", text.clone());
             }
         }
-        if let Some(marks) = marks.get(&call.id).filter(|marks| !marks.dropped.is_empty()) {
-            set("x-understudy-dropped", listed(&marks.dropped));
-        }
+    }
+    // Where nobody answered, it is what the last attempt went without.
+    let told = served.map(|call| call.id).or_else(|| last_attempt(chain));
+    if let Some(marks) = told.and_then(|id| marks.get(&id)).filter(|marks| !marks.dropped.is_empty()) {
+        set("x-understudy-dropped", listed(&marks.dropped));
     }
     said
 }
@@ -258,21 +263,29 @@ impl Account {
             dropped: served
                 .as_ref()
                 .and_then(|(call, _)| self.marks.get(&call.id))
-                .map(|marks| dropped(&marks.dropped, &secrets))
+                .map(|marks| dropped(&marks.dropped, DROPPED_MOST, &secrets))
                 .unwrap_or_default(),
             mark: job.mark.clone(),
-            attempts: (0..)
-                .zip(&self.trail)
-                .map(|(seq, entry)| {
-                    let id = entry.attempt().map(|attempt| attempt.id);
-                    let marks = id.and_then(|id| self.marks.get(&id));
-                    let measured = marks.map_or_else(Measured::default, Marks::measured);
-                    let after = served.as_ref().filter(|(call, _)| Some(call.id) == id).map(|(_, after)| after);
-                    let facts = job.ready.get(entry.hop).map(|ready| &ready.facts);
-                    attempt_row(seq, entry, &measured, facts, after, &|| job.prompt_tokens(), &secrets)
-                })
-                .collect(),
+            attempts: self.attempts(served.as_ref(), &secrets),
         }
+    }
+
+    fn attempts(&self, served: Option<&(&Call, After<'_>)>, keys: &[&str]) -> Vec<AttemptRow> {
+        let (job, mut room) = (&self.job, DROPPED_MOST);
+        let row = |(seq, entry): (u32, &TrailEntry)| {
+            let id = entry.attempt().map(|attempt| attempt.id);
+            let marks = id.and_then(|id| self.marks.get(&id));
+            let measured = marks.map_or_else(Measured::default, Marks::measured);
+            let after = served.filter(|(call, _)| Some(call.id) == id).map(|(_, after)| after);
+            let facts = job.ready.get(entry.hop).map(|ready| &ready.facts);
+            let mut row = attempt_row(seq, entry, &measured, facts, after, &|| job.prompt_tokens(), keys);
+            if let Some(marks) = marks.filter(|_| after.is_none()) {
+                row.dropped = dropped(&marks.dropped, room, keys);
+                room -= row.dropped.len();
+            }
+            row
+        };
+        (0..).zip(&self.trail).map(row).collect()
     }
 
     /// From the request's arrival until that call was sent.

@@ -43,6 +43,7 @@ fn row() -> RequestRow {
         tokens: Tokens { input: 900, output: 0, cached: 0, estimated: true },
         cost_micro_usd: 2_700,
         committed: false,
+        dropped: vec!["seed".into()],
         billed: Billed::Maybe,
     };
     let skipped = AttemptRow {

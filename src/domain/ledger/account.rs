@@ -13,12 +13,13 @@ use crate::domain::usage::Usage;
 /// Characters of text to a token, for estimates: within a factor of two for prose and code in Latin script.
 const CHARS_PER_TOKEN: u64 = 4;
 
-/// Names of dropped parameters that a row keeps: clients send up to a thousand, and each may be as long as a body.
-const DROPPED_MOST: usize = 100;
+/// Names of dropped parameters that a row keeps, and of its failed attempts together as many again: clients send up to a thousand,
+/// and each may be as long as a body.
+pub const DROPPED_MOST: usize = 100;
 
-/// What a row keeps of the parameters that were dropped.
-pub fn dropped(names: &[String], keys: &[&str]) -> Vec<String> {
-    names.iter().take(DROPPED_MOST).map(|name| error::short(&redact(name, keys))).collect()
+/// What a row keeps of the parameters that were dropped, where there is room for so many.
+pub fn dropped(names: &[String], room: usize, keys: &[&str]) -> Vec<String> {
+    names.iter().take(room).map(|name| error::short(&redact(name, keys))).collect()
 }
 
 /// What was measured of one attempt.

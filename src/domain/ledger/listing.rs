@@ -62,7 +62,7 @@ pub fn detail_answer(mut rows: Vec<RequestRow>) -> Option<Value> {
     let mut answer = head(newest);
     answer.insert("dropped".into(), json!(newest.dropped));
     let mut attempts: Vec<Value> = newest.attempts.iter().map(attempt).collect();
-    // What was dropped is kept once, of the attempt that the client was answered from.
+    // Of the attempt that the client was answered from it is kept once, for the request.
     if let Some(at) = newest.attempts.iter().rposition(|attempt| attempt.committed) {
         attempts[at]["dropped"] = json!(newest.dropped);
     }
@@ -118,7 +118,7 @@ fn head(row: &RequestRow) -> Map<String, Value> {
 }
 
 fn attempt(row: &AttemptRow) -> Value {
-    json!({
+    let mut line = json!({
         "seq": row.seq,
         "at": format_time(Instant(row.at)),
         "call": row.call,
@@ -136,7 +136,11 @@ fn attempt(row: &AttemptRow) -> Value {
         "cost_usd": usd(row.cost_micro_usd),
         "committed": row.committed,
         "billed": row.billed,
-    })
+    });
+    if !row.dropped.is_empty() {
+        line["dropped"] = json!(row.dropped);
+    }
+    line
 }
 
 fn tokens(tokens: Tokens) -> Value {

@@ -194,6 +194,9 @@ pub struct AttemptRow {
     /// Bytes of it went to the client.
     #[serde(skip_serializing_if = "is_default")]
     pub committed: bool,
+    /// Parameters dropped on the way to it; of the attempt that answered they are the request's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dropped: Vec<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub billed: Billed,
 }

@@ -369,6 +369,10 @@ fn a_request_is_shown_with_its_attempts_and_skips() {
     let answer = detail_answer(vec![newer.clone()]).expect("there is one");
     assert_eq!((&answer["dropped"], &answer["attempts"][1]["dropped"]), (&json!(["seed"]), &json!(["seed"])));
     assert_eq!(answer["attempts"][0].get("dropped"), None);
+    newer.attempts[0].dropped = vec!["logit_bias".to_owned()];
+    let answer = detail_answer(vec![newer.clone()]).expect("there is one");
+    let told = |at: usize| answer["attempts"][at]["dropped"].clone();
+    assert_eq!((&answer["dropped"], told(0), told(1)), (&json!(["seed"]), json!(["logit_bias"]), json!(["seed"])));
     assert_eq!(detail_answer(Vec::new()), None);
     let list = list_answer(&[newer], Some("x".into()));
     assert_eq!((&list["data"][0]["model"], &list["next"]), (&json!("anthropic/b"), &json!("x")));
