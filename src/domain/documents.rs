@@ -62,10 +62,10 @@ pub fn provider(
     Ok(findings.into_vec())
 }
 
-/// The hops of a document, by which whoever checks it finds what must be loaded first; empty when it does not parse.
+/// The hops of a document, by which whoever checks it finds what must be loaded first; none of one that cannot be read.
 pub fn hops(kind: Kind, bytes: &[u8]) -> Vec<HopFile> {
     match kind {
-        Kind::Policy => file::parse("", bytes).map_or_else(|_| Vec::new(), |file| file.chain),
+        Kind::Policy => file::legible_hops(bytes).into_iter().map(|(_, hop)| hop).collect(),
         Kind::Rules => json::parse(bytes, Kind::Rules, "").map_or_else(|_| Vec::new(), |value| rule_hops(&value)),
         Kind::Provider | Kind::Models | Kind::Key | Kind::Request => Vec::new(),
     }

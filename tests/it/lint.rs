@@ -57,6 +57,36 @@ fn finds(json: &str, severity: Severity, path: &str, words: &str) {
     assert!(report.findings.iter().any(|finding| found(&finding)), "{words}: {:#?}", report.findings);
 }
 
+/// One mistake does not hide another: whoever mends the first would meet the next only then.
+#[test]
+fn what_a_document_refers_to_is_told_where_it_does_not_parse() {
+    let told = |json: &str| {
+        let findings = report(json, 1000).findings;
+        findings.into_iter().map(|finding| format!("{}: {}", finding.path, finding.message)).collect::<Vec<_>>()
+    };
+    let all = told(
+        r#"{"chain": ["policy/nope", "nope/m", 7, {"model": "openai/gpt-4o", "retries": 11}, "policy/back", "nope/n"], "foo": 1}"#,
+    );
+    for (path, words) in [
+        ("chain[0].model", "\"policy/nope\" names a policy that does not exist"),
+        ("chain[1].model", "names provider \"nope\""),
+        ("chain[2]", "7"),
+        ("chain[3].retries", "11 is not in 0..=10"),
+        ("chain[4].model", "cycle candidate -> back -> candidate"),
+        ("chain[5].model", "names provider \"nope\""),
+        ("foo", ""),
+    ] {
+        let found = all.iter().filter(|line| line.starts_with(&format!("{path}: ")) && line.contains(words)).count();
+        assert_eq!(found, 1, "{path} {words}: {all:#?}");
+    }
+    assert_eq!(all.len(), 7, "{all:#?}");
+    // What is no model, or no chain, is told once.
+    assert_eq!(told(r#"{"chain": ["nope /m", {"retries": 1}]}"#).len(), 2);
+    assert_eq!(told(r#"{"chain": "nope/a -> policy/nope", "deadline_ms": 0}"#).len(), 3);
+    assert_eq!(told(r#"{"chain": ["nope/m"]"#).len(), 1);
+    assert_eq!(documents::hops(Kind::Policy, br#"{"chain": ["nope/m"], "foo": 1}"#).len(), 1);
+}
+
 #[test]
 fn what_cannot_run_is_an_error() {
     let cases = [

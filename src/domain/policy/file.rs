@@ -99,6 +99,24 @@ pub fn from_value(name: &str, value: &Value) -> Result<PolicyFile, BadDocument> 
     findings.into_result(Kind::Policy, name, || read_policy(value))
 }
 
+/// The hops of a document that may be wrong otherwise, as far as their models can be read: each with its place in the chain.
+pub fn legible_hops(bytes: &[u8]) -> Vec<(usize, HopFile)> {
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return Vec::new() };
+    match &value["chain"] {
+        Value::Array(list) => {
+            let hop = |(place, value): (usize, &Value)| {
+                let model = match value {
+                    Value::Object(_) => word(&value["model"]),
+                    text => hop_text::parse_hop(word(text)).ok()?.model,
+                };
+                hop_text::check_model(model).is_ok().then(|| (place, HopFile::of(model)))
+            };
+            list.iter().take(hop_text::MAX_HOPS).enumerate().filter_map(hop).collect()
+        }
+        chain => hops(chain).into_iter().enumerate().collect(),
+    }
+}
+
 /// Reads hops (a list of objects and strings, or one string with arrows), as a rule's or a request's `fallback` has them.
 /// `None` after an error, which `findings` has then.
 pub fn read_hops(value: &Value, path: &Path<'_>, findings: &mut Findings) -> Option<Vec<HopFile>> {

@@ -1,6 +1,6 @@
 //! Lint: what is wrong with a candidate policy, what is legal and yet unwise, and the worst that it can come to.
 
-use super::file::{self, PolicyFile, PolicyType};
+use super::file::{PolicyFile, PolicyType};
 use super::resolve::{self, World};
 use super::tree::{Branch, Node, Tree};
 use super::worst::{self, WorstCase};
@@ -54,9 +54,7 @@ pub fn mend(provider: &str) -> String {
 
 /// Lints a candidate. `name` is the one it would have; empty when it has none yet.
 pub fn lint(name: &str, bytes: &[u8], context: Context<'_>) -> Report {
-    match file::parse(name, bytes)
-        .and_then(|file| resolve::resolve(name, &file, context.world).map(|tree| (file, tree)))
-    {
+    match resolve::read(name, bytes, context.world) {
         Err(bad) => Report { findings: bad.findings, worst_case: None },
         Ok((file, tree)) => Linter { context, findings: Findings::new() }.report(&file, &tree),
     }

@@ -5,12 +5,12 @@
 //! the hop that names a policy come `weight`, `degraded` and `params`: its params are set first, so that a nested hop's own
 //! have the last word.
 
-use super::file::{HopFile, PolicyFile};
+use super::file::{self, HopFile, PolicyFile};
 use super::overrides::add_boundaries;
 use super::tree::{Base, Branch, Entry, Node, Tree};
 use super::{Degraded, Hop, Param, StreamRules};
 use crate::domain::document::path::quoted;
-use crate::domain::document::{BadDocument, Findings, Kind, Path};
+use crate::domain::document::{BadDocument, Findings, Kind, MAX_FINDINGS, Path};
 use crate::domain::target::{BadModel, ModelRef, Target};
 use std::rc::Rc;
 
@@ -86,6 +86,26 @@ pub fn resolve(name: &str, file: &PolicyFile, world: World<'_>) -> Result<Tree, 
         usage: file.usage,
         workload: file.workload.clone(),
     })
+}
+
+/// Reads a policy and expands it.
+///
+/// # Errors
+/// Everything wrong with it. Where it does not parse, what its hops refer to is told all the same, as far as they can be read.
+pub fn read(name: &str, bytes: &[u8], world: World<'_>) -> Result<(PolicyFile, Tree), BadDocument> {
+    let mut bad = match file::parse(name, bytes) {
+        Ok(file) => return resolve(name, &file, world).map(|tree| (file, tree)),
+        Err(bad) => bad,
+    };
+    let mut findings = Findings::new();
+    let mut expander = Expander { world, findings: &mut findings, room: MAX_TARGETS, trail: vec![name.to_owned()] };
+    let chain = Path::ROOT.field("chain");
+    for (place, hop) in file::legible_hops(bytes) {
+        expander.node(&hop, &Base::default(), &Outer::default(), &chain.index(place));
+    }
+    bad.findings.extend(findings.into_vec());
+    bad.findings.truncate(MAX_FINDINGS);
+    Err(bad)
 }
 
 /// Expands hops that a rule or a request brings, under the policy they come to (its [`Tree::base`], or [`Base::plain`]).

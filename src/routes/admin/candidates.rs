@@ -3,7 +3,6 @@
 use super::{Asked, Failure, bad_param, fields};
 use crate::domain::admin::table::Kind;
 use crate::domain::chain::Leave;
-use crate::domain::document::BadDocument;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
 use crate::domain::ledger::control::day_of;
@@ -31,7 +30,7 @@ const PROMPT_MAX: u64 = 100_000_000;
 /// # Errors
 /// 503 when what it refers to cannot be read.
 pub async fn report(asked: &Asked<'_>, name: &str, bytes: &[u8], prompt_tokens: u64) -> Result<Report, Failure> {
-    let library = world_of(asked, name, bytes).await?;
+    let library = world_of(asked, bytes).await?;
     let catalogue = catalogue(asked.env).await?.value;
     let today = day_of(now());
     Ok(library.world(|world| {
@@ -47,14 +46,12 @@ pub async fn report(asked: &Asked<'_>, name: &str, bytes: &[u8], prompt_tokens: 
     }))
 }
 
-/// What a candidate refers to, and the default provider; nothing for one that does not parse.
-async fn world_of(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Library, Failure> {
+/// What a candidate refers to, as far as it can be read, and the default provider: that of bare models, which no hop names.
+async fn world_of(asked: &Asked<'_>, bytes: &[u8]) -> Result<Library, Failure> {
     let mut library = library(asked);
-    if let Ok(file) = file::parse(name, bytes) {
-        library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
-        // That of bare models, which no hop names.
-        library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
-    }
+    let hops: Vec<_> = file::legible_hops(bytes).into_iter().map(|(_, hop)| hop).collect();
+    library.gather(asked.env, None, &hops).await.map_err(|down| store_down(&down.0))?;
+    library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
     Ok(library)
 }
 
@@ -107,11 +104,9 @@ fn provider(library: &Library, name: &str) -> Option<Provider> {
 }
 
 async fn resolved(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<(Tree, Library), Failure> {
-    let refuse = |bad: BadDocument| Failure::findings(&bad);
-    let file = file::parse(name, bytes).map_err(refuse)?;
-    let library = world_of(asked, name, bytes).await?;
-    let tree = library.world(|world| resolve::resolve(name, &file, world)).map_err(refuse)?;
-    Ok((tree, library))
+    let library = world_of(asked, bytes).await?;
+    let read = library.world(|world| resolve::read(name, bytes, world));
+    read.map(|(_, tree)| (tree, library)).map_err(|bad| Failure::findings(&bad))
 }
 
 /// An empty library.
