@@ -402,7 +402,7 @@ fn later_words_override_earlier_ones_field_by_field() {
 fn bombs_are_refused() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let bad = file::parse("x", deep.as_bytes()).expect_err("deep");
-    assert!(bad.to_string().contains("nested deeper than 32"), "{bad}");
+    assert!(bad.to_string().contains(": is nested deeper than 32 "), "{bad}");
     let large = format!(r#"{{"description": "{}"}}"#, "x".repeat(200_000));
     let bad = file::parse("x", large.as_bytes()).expect_err("large");
     assert!(bad.to_string().contains("bytes are more than the 131072 allowed"), "{bad}");

@@ -198,13 +198,17 @@ fn what_is_no_json_is_refused_where_it_stops() {
 fn nesting_and_members_are_bounded() {
     let nested = |levels: usize| format!(r#"{{"model":"a","n":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
     envelope(&nested(126));
-    refuses(nested(127), "invalid_json", &["deeper than 127"]);
+    refuses(nested(127), "invalid_json", &["the body is nested deeper than 127 levels at line 1"]);
     refuses(nested(100_000), "invalid_json", &["deeper than 127"]);
     refuses(r#"{"model":"a","n":"#.to_owned() + &r#"{"a":"#.repeat(100_000), "invalid_json", &["deeper than 127"]);
     // The depth that is taken here is taken by the parser of translated bodies as well.
     serde_json::from_str::<Value>(&nested(126)).unwrap();
     let members: Vec<String> = (0..1_001).map(|n| format!(r#""k{n}":0"#)).collect();
-    refuses(format!("{{{}}}", members.join(",")), "invalid_json", &["at most 1000 members"]);
+    refuses(
+        format!("{{{}}}", members.join(",")),
+        "invalid_json",
+        &["the body holds too much: an object here has at most 1000 members at line 1"],
+    );
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub fn parse(bytes: &[u8], kind: Kind, root: &str) -> Result<Value, Findings> {
                 true => {
                     findings.error(root, "is not JSON: it begins with a byte order mark; save it as UTF-8 without one")
                 }
+                // Not a mistake in its JSON: it is more than is read.
+                false if error.is_data() => findings.error(root, format!("is {error}")),
                 false => findings.error(root, format!("is not JSON: {error}")),
             }
             Err(findings)

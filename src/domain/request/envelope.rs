@@ -57,7 +57,7 @@ impl Envelope {
     /// that is read here given twice; `metadata` too large.
     pub fn parse(body: &[u8]) -> Result<Envelope, Refusal> {
         if let Err(error) = std::str::from_utf8(body) {
-            return Err(not_json(body, Fault { at: error.valid_up_to(), what: "not UTF-8".to_owned() }));
+            return Err(not_json(body, Fault { at: error.valid_up_to(), what: "is not JSON: not UTF-8".to_owned() }));
         }
         let Scanned { members, values } = scan::document(body).map_err(|fault| not_json(body, fault))?;
         let members = named(body, members, 0);
@@ -181,9 +181,9 @@ impl Envelope {
     }
 }
 
-/// A 400 that says at which line, column and byte the body stops being JSON.
+/// A 400 that says at which line, column and byte the body stops being JSON, or JSON that is taken.
 fn not_json(body: &[u8], fault: Fault) -> Refusal {
-    Refusal::new(400, "invalid_json", format!("the body is not JSON: {} at {}", fault.what, place(body, fault.at)))
+    Refusal::new(400, "invalid_json", format!("the body {} at {}", fault.what, place(body, fault.at)))
 }
 
 /// `line 3 column 5 (byte 42)`; lines and columns count from 1, columns in bytes.

@@ -15,6 +15,7 @@ pub const MAX_MEMBERS: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub at: usize,
+    /// What the body is, or does: `is not JSON: expected a value`.
     pub what: String,
 }
 
@@ -92,7 +93,7 @@ impl Scanner<'_> {
         }
         loop {
             if members.len() == MAX_MEMBERS {
-                return self.fault("an object here has at most 1000 members");
+                return self.beyond("holds too much: an object here has at most 1000 members");
             }
             let key = self.key()?;
             let value = self.value()?;
@@ -150,7 +151,7 @@ impl Scanner<'_> {
     fn enter(&mut self, open: &mut Open, object: bool) -> Result<bool, Fault> {
         // The object that holds the value is open too.
         if open.depth + 1 >= MAX_DEPTH {
-            return self.fault("nested deeper than 127 levels");
+            return self.beyond("is nested deeper than 127 levels");
         }
         self.at += 1;
         self.space();
@@ -246,7 +247,7 @@ impl Scanner<'_> {
                 }
                 Some(b'\\') => self.escape()?,
                 Some(_) => return self.fault("a control character in a string must be escaped"),
-                None => return Err(Fault { at: start, what: "this string has no end".to_owned() }),
+                None => return Err(Fault { at: start, what: "is not JSON: this string has no end".to_owned() }),
             }
         }
     }
@@ -281,13 +282,18 @@ impl Scanner<'_> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    /// It is JSON, and more than is taken.
+    fn beyond<T>(&self, what: &str) -> Result<T, Fault> {
+        Err(Fault { at: self.at, what: what.to_owned() })
+    }
+
     fn fault<T>(&self, what: &str) -> Result<T, Fault> {
         let found = match self.peek() {
             None => ", found the end of the body".to_owned(),
             Some(byte) if byte.is_ascii_graphic() => format!(", found '{}'", char::from(byte)),
             Some(byte) => format!(", found byte 0x{byte:02x}"),
         };
-        Err(Fault { at: self.at, what: format!("{what}{found}") })
+        Err(Fault { at: self.at, what: format!("is not JSON: {what}{found}") })
     }
 }
 

@@ -72,8 +72,14 @@ impl Asked<'_> {
     }
 
     fn json(&self) -> Result<Value, Failure> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Refusal::new(400, "invalid_json", format!("the body is not JSON: {error}")).into())
+        serde_json::from_slice(&self.body).map_err(|error| {
+            // The reader's own word for what is nested deeper than it goes.
+            let what = match error.to_string().strip_prefix("recursion limit exceeded") {
+                Some(place) => format!("nested too deep{place}"),
+                None => format!("not JSON: {error}"),
+            };
+            Refusal::new(400, "invalid_json", format!("the body is {what}")).into()
+        })
     }
 }
 
