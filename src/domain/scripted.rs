@@ -68,7 +68,7 @@ impl Scripted {
             return Ok(Scripted::Class(class));
         }
         if let Some((kind, pieces)) = text.split_once('@') {
-            let pieces = pieces.parse().ok().filter(|pieces| *pieces <= PIECES_MAX).ok_or_else(bad)?;
+            let pieces = number(pieces).filter(|pieces| *pieces <= PIECES_MAX).ok_or_else(bad)?;
             return match kind {
                 "stall" => Ok(Scripted::Stall(pieces)),
                 "cut" => Ok(Scripted::Cut(pieces)),
@@ -76,12 +76,12 @@ impl Scripted {
             };
         }
         let (status, option) = text.split_once(';').map_or((text, None), |(status, option)| (status, Some(option)));
-        let status = status.trim().parse().ok().filter(|status| (200..=599).contains(status)).ok_or_else(bad)?;
+        let digits = Some(status.trim()).filter(|digits| digits.len() == 3).and_then(number);
+        let status = digits.and_then(|status| u16::try_from(status).ok());
+        let status = status.filter(|status| (200..=599).contains(status)).ok_or_else(bad)?;
         let retry_after = match option.map(|option| option.trim().split_once('=')) {
             None => None,
-            Some(Some(("retry-after", seconds))) if seconds.trim().parse::<f64>().is_ok_and(|s| s >= 0.0) => {
-                Some(seconds.trim().to_owned())
-            }
+            Some(Some(("retry-after", seconds))) if is_seconds(seconds.trim()) => Some(seconds.trim().to_owned()),
             Some(_) => return Err(bad()),
         };
         Ok(Scripted::Status { status, retry_after })
@@ -107,6 +107,16 @@ impl Scripted {
             }),
         }
     }
+}
+
+/// A number of digits alone: `+429` is no status.
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// `2`, `0.05`: what never ends is no number of seconds.
+fn is_seconds(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit()) && text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 impl fmt::Display for Scripted {
@@ -152,6 +162,9 @@ fn pair(text: &str) -> Result<(Glob, Scripted), Refusal> {
     for (at, _) in text.match_indices('=') {
         let (glob, outcome) = (&text[..at], &text[at + 1..]);
         match Scripted::parse(outcome) {
+            Ok(_) if glob.trim().is_empty() => {
+                return Err(Refusal::value(DRILL_HEADER, format!("{text:?} names no target")));
+            }
             Ok(outcome) => return Ok((Glob::new(glob.trim()), outcome)),
             Err(error) => bad = Some(error),
         }

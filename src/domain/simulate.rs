@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// Entries of a script, and outcomes of an entry.
 const SCRIPT_MAX: usize = 64;
+/// What an entry says.
+const ENTRY: [&str; 2] = ["model", "outcomes"];
 
 /// What each target meets, call by call.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,7 +75,12 @@ impl Script {
 
 fn script_entry(at: usize, entry: &Value) -> Result<(Glob, Vec<Scripted>), Refusal> {
     let path = format!("script[{at}]");
-    let Some(model) = entry.get("model").and_then(Value::as_str) else {
+    let unknown = entry.as_object().and_then(|fields| fields.keys().find(|name| !ENTRY.contains(&name.as_str())));
+    if let Some(name) = unknown {
+        return Err(Refusal::value(&format!("{path}.{name}"), format!("is not one of {}", ENTRY.join(", "))));
+    }
+    let model = entry.get("model").and_then(Value::as_str).filter(|model| !model.trim().is_empty());
+    let Some(model) = model else {
         return Err(Refusal::value(&format!("{path}.model"), "expected a model or a glob over models"));
     };
     let path = format!("{path}.outcomes");

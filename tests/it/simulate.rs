@@ -44,6 +44,12 @@ fn the_grammar() {
         "429;retry-after",
         "429;retry-after=soon",
         "429;x=1",
+        "429;retry-after=inf",
+        "429;retry-after=-1",
+        "429;retry-after=NaN",
+        "+429",
+        "0429",
+        "stall@+3",
         "stall",
         "stall@",
         "stall@-1",
@@ -212,7 +218,9 @@ fn bad_scripts_say_where() {
     for (script, path) in [
         (json!({"x": 1}), "script"),
         (json!([{"outcomes": []}]), "script[0].model"),
+        (json!([{"model": " ", "outcomes": []}]), "script[0].model"),
         (json!([{"model": "a"}]), "script[0].outcomes"),
+        (json!([{"model": "a", "outcome": "500"}]), "script[0].outcome"),
         (json!([{"model": "a", "outcomes": ["ok", "boom"]}]), "script[0].outcomes[1]"),
         (json!([{"model": "a", "outcomes": [5]}]), "script[0].outcomes[0]"),
     ] {
@@ -237,7 +245,7 @@ fn drills() {
     let options = options.unwrap();
     assert_eq!(options.outcome_for(&target("sim/cut?after=3")), Some(&Scripted::parse("429;retry-after=2").unwrap()));
     assert_eq!(options.outcome_for(&target("sim/slow?first_token_ms=9&tokens=2")).unwrap().to_string(), "500");
-    for text in ["", "anthropic/*", "a=boom", "a=ok,,b=ok", "sim/cut?after=3=boom"] {
+    for text in ["", "=ok", " =500", "anthropic/*", "a=boom", "a=ok,,b=ok", "sim/cut?after=3=boom"] {
         let refusal = Drill::parse(text, "openai").expect_err("no drill");
         assert_eq!((refusal.status, refusal.param.as_deref()), (400, Some("x-understudy-drill")));
     }
