@@ -87,15 +87,14 @@ impl Scripted {
         Ok(Scripted::Status { status, retry_after })
     }
 
-    /// The failure that a call of this target meets at once; `None` where an answer begins.
-    pub fn failure(&self, target: &Target, now: Instant) -> Option<Failure> {
+    /// The failure that a call at this provider meets at once; `None` where an answer begins.
+    pub fn failure(&self, provider: &str, now: Instant) -> Option<Failure> {
         match self {
             Scripted::Ok | Scripted::Stall(_) | Scripted::Cut(_) => None,
             // As of a real one: 204 is a success without the answer that was asked for.
             Scripted::Status { status: 200..=203 | 205..=299, .. } => None,
             Scripted::Status { status, retry_after } => {
                 let header = |name: &str| retry_after.clone().filter(|_| name == "retry-after");
-                let provider = target.provider.as_str();
                 Some(classify(&Facts { status: *status, header: &header, body: b"", provider, rules: &[], now }))
             }
             Scripted::Class(Class::Timeout) => {

@@ -6,6 +6,7 @@
 
 use crate::domain::breaker::Book;
 use crate::domain::chain::{Call, Chain, End, Leave, Prospect, Step, What, reason};
+use crate::domain::dialect::Wire;
 use crate::domain::glob::Glob;
 use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Phase, Skip};
 use crate::domain::policy::{Commit, Hop, KeyChoice, Plan};
@@ -108,6 +109,8 @@ pub struct Outlook {
     pub crossed: Option<Skip>,
     /// Its context window in tokens: a prompt that was too long for one is not tried on another that is no larger.
     pub context_tokens: Option<u64>,
+    /// The wire that it speaks on the chat route: a failure is classified as one that is written in its words.
+    pub wire: Option<Wire>,
 }
 
 /// Plays a plan through a script. `outlooks` are those of its hops, in their order; of a hop without one nothing is known.
@@ -115,6 +118,7 @@ pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, outlooks: &[Outlo
     for hop in &mut plan.hops {
         hop.backoff.jitter = 0.0;
     }
+    let wires = outlooks.iter().map(|outlook| outlook.wire).collect();
     let outlooks = outlooks.iter().cloned().chain(std::iter::repeat_with(Outlook::default));
     // Hops of one target share its breakers, as they do where calls are made.
     let mut breakers = Book::default();
@@ -124,7 +128,7 @@ pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, outlooks: &[Outlo
     let chain = Chain::new(plan.clone(), prospects, leave, 0, Instant(0));
     let now = Instant(0);
     let mut play =
-        Play { plan, script, chain, now, made: LiteMap::new(), flights: Vec::new(), steps: Vec::new(), told: 0 };
+        Play { plan, wires, script, chain, now, made: LiteMap::new(), flights: Vec::new(), steps: Vec::new(), told: 0 };
     let end = play.run();
     play.done(&end)
 }
@@ -137,13 +141,15 @@ fn prospect(hop: &Hop, outlook: Outlook, breakers: &mut Book) -> Prospect {
         KeyChoice::OwnThenManaged => vec![KeySlot::Own, KeySlot::Managed],
     };
     let breakers = slots.iter().map(|slot| breakers.handle(&hop.target, *slot)).collect();
-    let Outlook { crossed: skip, context_tokens } = outlook;
+    let Outlook { crossed: skip, context_tokens, .. } = outlook;
     Prospect { skip, slots, breakers, context_tokens, ..Prospect::default() }
 }
 
 /// A simulation under way.
 struct Play<'a> {
     plan: Arc<Plan>,
+    /// Of its hops, as far as they are known.
+    wires: Vec<Option<Wire>>,
     script: &'a Script,
     chain: Chain,
     now: Instant,
@@ -199,7 +205,12 @@ impl Play<'_> {
         let made = self.made.entry(target.clone()).or_default();
         let scripted = self.script.outcome(&target, *made);
         *made += 1;
-        let met = meet(&scripted, call, &target, self.plan.stream.commit, self.now);
+        // Anthropic's words are told from others by who says them.
+        let provider = match self.wires.get(call.hop) {
+            Some(Some(Wire::Messages)) => "anthropic",
+            _ => target.provider.as_str(),
+        };
+        let met = meet(&scripted, call, provider, self.plan.stream.commit, self.now);
         self.push("call", Some(&target), |_| ());
         let (ends, step) = (self.now + met.after, self.steps.len() - 1);
         self.flights.push(Flight { id: call.id, ends, hedge_at: call.hedge_at, step, met });
@@ -283,7 +294,7 @@ impl Play<'_> {
     }
 }
 
-fn meet(scripted: &Scripted, call: &Call, target: &Target, commit: Commit, now: Instant) -> Met {
+fn meet(scripted: &Scripted, call: &Call, provider: &str, commit: Commit, now: Instant) -> Met {
     let clocks = &call.clocks;
     let first_token = clocks.first_token.min(clocks.attempt);
     // As in a drill: nothing comes at all, and the first clock to fire is mostly that on the headers.
@@ -309,13 +320,13 @@ fn meet(scripted: &Scripted, call: &Call, target: &Target, commit: Commit, now: 
         Scripted::Stall(0) => timeout(Phase::FirstToken, first_token),
         Scripted::Stall(_) => timeout(Phase::Idle, clocks.idle.min(clocks.attempt)),
         // As in a drill: an answer that ends before it says anything.
-        Scripted::Class(Class::Interrupted) => meet(&Scripted::Cut(0), call, target, commit, now),
+        Scripted::Class(Class::Interrupted) => meet(&Scripted::Cut(0), call, provider, commit, now),
         Scripted::Cut(pieces) if commits(*pieces) => at_once(Outcome::Served, Some((Class::Interrupted, Span::ZERO))),
         Scripted::Cut(_) => {
             let failure = Failure::new(Class::Interrupted, "the stream ended before its terminal event");
             at_once(Outcome::Failed(failure), None)
         }
-        Scripted::Ok | Scripted::Status { .. } | Scripted::Class(_) => match scripted.failure(target, now) {
+        Scripted::Ok | Scripted::Status { .. } | Scripted::Class(_) => match scripted.failure(provider, now) {
             Some(failure) => at_once(Outcome::Failed(failure), None),
             None => at_once(Outcome::Served, None),
         },

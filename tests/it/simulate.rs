@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use understudy::domain::catalogue::Catalogue;
 use understudy::domain::chain::Leave;
+use understudy::domain::dialect::Wire;
 use understudy::domain::outcome::Class;
 use understudy::domain::plan::boundaries;
 use understudy::domain::policy::{Boundary, BreakerRules, Commit, Consent, Hop, KeyChoice, Plan};
@@ -65,7 +66,7 @@ fn a_hop_that_would_cross_a_boundary_is_skipped() {
     let keep = vec![Boundary::Family];
     let hops = vec![hop("anthropic/a"), Hop { keep, ..hop("openai/b") }, hop("openai/c")];
     let crossed = boundaries::foreseen(&hops, Provider::built_in, &Catalogue::default());
-    let outlooks: Vec<_> = crossed.into_iter().map(|crossed| Outlook { crossed, context_tokens: None }).collect();
+    let outlooks: Vec<_> = crossed.into_iter().map(|crossed| Outlook { crossed, ..Outlook::default() }).collect();
     let script = Script::parse(&json!([{"model": "anthropic/*", "outcomes": ["404"]}]), "openai").expect("a script");
     let told = simulate(plan(hops), &script, Leave::default(), &outlooks);
     let steps: Vec<_> =
@@ -78,7 +79,7 @@ fn a_hop_that_would_cross_a_boundary_is_skipped() {
 fn after_a_prompt_that_was_too_long_no_hop_with_a_window_as_small_is_played() {
     let hops = vec![hop("a/m"), hop("b/m"), hop("c/m"), hop("d/m")];
     let windows = [Some(128_000), Some(128_000), None, Some(200_000)];
-    let outlooks = windows.map(|context_tokens| Outlook { crossed: None, context_tokens });
+    let outlooks = windows.map(|context_tokens| Outlook { context_tokens, ..Outlook::default() });
     let script = json!([{"model": "a/m", "outcomes": ["context_length"]}, {"model": "c/m", "outcomes": ["404"]}]);
     let script = Script::parse(&script, "openai").expect("a script");
     let told = simulate(plan(hops), &script, Leave::default(), &outlooks);
@@ -174,6 +175,18 @@ fn a_status_without_a_body_is_no_answer() {
     );
 }
 
+/// Its own 413 says so, whatever its provider is called.
+#[test]
+fn a_prompt_too_long_for_claude_is_told_as_a_drill_tells_it() {
+    let told = |wire| {
+        let script = Script::parse(&json!([{"model": "*", "outcomes": ["413"]}]), "openai").expect("a script");
+        let outlooks = [Outlook { wire, ..Outlook::default() }];
+        simulate(plan(vec![hop("claude/a")]), &script, Leave::default(), &outlooks).steps[0].outcome.clone()
+    };
+    assert_eq!(told(Some(Wire::Messages)).as_deref(), Some("context_length"));
+    assert_eq!(told(Some(Wire::Chat)).as_deref(), Some("invalid_request"));
+}
+
 #[test]
 fn skips_stops_and_second_keys_are_told() {
     let mut asking = plan(two());
@@ -249,6 +262,6 @@ fn drills() {
         let refusal = Drill::parse(text, "openai").expect_err("no drill");
         assert_eq!((refusal.status, refusal.param.as_deref()), (400, Some("x-understudy-drill")));
     }
-    let failure = Scripted::parse("429;retry-after=1").unwrap().failure(&target("openai/a"), Instant(0)).unwrap();
+    let failure = Scripted::parse("429;retry-after=1").unwrap().failure("openai", Instant(0)).unwrap();
     assert_eq!((failure.class, failure.retry_after), (Class::RateLimited, Some(Span(1_000))));
 }

@@ -6,7 +6,8 @@ use crate::domain::chain::Leave;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
 use crate::domain::ledger::control::day_of;
-use crate::domain::plan::boundaries;
+use crate::domain::outcome::Skip;
+use crate::domain::plan::boundaries::{self, Land};
 use crate::domain::policy::lint::{self, PROMPT_TOKENS, Report};
 use crate::domain::policy::tree::{Draw, Tree};
 use crate::domain::policy::{Hop, PlanName, file, resolve};
@@ -93,9 +94,12 @@ pub async fn simulation(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let plan = tree.plan(plan, Draw::Seed(0));
     let catalogue = catalogue(asked.env).await?.value;
     let crossed = boundaries::foreseen(&plan.hops, |name| provider(&library, name), &catalogue);
-    let window = |hop: &Hop| catalogue.facts(&hop.target).context_tokens;
-    let outlooks: Vec<Outlook> =
-        plan.hops.iter().zip(crossed).map(|(hop, crossed)| Outlook { crossed, context_tokens: window(hop) }).collect();
+    let outlook = |(hop, crossed): (&Hop, Option<Skip>)| Outlook {
+        crossed,
+        context_tokens: catalogue.facts(&hop.target).context_tokens,
+        wire: Land::of(hop, |name| provider(&library, name), &catalogue).ground().wire,
+    };
+    let outlooks: Vec<Outlook> = plan.hops.iter().zip(crossed).map(outlook).collect();
     Ok(Reply::json(200, &simulate(plan, &script, leave, &outlooks)))
 }
 

@@ -124,7 +124,7 @@ pub fn policy(input: &[u8]) {
             let script = Script::parse(&serde_json::from_str(script).expect("JSON"), "openai").expect("a script");
             let crossed = boundaries::foreseen(&plan.hops, Provider::built_in, &catalogue);
             let outlooks: Vec<_> =
-                crossed.into_iter().map(|crossed| Outlook { crossed, context_tokens: None }).collect();
+                crossed.into_iter().map(|crossed| Outlook { crossed, ..Outlook::default() }).collect();
             let told = simulate(plan.clone(), &script, Leave::default(), &outlooks);
             assert!(told.calls <= 64, "{} calls", told.calls);
             assert!(u64::from(told.calls) <= worst.calls, "{} calls, {} at worst", told.calls, worst.calls);
