@@ -220,6 +220,7 @@ fn a_missing_variable_or_secret_is_named() {
     assert_eq!(lacks("bedrock", Some("global"), &["BEDROCK_API_KEY"]), None);
     let sim = Provider::built_in("sim").expect("built in");
     assert_eq!(sim.missing_secret(None, |_| false), None);
+    assert_eq!((lacks("sim", None, &[]).as_deref(), lacks("sim", None, &["SIM=on"])), (Some("SIM=on"), None));
 }
 
 #[track_caller]

@@ -228,6 +228,10 @@ impl Linter<'_> {
             let message = format!("{inside}{name} cannot be called: variable {variable} is not set");
             self.say(Severity::Warning, path, message, format!("set {variable} under [vars] in wrangler.toml"));
         }
+        if let Some(switch) = provider.missing_switch(self.context.has_secret) {
+            let message = format!("{inside}{name} does not answer here without {switch}: the hop is skipped as no_key");
+            self.say(Severity::Warning, path, message, "it acts on loopback hosts alone, where npm start sets it");
+        }
     }
 
     fn retry_only(&mut self, placed: &Placed<'_>) {

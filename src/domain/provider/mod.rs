@@ -298,9 +298,15 @@ impl Provider {
         fill(row.base_url, row, region, &set).err().map(|missing| missing.0)
     }
 
-    /// What a call with its managed key lacks: a secret, else a variable; `None` when nothing.
+    /// [`SIM_ON`] where `sim` would answer itself and that does not act; `None` for every other provider.
+    pub fn missing_switch(&self, has: impl Fn(&str) -> bool) -> Option<String> {
+        (self.name == "sim" && self.is_at_home() && !has(SIM_ON)).then(|| SIM_ON.to_owned())
+    }
+
+    /// What a call with its managed key lacks: a secret, else a variable, else the switch; `None` when nothing.
     pub fn missing_setting(&self, region: Option<&str>, has: impl Fn(&str) -> bool) -> Option<String> {
-        self.missing_secret(region, &has).or_else(|| self.missing_variable(region, &has))
+        let missing = self.missing_secret(region, &has).or_else(|| self.missing_variable(region, &has));
+        missing.or_else(|| self.missing_switch(&has))
     }
 
     /// The model's name on the wire, of the catalogue's id for it. At its own host OpenPipe wants its own prefix.
@@ -311,6 +317,9 @@ impl Provider {
         }
     }
 }
+
+/// What lets provider `sim` answer: on a loopback host alone, whatever the variable says.
+pub const SIM_ON: &str = "SIM=on";
 
 /// What a missing setting is called: a secret or a variable, and its name.
 pub fn setting(name: &str) -> String {

@@ -2,6 +2,7 @@
 
 use super::{Asked, Failure, bad_param, fields};
 use crate::domain::admin::table::Kind;
+use crate::domain::catalogue::Catalogue;
 use crate::domain::chain::Leave;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
@@ -11,7 +12,7 @@ use crate::domain::plan::boundaries::{self, Land};
 use crate::domain::policy::lint::{self, PROMPT_TOKENS, Report};
 use crate::domain::policy::tree::{Draw, Tree};
 use crate::domain::policy::{Hop, PlanName, file, resolve};
-use crate::domain::provider::Provider;
+use crate::domain::provider::{Provider, SIM_ON};
 use crate::domain::refusal::Refusal;
 use crate::domain::simulate::{Outlook, Script, simulate};
 use crate::edge::bindings::{settings, text};
@@ -21,6 +22,7 @@ use crate::edge::library::Library;
 use crate::edge::ready::catalogue;
 use crate::edge::store;
 use crate::routes::reply::Reply;
+use crate::routes::{is_loopback, name_of};
 use serde_json::{Value, json};
 
 /// Prompts that the worst case is priced for, in tokens.
@@ -33,18 +35,28 @@ const PROMPT_MAX: u64 = 100_000_000;
 pub async fn report(asked: &Asked<'_>, name: &str, bytes: &[u8], prompt_tokens: u64) -> Result<Report, Failure> {
     let library = world_of(asked, bytes).await?;
     let catalogue = catalogue(asked.env).await?.value;
+    Ok(in_context(asked, &library, &catalogue, prompt_tokens, |context| lint::lint(name, bytes, context)))
+}
+
+/// Runs `with` in what is known here beside a document.
+pub fn in_context<T>(
+    asked: &Asked<'_>,
+    library: &Library,
+    catalogue: &Catalogue,
+    prompt_tokens: u64,
+    with: impl FnOnce(lint::Context<'_>) -> T,
+) -> T {
     let today = day_of(now());
-    Ok(library.world(|world| {
-        let context = lint::Context {
+    library.world(|world| {
+        with(lint::Context {
             world,
             provider: &|name| library.provider(name).map(|found| found.map(|provider| (*provider).clone())),
-            has_secret: &|secret| text(asked.env, secret).is_some(),
-            catalogue: &catalogue,
+            has_secret: &|name| is_set(asked, name),
+            catalogue,
             today: &today,
             prompt_tokens,
-        };
-        lint::lint(name, bytes, context)
-    }))
+        })
+    })
 }
 
 /// What a candidate refers to, as far as it can be read, and the default provider: that of bare models, which no hop names.
@@ -116,6 +128,16 @@ async fn resolved(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<(Tree, 
 /// An empty library.
 pub fn library(asked: &Asked<'_>) -> Library {
     Library::new(&settings(asked.env).default_provider, &own_host(asked).unwrap_or_default())
+}
+
+/// Whether provider `sim` answers on the host that was asked.
+pub fn sim_on(asked: &Asked<'_>) -> bool {
+    settings(asked.env).sim_on && own_host(asked).is_some_and(|host| is_loopback(name_of(&host)))
+}
+
+/// Whether a secret, a variable, or the switch of `sim` is set.
+pub fn is_set(asked: &Asked<'_>, name: &str) -> bool {
+    if name == SIM_ON { sim_on(asked) } else { text(asked.env, name).is_some() }
 }
 
 /// This Worker's own host with its port, as the client named it.

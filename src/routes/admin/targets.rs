@@ -15,7 +15,7 @@ use crate::domain::provider::{Provider, document};
 use crate::domain::rules::Rules;
 use crate::domain::target::{ModelRef, Target};
 use crate::domain::time::Span;
-use crate::edge::bindings::{settings, text};
+use crate::edge::bindings::settings;
 use crate::edge::glue::now;
 use crate::edge::keys::store_down;
 use crate::edge::library::Library;
@@ -99,7 +99,7 @@ fn line(asked: &Asked<'_>, library: &Library, target: &Target, used: &Use, seen:
     let provider = library.provider(&target.provider);
     let missing = match &provider {
         Some(Ok(provider)) => {
-            provider.missing_setting(target.region.as_deref(), |name| text(asked.env, name).is_some())
+            provider.missing_setting(target.region.as_deref(), |name| candidates::is_set(asked, name))
         }
         Some(Err(_)) | None => None,
     };
@@ -143,7 +143,7 @@ fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> 
     let missing = parsed
         .as_ref()
         .ok()
-        .and_then(|provider| provider.missing_setting(None, |secret| text(asked.env, secret).is_some()));
+        .and_then(|provider| provider.missing_setting(None, |name| candidates::is_set(asked, name)));
     let row = ROWS.iter().find(|row| row.name == name);
     let document: Option<Value> = standing.and_then(|standing| serde_json::from_slice(standing.value.as_bytes()).ok());
     let base_url = document.as_ref().and_then(|document| document["base_url"].as_str()).or(row.map(|row| row.base_url));

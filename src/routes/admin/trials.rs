@@ -8,13 +8,11 @@ use crate::domain::outcome::Skip;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
 use crate::domain::route::Route;
-use crate::edge::bindings::settings;
 use crate::edge::glue::is_header_value;
 use crate::edge::recorder;
 use crate::edge::trial::{Compared, Question, Trial};
 use crate::edge::upstream::Preview;
 use crate::routes::reply::Reply;
-use crate::routes::{is_loopback, name_of};
 use serde_json::{Map, Value, json};
 
 /// The routes that can be tried: those that take JSON.
@@ -78,7 +76,7 @@ async fn trial(asked: &Asked<'_>, payload: Payload, compare: bool) -> Result<Tri
         headers: payload.headers,
         compare,
         own_host: &own_host,
-        sim: settings(asked.env).sim_on && is_loopback(name_of(&own_host)),
+        sim: candidates::sim_on(asked),
     };
     Ok(Trial::make(question).await?)
 }
