@@ -9,11 +9,12 @@ use crate::domain::ledger::query::{AnalyticsQuery, ListQuery, Source};
 use crate::domain::ledger::rollup::Period;
 use crate::domain::ledger::when::format_time;
 use crate::domain::outcome::KeySlot;
+use crate::domain::policy::resolve::World;
 use crate::domain::policy::{BreakerRules, file, resolve};
 use crate::domain::provider::table::ROWS;
 use crate::domain::provider::{Provider, document};
 use crate::domain::rules::Rules;
-use crate::domain::target::{ModelRef, Target};
+use crate::domain::target::{BadModel, ModelRef, Target};
 use crate::domain::time::Span;
 use crate::edge::bindings::settings;
 use crate::edge::glue::now;
@@ -83,16 +84,38 @@ async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<LiteMap
     for (name, standing) in store::list(asked.env, "policy:").await? {
         let Ok(file) = file::parse(&name, standing.value.as_bytes()) else { continue };
         library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
-        let Ok(tree) = library.world(|world| resolve::resolve(&name, &file, world)) else { continue };
-        for hop in tree.hops() {
-            let used = uses.entry(hop.target.clone()).or_default();
+        let mut note = |target: Target, breaker: Option<BreakerRules>| {
+            let used = uses.entry(target).or_default();
             if used.policies.last() != Some(&name) {
                 used.policies.push(name.clone());
             }
-            used.breaker = used.breaker.or(hop.breaker);
+            used.breaker = used.breaker.or(breaker);
+        };
+        match library.world(|world| resolve::resolve(&name, &file, world)) {
+            Ok(tree) => tree.hops().into_iter().for_each(|hop| note(hop.target.clone(), hop.breaker)),
+            // One hop leads nowhere: the others' targets are what somebody is about to look for.
+            Err(_) => library.world(|world| {
+                file.chain
+                    .iter()
+                    .filter_map(|hop| plain(&hop.model, world))
+                    .for_each(|target| note(target, file.breaker));
+            }),
         }
     }
     Ok(uses)
+}
+
+/// The target that a hop names, also at a provider that is not there.
+fn plain(model: &str, world: World<'_>) -> Option<Target> {
+    let default = world.default_provider;
+    let found = match ModelRef::parse(model, default, world.provider) {
+        Err(BadModel::UnknownProvider(_)) => ModelRef::parse(model, default, |_| true),
+        found => found,
+    };
+    match found {
+        Ok(ModelRef::Target(target)) => Some(target),
+        Ok(ModelRef::Policy(_)) | Err(_) => None,
+    }
 }
 
 fn line(asked: &Asked<'_>, library: &Library, target: &Target, used: &Use, seen: Option<&TargetCell>) -> Value {
