@@ -5,7 +5,6 @@ use crate::domain::document::{BadDocument, Finding, Findings, Kind, Path, Severi
 use crate::domain::key;
 use crate::domain::policy::file::{self, HopFile};
 use crate::domain::policy::lint::{self, Context};
-use crate::domain::policy::resolve::World;
 use crate::domain::provider::document;
 use crate::domain::rules::Rules;
 use serde_json::Value;
@@ -19,7 +18,7 @@ pub fn check(kind: Kind, name: &str, bytes: &[u8], own_host: Option<&str>, conte
         Kind::Policy => lint::lint(name, bytes, context).findings,
         Kind::Provider => provider(name, bytes, own_host, context.has_secret).unwrap_or_else(|bad| bad.findings),
         Kind::Models => catalogue::document::parse(bytes).err().map_or_else(Vec::new, |bad| bad.findings),
-        Kind::Rules => check_rules(bytes, context.world),
+        Kind::Rules => rules(bytes, context).unwrap_or_else(|bad| bad.findings),
         Kind::Key => key::parse(name, bytes).err().map_or_else(Vec::new, |bad| bad.findings),
         Kind::Request => Vec::new(),
     }
@@ -81,8 +80,9 @@ fn rule_hops(document: &Value) -> Vec<HopFile> {
     hops
 }
 
-/// What rules refer to must exist: a rule is never half in force.
-fn check_rules(bytes: &[u8], world: World<'_>) -> Vec<Finding> {
-    let followed = Rules::parse(bytes, world.default_provider, world.provider).and_then(|rules| rules.follow(world));
-    followed.err().map_or_else(Vec::new, |bad| bad.findings)
+/// What is said of a rules document that may be stored. What it refers to must exist: a rule is never half in force.
+fn rules(bytes: &[u8], context: Context<'_>) -> Result<Vec<Finding>, BadDocument> {
+    let rules = Rules::parse(bytes, context.world.default_provider, context.world.provider)?;
+    rules.follow(context.world)?;
+    Ok(rules.advice(context))
 }

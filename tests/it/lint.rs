@@ -216,7 +216,11 @@ fn a_provider_whose_document_does_not_parse_is_an_error() {
 
 #[test]
 fn rules_may_not_refer_to_what_is_not_there() {
-    let rules = |then: &str| format!(r#"{{"rules": {{"r": {{"when": {{}}, "then": {then}}}}}, "rulesets": []}}"#);
+    let rules = |then: &str| {
+        format!(
+            r#"{{"rules": {{"r": {{"when": {{}}, "then": {then}}}}}, "rulesets": [{{"name": "all", "rules": ["r"]}}]}}"#
+        )
+    };
     let cases = [
         (r#"{"fallback": ["openai/gpt-4o", "policy/cheap"], "retries": 1}"#, None),
         (r#"{"use": "policy/cheap"}"#, None),
@@ -238,6 +242,36 @@ fn rules_may_not_refer_to_what_is_not_there() {
     }
     let hops = documents::hops(Kind::Rules, rules(cases[4].0).as_bytes());
     assert_eq!(hops.iter().map(|hop| hop.model.as_str()).collect::<Vec<_>>(), ["openai/o3", "policy/nowhere"]);
+}
+
+#[test]
+fn rules_that_do_nothing_and_models_that_are_retired_are_told() {
+    let models = br#"{"openai/old": {"retired": "2026-01-01", "successor": "gpt-5"}, "openai/going": {"retired": "2027-01-01"}}"#;
+    let catalogue = document::parse(models).expect("a models document");
+    let rules = r#"{"rules": {"idle": {"when": {}, "then": {"deny": "no"}},
+        "used": {"when": {}, "then": {"fallback": ["gpt-4o", "old", {"model": "openai/going"}, "policy/cheap"]}}},
+        "rulesets": [{"name": "all", "rules": ["used"]}, {"name": "again", "rules": ["used"]}]}"#;
+    let said = documents::check(Kind::Rules, "", rules.as_bytes(), None, context(&catalogue, 1000));
+    let told = |finding: &Finding| (finding.severity, finding.path.clone(), finding.message.clone());
+    let fallback = |place: u8| format!("rules.used.then.fallback[{place}].model");
+    assert_eq!(
+        said.iter().map(told).collect::<Vec<_>>(),
+        [
+            (Severity::Info, "rules.idle".to_owned(), "no ruleset carries it: it does nothing".to_owned()),
+            (Severity::Warning, fallback(1), "openai/old was retired on 2026-01-01".to_owned()),
+            (Severity::Info, fallback(2), "openai/going will be retired on 2027-01-01".to_owned()),
+        ]
+    );
+    assert!(documents::is_fit(&said));
+    assert_eq!(said[1].hint, "use openai/gpt-5");
+}
+
+#[test]
+fn provider_sim_without_its_switch_is_a_warning() {
+    finds(r#"{"chain": ["sim/echo"]}"#, Severity::Warning, "chain[0]", "does not answer here without SIM=on");
+    let catalogue = Catalogue::default();
+    let context = Context { has_secret: &|name| name == "SIM=on", ..context(&catalogue, 1000) };
+    assert_eq!(lint::lint("candidate", br#"{"chain": ["sim/echo"]}"#, context).findings, []);
 }
 
 /// What `/admin` says of a document that other hands put into the store.

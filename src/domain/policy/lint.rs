@@ -2,6 +2,7 @@
 
 use super::file::{PolicyFile, PolicyType};
 use super::resolve::{self, World};
+use super::service::retirement;
 use super::tree::{Branch, Node, Tree};
 use super::worst::{self, WorstCase};
 use super::{Boundary, Consent, Degraded, Hop, Verdict};
@@ -184,27 +185,9 @@ impl Linter<'_> {
             let message = format!("{inside}{} is not in the catalogue: its limits and prices are unknown", hop.target);
             self.say(Severity::Info, &path, message, "add it to the models document");
         }
-        let facts = self.context.catalogue.facts(&hop.target);
-        let Some(retired) = &facts.retired else { return };
-        let hint =
-            facts.successor.as_ref().map(|name| format!("use {}", self.successor(hop, name))).unwrap_or_default();
-        match retired.as_str() <= self.context.today {
-            true => {
-                self.say(Severity::Warning, &path, format!("{inside}{} was retired on {retired}", hop.target), hint)
-            }
-            false => {
-                self.say(Severity::Info, &path, format!("{inside}{} will be retired on {retired}", hop.target), hint)
-            }
+        if let Some((severity, message, hint)) = retirement(&hop.target, self.context) {
+            self.say(severity, &path, format!("{inside}{message}"), hint);
         }
-    }
-
-    /// A successor is written as its provider names it, or as a whole reference.
-    fn successor(&self, hop: &Hop, name: &str) -> String {
-        let here = Target { provider: hop.target.provider.clone(), model: name.to_owned(), region: None };
-        let whole = name
-            .split_once('/')
-            .is_some_and(|(first, _)| first == "policy" || (self.context.provider)(first).is_some());
-        if whole && !self.context.catalogue.knows(&here) { name.to_owned() } else { here.to_string() }
     }
 
     fn keys(&mut self, placed: &Placed<'_>) {

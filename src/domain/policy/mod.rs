@@ -9,6 +9,7 @@ pub mod hop_text;
 pub mod lint;
 pub mod overrides;
 pub mod resolve;
+pub mod service;
 pub mod tree;
 pub mod worst;
 

@@ -5,10 +5,14 @@
 
 use super::Rules;
 use crate::domain::document::path::quoted;
-use crate::domain::document::{BadDocument, Findings, Kind, Path};
+use crate::domain::document::{BadDocument, Finding, Findings, Kind, Path, Severity};
 use crate::domain::policy::file::HopFile;
+use crate::domain::policy::lint::Context;
 use crate::domain::policy::resolve::{Lookup, MAX_TARGETS, World, resolve_hops};
+use crate::domain::policy::service::retirement;
 use crate::domain::policy::tree::Base;
+use crate::domain::target::ModelRef;
+use std::collections::HashSet;
 
 impl Rules {
     /// Every hop of every rule, carried by a ruleset or not; a `use` counts as one.
@@ -50,5 +54,29 @@ impl Rules {
             }
         }
         findings.into_result(Kind::Rules, "", || ())
+    }
+
+    /// What is legal and yet unwise, or to no effect.
+    pub fn advice(&self, context: Context<'_>) -> Vec<Finding> {
+        let mut findings = Findings::new();
+        let (rules, world) = (Path::ROOT.field("rules"), context.world);
+        let carried: HashSet<usize> = self.entries.iter().map(|entry| entry.rule).collect();
+        for (index, rule) in self.rules.iter().enumerate() {
+            let path = rules.field(&rule.name);
+            if !carried.contains(&index) {
+                let message = "no ruleset carries it: it does nothing";
+                findings.add(Severity::Info, path, message, "name it among the rules of a ruleset");
+            }
+            let path = path.field("then");
+            let path = path.field("fallback");
+            for (place, hop) in rule.then.fallback.iter().flatten().enumerate() {
+                let named = ModelRef::parse(&hop.model, world.default_provider, world.provider);
+                let Ok(ModelRef::Target(target)) = named else { continue };
+                if let Some((severity, message, hint)) = retirement(&target, context) {
+                    findings.add(severity, path.index(place).field("model"), message, hint);
+                }
+            }
+        }
+        findings.into_vec()
     }
 }

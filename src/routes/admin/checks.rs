@@ -2,7 +2,7 @@
 
 use super::{Asked, Failure, candidates};
 use crate::domain::admin::table::Kind;
-use crate::domain::catalogue;
+use crate::domain::catalogue::document as models;
 use crate::domain::document::{self, BadDocument, Finding, Findings};
 use crate::domain::documents;
 use crate::domain::policy::lint::{PROMPT_TOKENS, mend};
@@ -13,6 +13,7 @@ use crate::domain::target::{is_policy_name, is_provider_name};
 use crate::edge::bindings::{settings, text};
 use crate::edge::keys::store_down;
 use crate::edge::library::Library;
+use crate::edge::ready::catalogue;
 use crate::edge::store;
 
 /// Checks a document's name.
@@ -35,10 +36,6 @@ pub fn name(kind: Kind, name: &str) -> Result<(), Failure> {
 /// # Errors
 /// 422 with all findings, when one has severity `error`; 503 when what it refers to cannot be read.
 pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
-    let clean = |checked: Result<(), BadDocument>| match checked {
-        Ok(()) => Ok(Vec::new()),
-        Err(bad) => Err(Failure::findings(&bad)),
-    };
     match kind {
         Kind::Policy => policy(asked, name, bytes).await,
         Kind::Provider => {
@@ -46,22 +43,29 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
             let found = documents::provider(name, bytes, candidates::own_host(asked).as_deref(), &has_secret);
             found.map_err(|bad| Failure::findings(&bad))
         }
-        Kind::Models => clean(catalogue::document::parse(bytes).map(|_| ())),
-        Kind::Rules => clean(rules(asked, bytes).await?),
+        Kind::Models => match models::parse(bytes) {
+            Ok(_) => Ok(Vec::new()),
+            Err(bad) => Err(Failure::findings(&bad)),
+        },
+        Kind::Rules => rules(asked, bytes).await,
     }
 }
 
 /// A rules document that parses is followed to what its rules name.
-async fn rules(asked: &Asked<'_>, bytes: &[u8]) -> Result<Result<(), BadDocument>, Failure> {
+async fn rules(asked: &Asked<'_>, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
+    let refuse = |bad: BadDocument| Failure::findings(&bad);
     let known = providers(asked).await?;
     let known = |name: &str| known.iter().any(|known| known == name);
-    let rules = match Rules::parse(bytes, &settings(asked.env).default_provider, &known) {
-        Ok(rules) => rules,
-        Err(bad) => return Ok(Err(bad)),
-    };
+    let rules = Rules::parse(bytes, &settings(asked.env).default_provider, &known).map_err(refuse)?;
     let mut library = candidates::library(asked);
     library.gather(asked.env, None, &rules.hops()).await.map_err(|down| store_down(&down.0))?;
-    Ok(library.world(|world| rules.follow(world)).and_then(|()| readable(&library)))
+    let catalogue = catalogue(asked.env).await?.value;
+    let found = candidates::in_context(asked, &library, &catalogue, PROMPT_TOKENS, |context| {
+        rules.follow(context.world).map(|()| rules.advice(context))
+    });
+    let advice = found.map_err(refuse)?;
+    readable(&library).map_err(refuse)?;
+    Ok(advice)
 }
 
 /// What rules lead to is served only where its provider's document parses.
