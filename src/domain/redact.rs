@@ -42,19 +42,20 @@ pub fn redact_json(body: &str, keys: &[&str]) -> String {
         return clean;
     }
     match serde_json::from_str::<Value>(body) {
-        Ok(value) => {
-            Some(masked(&value, keys)).filter(|masked| *masked != value).map_or(body.to_owned(), |m| m.to_string())
-        }
+        Ok(value) => Some(redact_value(&value, keys))
+            .filter(|masked| *masked != value)
+            .map_or(body.to_owned(), |m| m.to_string()),
         Err(_) => clean,
     }
 }
 
-fn masked(value: &Value, keys: &[&str]) -> Value {
+/// [`redact_json`] of what is read already.
+pub fn redact_value(value: &Value, keys: &[&str]) -> Value {
     match value {
         Value::String(text) => redact(text, keys).into(),
-        Value::Array(items) => items.iter().map(|item| masked(item, keys)).collect(),
+        Value::Array(items) => items.iter().map(|item| redact_value(item, keys)).collect(),
         Value::Object(members) => {
-            members.iter().map(|(name, value)| (redact_name(name, keys), masked(value, keys))).collect()
+            members.iter().map(|(name, value)| (redact_name(name, keys), redact_value(value, keys))).collect()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }

@@ -159,6 +159,11 @@ impl Trial {
         })
     }
 
+    /// The keys with which its hops would be called.
+    pub fn secrets(&self) -> Vec<&str> {
+        self.job.secrets()
+    }
+
     fn at(&self, index: usize) -> Option<(&Hop, &Ready)> {
         self.job.plan.hops.get(index).zip(self.job.ready.get(index))
     }

@@ -1,6 +1,7 @@
 //! Keys never leave.
 
-use understudy::domain::redact::{redact, redact_json, redact_name};
+use serde_json::json;
+use understudy::domain::redact::{redact, redact_json, redact_name, redact_value};
 
 #[track_caller]
 fn check(text: &str, keys: &[&str], expected: &str) {
@@ -85,4 +86,17 @@ fn a_masked_body_is_still_json() {
     assert_eq!(redact_json(escaped, &["c2Vjcm+0a2V5MTIz"]), masked);
     let harmless = r#"{"message":"gr\u00fcn"}"#;
     assert_eq!(redact_json(harmless, &["c2Vjcm+0a2V5MTIz"]), harmless);
+}
+
+/// A hop's params and a client's own words may hold a key; what holds them stays JSON, whatever the key reads.
+#[test]
+fn a_body_is_shown_without_the_keys_in_its_texts() {
+    let body = json!({"model": "m", "note": "sk-livekey1234567890", "n": 7, "x": null,
+        "messages": [{"role": "user", "content": "mine is hunter2hunter2"}]});
+    let shown = redact_value(&body, &["hunter2hunter2", "model", "null"]);
+    assert_eq!(
+        shown,
+        json!({"model": "m", "note": "[redacted]", "n": 7, "x": null,
+            "messages": [{"role": "user", "content": "mine is [redacted]"}]})
+    );
 }

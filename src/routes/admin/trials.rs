@@ -1,13 +1,16 @@
 //! Explain and compare: `{"route": "chat", "body": {...}}`, and the client's `headers`: rules look at them, and some go upstream.
 
-use super::{Asked, Failure, candidates};
+use super::{Asked, Failure, candidates, fields};
+use crate::domain::admin::table::Kind;
 use crate::domain::document::json::shown;
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::row::AttemptRow;
 use crate::domain::outcome::Skip;
+use crate::domain::redact::redact_value;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
 use crate::domain::route::Route;
+use crate::domain::target::is_policy_name;
 use crate::edge::glue::is_header_value;
 use crate::edge::recorder;
 use crate::edge::trial::{Compared, Question, Trial};
@@ -36,7 +39,7 @@ struct Payload {
 }
 
 fn payload(asked: &Asked<'_>) -> Result<Payload, Failure> {
-    let given = asked.json()?;
+    let given = fields(asked.json()?, &["route", "body", "headers"])?;
     let name = match given.get("route") {
         None | Some(Value::Null) => "chat",
         Some(Value::String(name)) => name.strip_prefix("/v1").unwrap_or(name),
@@ -67,6 +70,9 @@ fn headers(given: Option<&Value>) -> Result<Headers, Failure> {
 }
 
 async fn trial(asked: &Asked<'_>, payload: Payload, compare: bool) -> Result<Trial, Failure> {
+    if !is_policy_name(asked.segment(0)) {
+        return Err(Failure::missing(Kind::Policy, asked.segment(0)));
+    }
     let own_host = candidates::own_host(asked).unwrap_or_default();
     let question = Question {
         env: asked.env,
@@ -84,6 +90,7 @@ async fn trial(asked: &Asked<'_>, payload: Payload, compare: bool) -> Result<Tri
 /// Per hop whether it would be called or skipped and why, what would be dropped, and the request as it would go out.
 pub async fn explain(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let trial = trial(asked, payload(asked)?, false).await?;
+    let secrets = trial.secrets();
     let hops: Vec<Value> = trial
         .hops()
         .map(|(index, hop)| {
@@ -103,7 +110,7 @@ pub async fn explain(asked: &Asked<'_>) -> Result<Reply, Failure> {
                 "reason": skip.map(reason),
                 "key": slot.as_ref().ok().map(|slot| slot.name()),
                 "dropped": preview.map_or(&[][..], |preview| &preview.dropped),
-                "request": preview.map(request),
+                "request": preview.map(|preview| request(preview, &secrets)),
             })
         })
         .collect();
@@ -117,13 +124,15 @@ fn reason(skip: &Skip) -> String {
     }
 }
 
-fn request(preview: &Preview) -> Value {
+/// A provider's document, a hop's params and the client itself may have put a key where it would go out.
+fn request(preview: &Preview, secrets: &[&str]) -> Value {
     let mut headers = Map::new();
     for (name, value) in &preview.headers {
         headers.insert(name.clone(), value.as_str().into());
     }
     let body = serde_json::from_slice::<Value>(&preview.body)
         .unwrap_or_else(|_| String::from_utf8_lossy(&preview.body).into_owned().into());
+    let (headers, body) = (redact_value(&headers.into(), secrets), redact_value(&body, secrets));
     json!({"method": "POST", "url": preview.url, "headers": headers, "body": body})
 }
 
