@@ -231,18 +231,14 @@ impl Account {
     fn row(&self, outcome: &str, served: Option<(&Call, After<'_>)>) -> RequestRow {
         let job = &self.job;
         let secrets = job.secrets();
-        let (version, workload) = match &job.plan.name {
-            PlanName::Stored { version, .. } => (version.clone(), job.plan.workload.clone()),
-            PlanName::Rule { .. } | PlanName::Request | PlanName::Plain => (String::new(), job.plan.workload.clone()),
-        };
         let first = served.as_ref().and_then(|(call, _)| self.marks.get(&call.id)?.ttft_ms.zip(self.sent_after(call)));
         RequestRow {
             ledger_id: String::new(),
             id: job.request_id.clone(),
             at: job.started.0,
             policy: job.plan.name.label(),
-            version,
-            workload,
+            version: job.plan.name.version().to_owned(),
+            workload: job.plan.workload.clone(),
             route: job.route.name().to_owned(),
             asked: redact_name(job.body.model(), &secrets),
             outcome: outcome.to_owned(),

@@ -51,6 +51,8 @@ pub struct Trial {
     job: Rc<Job>,
     prospects: Vec<Prospect>,
     leave: Leave,
+    /// Every hop is asked, whether or not its breaker is open: what a client is spared is what is compared.
+    compare: bool,
 }
 
 /// What a hop answered.
@@ -108,7 +110,7 @@ impl Trial {
             drill: None,
             mark: MARK.to_owned(),
         };
-        Ok(Trial { job: Rc::new(job), prospects: made.prospects, leave: asked.leave })
+        Ok(Trial { job: Rc::new(job), prospects: made.prospects, leave: asked.leave, compare })
     }
 
     /// `<ruleset>/<rule>` of the rule that applies.
@@ -140,7 +142,7 @@ impl Trial {
         }
         let slot = ready.credentials.first().map_or(KeySlot::Managed, |credential| credential.slot);
         let admits = |rules| super::breakers::handle(&hop.target, slot).admits(rules, now());
-        match hop.breaker.as_ref().is_none_or(admits) {
+        match self.compare || hop.breaker.as_ref().is_none_or(admits) {
             true => Ok(slot),
             false => Err(Skip::BreakerOpen),
         }
@@ -226,12 +228,15 @@ impl Trial {
                 id: job.request_id.clone(),
                 at: job.started.0,
                 policy: job.plan.name.label(),
+                version: job.plan.name.version().to_owned(),
                 workload: job.plan.workload.clone(),
                 route: job.route.name().to_owned(),
                 asked: format!("policy/{}", job.plan.name.label()),
                 outcome: outcome.map_or_else(|| SKIPPED.to_owned(), |attempt| attempt.outcome.clone()),
                 status: 200,
                 ms: now().since(Instant(job.started.0)).0,
+                user: job.identity.user.clone(),
+                group: job.identity.group.clone(),
                 mark: job.mark.clone(),
                 attempts,
                 ..RequestRow::default()

@@ -165,6 +165,14 @@ impl PlanName {
             PlanName::Plain => String::new(),
         }
     }
+
+    /// First 8 hex digits of the stored document's SHA-256; empty for what is not stored as a policy.
+    pub fn version(&self) -> &str {
+        match self {
+            PlanName::Stored { version, .. } => version,
+            PlanName::Rule { .. } | PlanName::Request | PlanName::Plain => "",
+        }
+    }
 }
 
 impl Branch {

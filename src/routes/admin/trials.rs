@@ -164,7 +164,7 @@ fn line(compared: &Compared) -> Value {
         "call": call,
         "outcome": outcome,
         "status": status,
-        "reason": reason,
+        "reason": Some(reason).filter(|reason| !reason.is_empty()),
         "text": compared.body.as_ref().and_then(text),
         "answer": compared.body,
         "tokens": {"input": tokens.input, "output": tokens.output, "cached": tokens.cached},
