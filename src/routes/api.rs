@@ -52,7 +52,7 @@ pub async fn handle(
     let headers: Rc<Headers> = Rc::new(head.headers.into_iter().collect());
     let given = request::request_id(&headers);
     let request_id = given.clone().ok().flatten().unwrap_or_else(new_request_id);
-    if head.method == "OPTIONS" {
+    if head.method == "OPTIONS" && is_route(path) {
         let reply = cors::preflight(&headers, address, env, methods_of(path));
         return without_call(reply, &request_id).under(&request_id, Family::Chat).into_response();
     }
@@ -246,8 +246,16 @@ fn without_call(reply: Reply, request_id: &str) -> Reply {
         .header("x-understudy-fallback", "false")
 }
 
+fn is_route(path: &str) -> bool {
+    is_models(path) || path == "/report" || Route::parse(path).is_some()
+}
+
+fn is_models(path: &str) -> bool {
+    path.strip_prefix("/models").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn methods_of(path: &str) -> &'static str {
-    match path == "/models" || path.starts_with("/models/") {
+    match is_models(path) {
         true => "GET, HEAD, OPTIONS",
         false => "POST, OPTIONS",
     }

@@ -42,7 +42,7 @@ test('a wrong method is a 405 that names the right ones, in OpenAI’s shape', a
 
 test('an unknown route is a 404 in OpenAI’s shape, whoever asks', async () => {
   for (const path of ['/v1/', '/v1/chat', '/v1/chat/completions/', '/v1/chat/completions/x', '/v1/Messages', '/v1//chat/completions', '/v2/chat/completions', '/schema/nothing.json', '/schema/policy', '/nothing', '/v1', '/V1/chat/completions', '/healthz/']) {
-    for (const [method, headers] of [['GET', {}], ['POST', {}], ['POST', { 'anthropic-version': '2023-06-01' }]]) await openaiShaped(await ask(method, path, headers), 404, 'not_found');
+    for (const [method, headers] of [['GET', {}], ['POST', {}], ['OPTIONS', { origin: 'http://localhost:1' }], ['POST', { 'anthropic-version': '2023-06-01' }]]) await openaiShaped(await ask(method, path, headers), 404, 'not_found');
   }
   assert.equal((await worker.admin('/nothing')).status, 404);
 });
