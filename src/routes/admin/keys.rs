@@ -184,6 +184,8 @@ pub async fn change(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let id = id(asked)?;
     let mut changes = object(asked)?;
     own_is_sealed_apart(&changes)?;
+    // As at its creation: when it was made is not the client's to say.
+    changes.shift_remove("created_at");
     in_rfc_3339(&mut changes);
     let (mut document, standing) = standing(asked, id).await?;
     for (field, value) in changes {
