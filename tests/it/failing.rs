@@ -271,6 +271,10 @@ fn only_skips() {
         let names_secret = body["error"]["message"].as_str().is_some_and(|message| message.contains("ACME_API_KEY"));
         assert_eq!(names_secret, code.ends_with("key_missing"));
     }
+    // To Anthropic's SDKs what is overloaded is worth another try.
+    let trail = [skip(0, "acme/a", no_key(KeySlot::Managed))];
+    let (said, body) = Case { family: Family::Messages, ..chat(&trail) }.speak();
+    assert_eq!((said.status, &body["error"]["type"]), (503, &json!("api_error")));
 }
 
 /// On these words the SDKs' tool runners, which send what is new alone, send the whole conversation, and any hop takes that.

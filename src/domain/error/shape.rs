@@ -39,7 +39,7 @@ pub fn body(family: Family, status: u16, said: &Said<'_>, request_id: &str) -> V
         }
         Family::Messages => {
             let mut error = Map::new();
-            error.insert("type".to_owned(), Value::from(anthropic_type(status)));
+            error.insert("type".to_owned(), Value::from(anthropic_type_of(status, said.code)));
             error.insert("message".to_owned(), Value::from(said.message));
             error.insert("code".to_owned(), Value::from(said.code));
             if let Some(attempts) = &said.attempts {
@@ -147,6 +147,11 @@ const fn openai_code(class: Class) -> Option<&'static str> {
         | Class::InvalidRequest
         | Class::Cancelled => None,
     }
+}
+
+/// The same of an error of ours: nothing is overloaded where a secret is not set, and later is no better.
+fn anthropic_type_of(status: u16, code: Option<&str>) -> &'static str {
+    if code == Some("provider_key_missing") { "api_error" } else { anthropic_type(status) }
 }
 
 /// Anthropic's `type` for a status.
