@@ -110,6 +110,23 @@ describe('what crosses, and what does not', () => {
     assert.ok(upstream.calls('claude/dropped').every((call) => !('seed' in call.json) && call.json.max_tokens === 9));
   });
 
+  test('what a failed attempt went without is told of it, and where nobody answers in the header too', async () => {
+    const body = { seed: 7, logit_bias: { 1: 2 } };
+    upstream.on('claude/fails', status(500));
+    const record = async (response) => {
+      await response.text();
+      const { dropped, attempts } = await worker.recorded(response.headers.get('x-understudy-request-id'));
+      return [dropped, attempts.map((attempt) => attempt.dropped?.toSorted())];
+    };
+    const saved = await worker.chat(await chain(['claude/fails', 'acme/saves']), body);
+    assert.equal(saved.headers.get('x-understudy-dropped'), null, 'the one that answered went without nothing');
+    assert.deepEqual(await record(saved), [[], [['logit_bias', 'seed'], []]]);
+    const lost = await worker.chat(await chain(['claude/fails', 'claude/fails']), body);
+    assert.equal(lost.status, 500);
+    assert.deepEqual(lost.headers.get('x-understudy-dropped').split(', ').sort(), ['logit_bias', 'seed']);
+    assert.deepEqual(await record(lost), [[], [['logit_bias', 'seed'], ['logit_bias', 'seed']]]);
+  });
+
   test('strict passes over what would drop, never passes over every other family', async () => {
     const strict = await chain(['claude/strict', 'only/strict'], { translate: 'strict' });
     outcomes(await worker.chat(strict, { seed: 7 }), 'skip:incompatible', 'ok');

@@ -104,8 +104,20 @@ test('groups, users and workloads are counted by the day', async () => {
   assert.equal((await of(`user=${group}-0`)).totals.requests, 2);
   assert.equal((await of(`group=${group}&policy=${p.name}`)).totals.requests, 3);
   assert.equal((await of(`group=${group}&policy=other`)).totals.requests, 0);
-  const { groups } = await of('');
+  const { groups, days } = await of('');
   assert.equal(groups.find(({ name }) => name === group).requests, 3);
+  const day = new Date(days.to).getTime() - 86_400_000;
+  // The day's own start ends a range before it, in counters by day as in those of requests.
+  const before = `from=${day - 86_400_000}&to=${day}`;
+  const { from, to, totals } = await of(`group=${group}&${before}`);
+  assert.deepEqual([Date.parse(from), Date.parse(to), totals.requests], [day - 86_400_000, day, 0]);
+  assert.equal((await of(`group=${group}&policy=${p.name}&${before}`)).totals.requests, 0);
+  assert.equal((await of(before)).groups.some(({ name }) => name === group), false);
+  const now = Date.now();
+  for (const query of ['', `group=${group}&`, `group=${group}&policy=${p.name}&`]) {
+    const { totals, series } = await of(`${query}from=${now}&to=${now}`);
+    assert.deepEqual([totals.requests, series], [0, []], query);
+  }
 });
 
 test('tokens of embeddings, images and transcriptions are what the upstream says, and counting costs none', async () => {
