@@ -353,6 +353,32 @@ fn clocks_that_the_owner_wrote_are_not_lengthened_by_way_of_a_plain_model() {
     assert_eq!(asked(&json!({"timeouts": {"attempt_ms": 4_000}})), [4_000, 4_000, 4_000]);
 }
 
+/// Of who brings hops, a word about one of them is stronger than that about all; another's word is weaker or stronger whole.
+#[test]
+fn a_hop_s_own_clocks_stand_over_those_of_the_layer_that_brings_it() {
+    let attempts = |plan: &Plan| plan.hops.iter().map(|hop| hop.timeouts.attempt.0).collect::<Vec<_>>();
+    let short = json!({"model": "google/g", "timeouts": {"attempt_ms": 300}});
+    let all = json!({"attempt_ms": 5_000});
+    let said = json!({"fallback": [short, "acme/ok", "policy/cheap"], "timeouts": all});
+    for model in ["gpt-4o", "policy/sonnet"] {
+        assert_eq!(attempts(&sonnet().plan(json!({"model": model, "understudy": said}))), [5_000, 300, 5_000, 5_000]);
+    }
+    let ruled = sonnet().rule(json!({}), said.clone());
+    assert_eq!(attempts(&ruled.plan(json!({"model": "gpt-4o"}))), [5_000, 300, 5_000, 5_000]);
+    // A rule's word is stronger than that of a policy's hop, and a request only shortens either.
+    assert_eq!(
+        attempts(&sonnet().rule(json!({}), json!({"timeouts": all})).plan(json!({"model": "policy/sonnet"}))),
+        [5_000; 3]
+    );
+    let shorter = json!({"timeouts": {"attempt_ms": 200}});
+    assert_eq!(attempts(&ruled.plan(json!({"model": "gpt-4o", "understudy": shorter}))), [200; 4]);
+    let openpipe = json!({"model": "gpt-4o", "openpipe": {"timeout": 0.3, "fallback": {"model": "x", "timeout": 0.4}},
+        "understudy": {"timeouts": all}});
+    assert_eq!(attempts(&sonnet().plan(openpipe)), [300, 400]);
+    let unsaid = json!({"model": "gpt-4o", "openpipe": {"fallback": {"model": "x"}}, "understudy": {"timeouts": all}});
+    assert_eq!(attempts(&sonnet().plan(unsaid)), [5_000, 5_000]);
+}
+
 /// An SDK's own retry is tried once at each hop: tries would multiply.
 #[test]
 fn a_request_that_its_sdk_sends_again_is_not_retried_here() {

@@ -4,7 +4,8 @@
 //! and its deadline, not lengthen them. On a plain model there is no owner's policy to shorten: its clocks are the
 //! request's to say, but for those that a rule sets. Hops that a request brings are its own; of their clocks, too, none
 //! gets longer than the policy's they are put under. Hops of a rule or of a stored policy stay their owner's, whoever named
-//! them: their clocks a request can only shorten.
+//! them: their clocks a request can only shorten. Of one and the same, policy, rule or request, a hop's own clocks stand over
+//! those for all.
 
 use std::borrow::Cow;
 
@@ -109,14 +110,15 @@ impl Course<'_> {
         let hops = hops.map(|(index, hop)| self.own_hop(brought, index, hop, world)).collect::<Result<Vec<_>, _>>()?;
         let mut findings = Findings::new();
         let root = Path::Root(brought.field);
-        let Some(mut branch) = resolve_hops(&hops, base, MAX_TARGETS - 1, world, &root, &mut findings) else {
+        let change = &self.request.asked.overrides.timeouts;
+        let own = Base { timeouts: self.changed(change, base.timeouts), ..base.clone() };
+        let Some(mut branch) = resolve_hops(&hops, &own, MAX_TARGETS - 1, world, &root, &mut findings) else {
             return Err(unresolved(brought, &hops, base, world, &findings));
         };
-        let change = &self.request.asked.overrides.timeouts;
         for entry in &mut branch.entries {
             match &mut entry.node {
                 Node::Hop(hop) => {
-                    hop.timeouts = self.changed(change, self.capped(hop.timeouts, base.timeouts));
+                    hop.timeouts = self.capped(hop.timeouts, base.timeouts);
                     hop.endpoint = brought.endpoint.clone();
                     // What fails at an endpoint of the request's own says nothing of the provider of that name.
                     hop.breaker = hop.breaker.filter(|_| hop.endpoint.is_none());
@@ -157,7 +159,7 @@ impl Course<'_> {
         let asked = self.request.asked;
         let change = &asked.overrides.timeouts;
         if let Some((first, rest)) = hops.split_first_mut() {
-            first.timeouts = self.changed(change, self.changed(&asked.first_timeouts, first.timeouts));
+            first.timeouts = self.changed(&asked.first_timeouts, self.changed(change, first.timeouts));
             rest.iter_mut().for_each(|hop| hop.timeouts = change.shorten(hop.timeouts));
         }
     }
@@ -241,19 +243,21 @@ fn apply_rule(
     if let (Some(retries), Some(first)) = (rule.then.retries, plan.hops.first_mut()) {
         first.retries = retries;
     }
-    if let Some(hops) = &rule.then.fallback {
-        let mut findings = Findings::new();
-        let root = format!("rules[{:?}].then.fallback", rule.rule);
-        let Some(branch) = resolve_hops(hops, base, MAX_TARGETS - 1, world, &Path::Root(&root), &mut findings) else {
-            return Err(BadDocument { kind: Kind::Rules, name: String::new(), findings: findings.into_vec() }.into());
-        };
-        plan.hops.truncate(1);
-        plan.hops.extend(branch.flatten(draw));
-    }
-    rule.then.overrides.apply(plan);
-    let Overrides { on, timeouts, keep, .. } = &rule.then.overrides;
+    let overrides = &rule.then.overrides;
+    overrides.apply(plan);
+    let Overrides { on, timeouts, keep, .. } = overrides;
     base.on = on.over(base.on);
     base.timeouts = timeouts.over(base.timeouts);
     add_boundaries(&mut base.keep, keep);
+    let Some(hops) = &rule.then.fallback else { return Ok(()) };
+    let mut findings = Findings::new();
+    let root = format!("rules[{:?}].then.fallback", rule.rule);
+    let Some(mut branch) = resolve_hops(hops, base, MAX_TARGETS - 1, world, &Path::Root(&root), &mut findings) else {
+        return Err(BadDocument { kind: Kind::Rules, name: String::new(), findings: findings.into_vec() }.into());
+    };
+    // The rule's own hops stand under it as they were resolved; those of a stored policy have their own verdicts and clocks.
+    branch.each_nested_hop(&mut |hop| overrides.apply_to(hop));
+    plan.hops.truncate(1);
+    plan.hops.extend(branch.flatten(draw));
     Ok(())
 }

@@ -224,6 +224,15 @@ impl Branch {
         }
     }
 
+    /// Changes every hop of the policies that this one nests.
+    pub fn each_nested_hop(&mut self, change: &mut impl FnMut(&mut Hop)) {
+        for entry in &mut self.entries {
+            if let Node::Policy(nested) = &mut entry.node {
+                nested.each_hop(change);
+            }
+        }
+    }
+
     /// Every hop in the order written.
     pub fn hops(&self) -> Vec<&Hop> {
         let mut hops = Vec::new();

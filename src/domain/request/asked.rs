@@ -118,8 +118,6 @@ impl Asked {
     pub fn read(body: &Body, bytes: &[u8], headers: &Headers, limits: Limits<'_>) -> Result<Asked, Refusal> {
         headers.check_bounds()?;
         request_id(headers)?;
-        let reading =
-            Reading { headers, stream: body.stream(), endpoints: limits.endpoints, own_host: limits.own_host };
         let envelope = match body {
             Body::Json(envelope) => Some(envelope),
             Body::Form(_) => None,
@@ -129,6 +127,13 @@ impl Asked {
         known_items(value("input"))?;
         let ours = |name: &'static str| value(name).map(|bytes| bounded(name, bytes)).transpose();
         let own = own_overrides(ours("understudy")?, headers)?;
+        let reading = Reading {
+            headers,
+            stream: body.stream(),
+            endpoints: limits.endpoints,
+            own_host: limits.own_host,
+            clocks: own.overrides.timeouts,
+        };
         let openpipe = ours("openpipe")?.map(|bytes| openpipe::read(bytes, reading)).transpose()?.unwrap_or_default();
         let models = ours("models")?.map(read_models).transpose()?.flatten();
         let identity = identity(&own, &openpipe, body, bytes, headers)?;

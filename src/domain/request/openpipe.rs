@@ -56,6 +56,8 @@ pub(super) struct Reading<'a> {
     pub(super) endpoints: Endpoints,
     /// This Worker's own host: never an endpoint.
     pub(super) own_host: Option<&'a str>,
+    /// What the request says beside it for every hop.
+    pub(super) clocks: TimeoutsOverride,
 }
 
 /// Reads the object; `null` is none.
@@ -80,8 +82,9 @@ pub(super) fn read(bytes: &[u8], reading: Reading<'_>) -> Result<OpenPipe, Refus
     }
     let hop = |fallback| -> Result<HopFile, Refusal> {
         let own = timeout(fallback, "openpipe.fallback", reading)?;
-        let timeouts = clock(own.or(primary).unwrap_or(DEFAULT_TIMEOUT), reading.stream);
-        Ok(HopFile { timeouts, ..HopFile::of(model(fallback)?) })
+        let said = if reading.stream { reading.clocks.first_token } else { reading.clocks.attempt };
+        let span = own.or(primary).or(said).unwrap_or(DEFAULT_TIMEOUT);
+        Ok(HopFile { timeouts: clock(span, reading.stream), ..HopFile::of(model(fallback)?) })
     };
     let fallback = fallback.map(hop).transpose()?;
     let endpoint =
