@@ -529,6 +529,16 @@ fn a_policy_that_is_denied_is_reached_by_no_way_around() {
     assert_eq!(denied(&key, brought()), [None, None, None, None, by_key()]);
     let key = sonnet().key(json!({"deny": ["policy/s*"]}));
     assert_eq!(denied(&key, brought()), [None, None, by_key(), by_key(), by_key()]);
+    // Nor by one that a rule or the key itself leads to.
+    let used = || json!({"model": "gpt-4o"});
+    let key = json!({"deny": ["policy/sonnet"]});
+    let led = sonnet().rule(json!({}), json!({"use": "policy/sonnet"})).key(key.clone());
+    assert_eq!(denied(&led, used()), [by_key(), by_key(), by_key()]);
+    let mut own = key;
+    own["policy"] = "policy/sonnet".into();
+    assert_eq!(denied(&sonnet().key(own.clone()), used()), [by_key(), by_key(), by_key()]);
+    let of_its_own = json!({"model": "gpt-4o", "models": ["google/g"]});
+    assert_eq!(denied(&sonnet().key(own), of_its_own), [by_key(), None]);
     // A rule's binds what the request could not ask for; what policies are made of was the owner's choice.
     let by_rule = || Some("rule-deny".to_owned());
     let rule = |name: &str| sonnet().rule(json!({"model": name}), json!({"deny": "not for you"}));

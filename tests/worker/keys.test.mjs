@@ -169,6 +169,31 @@ test('a field of a key that is given twice is refused, not taken from either pla
   assert.deepEqual((await (await worker.admin(`/keys/${id}`)).json()).allow, ['policy/a']);
 });
 
+test('the hint at a policy’s name is of one that the key may use', async () => {
+  await worker.put('policy:bb-secret', { chain: ['acme/m'] });
+  await worker.put('policy:ab-secrat', { chain: ['acme/m'] });
+  const { key } = await created({ allow: ['policy/ab*'], deny: ['policy/ab-secrat'] });
+  const { message } = await refused(await worker.chat('policy/ab-secret', {}, bearer(key)), 404, 'policy_not_found');
+  assert.equal(message, 'there is no policy "ab-secret"');
+  const wide = await created({ allow: ['policy/*'] });
+  await refused(await worker.chat('policy/ab-secret', {}, bearer(wide.key)), 404, 'policy_not_found', 'did you mean "policy/');
+});
+
+test('a policy that a key denies is not reached by its own policy either', async () => {
+  const p = await policy([answer()]);
+  const { key } = await created({ deny: [p.model], policy: p.model });
+  const response = await worker.chat('acme/anything', {}, bearer(key));
+  assert.match(response.headers.get('x-understudy-trail'), /=skip:boundary:key-deny$/);
+  await refused(response, 400, 'no_hop_fits');
+});
+
+test('a service account’s JSON comes with a request as any other key', async () => {
+  const account = JSON.stringify({ type: 'service_account', private_key: '-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n' });
+  const { key } = await created({});
+  assert.equal((await worker.chat('acme/m', {}, { ...bearer(key), 'x-understudy-key-vertex': account })).status, 200);
+  await refused(await worker.chat('acme/m', {}, { ...bearer(key), 'x-understudy-key-vertex': 'a b' }), 400, 'invalid_value', 'service account');
+});
+
 test('a guessed key learns nothing', async () => {
   const { key } = await created({ name: 'known' });
   const guesses = Array.from({ length: 4 }, () => key.slice(0, 3) + wellFormed());

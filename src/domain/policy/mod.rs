@@ -297,7 +297,7 @@ pub struct Param {
 #[derive(Clone, Debug)]
 pub struct Hop {
     pub target: Target,
-    /// The names of the policies on the way here, below the one that the plan is of, outermost first.
+    /// The names of the policies on the way here, outermost first; without one for a hop that no stored policy lists.
     pub policies: Vec<String>,
     /// Further tries of the same target after the first, 0 to 10.
     pub retries: u32,

@@ -211,7 +211,7 @@ impl Expander<'_> {
         self.room = room;
         let all = outer.then(hop);
         Some(Node::Hop(Box::new(Hop {
-            policies: self.trail.iter().skip(1).cloned().collect(),
+            policies: self.trail.iter().filter(|name| !name.is_empty()).cloned().collect(),
             retries: hop.retries.unwrap_or(0),
             hedge_after: hop.hedge_after,
             timeouts: hop.timeouts.over(base.timeouts),
