@@ -354,6 +354,12 @@ fn what_headers_say() {
         (said.own_keys.of("openai"), said.own_keys.of("acme-2"), said.own_keys.of("x")),
         (Some("sk-own-1"), Some("k"), None)
     );
+    // A service account's key has spaces, and is signed with rather than sent.
+    let account = r#"{"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\nMIIE\n"}"#;
+    let google = asked(json!({}), &[("x-understudy-key-vertex", account), ("x-understudy-key-gemini", "g-1")]);
+    assert_eq!((google.own_keys.of("vertex"), google.own_keys.of("google")), (Some(account), Some("g-1")));
+    let both = asked(json!({}), &[("x-understudy-key-google", "g-2"), ("x-understudy-key-gemini", "g-1")]);
+    assert_eq!((both.own_keys.of("google"), both.own_keys.of("gemini")), (Some("g-2"), Some("g-1")));
     assert_eq!(said.drill.as_deref(), Some("anthropic/*=overloaded"));
     assert!(!format!("{said:?}").contains("sk-own-1"));
     let plain = asked(json!({}), &[("x-understudy-no-fallback", "false")]);

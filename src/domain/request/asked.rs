@@ -1,15 +1,12 @@
 //! Everything that one request says of how it wants to be served, read and checked, with models still by name.
 
-use litemap::LiteMap;
-use std::fmt;
-
 use serde_json::{Map, Value};
 
 use super::envelope::METADATA_MAX_BYTES;
 use super::openpipe::{self, Endpoints, OpenPipe, Reading};
 use super::ours;
-use super::understudy::{self, Understudy, refuse};
-use super::{Body, Envelope, Headers, Identity};
+use super::understudy::{self, Carrier, Understudy, refuse};
+use super::{Body, Envelope, Headers, Identity, OwnKeys};
 use crate::domain::chain::Leave;
 use crate::domain::dialect::responses::TRANSLATED;
 use crate::domain::document::Kind;
@@ -20,7 +17,6 @@ use crate::domain::policy::hop_text::{MAX_HOPS, check_model};
 use crate::domain::policy::overrides::{OnOverride, Overrides, TimeoutsOverride};
 use crate::domain::policy::{Endpoint, Preset, Verdict};
 use crate::domain::refusal::Refusal;
-use crate::domain::target::is_provider_name;
 use crate::domain::time::Span;
 
 /// What a request asks for.
@@ -65,28 +61,6 @@ impl Brought {
             "models" => format!("models[{index}]"),
             field => format!("{field}[{index}].model"),
         }
-    }
-}
-
-/// Provider keys by provider. Their text is never shown.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct OwnKeys(LiteMap<String, String>);
-
-impl fmt::Debug for OwnKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-impl OwnKeys {
-    /// The key for a provider.
-    pub fn of(&self, provider: &str) -> Option<&str> {
-        self.0.get(provider).map(String::as_str)
-    }
-
-    /// Keys by provider.
-    pub fn map(&self) -> &LiteMap<String, String> {
-        &self.0
     }
 }
 
@@ -146,7 +120,7 @@ impl Asked {
             first_timeouts,
             identity,
             leave: leave(headers)?,
-            own_keys: own_keys(headers)?,
+            own_keys: OwnKeys::read(headers)?,
             patience: patience(headers),
             again: is_sent_again(headers),
             drill: headers.trimmed("x-understudy-drill").map(str::to_owned),
@@ -367,26 +341,8 @@ fn leave(headers: &Headers) -> Result<Leave, Refusal> {
     Ok(Leave { consented, forbidden })
 }
 
-/// `x-understudy-key-<provider>`
-fn own_keys(headers: &Headers) -> Result<OwnKeys, Refusal> {
-    const PREFIX: &str = "x-understudy-key-";
-    let mut keys = LiteMap::new();
-    for (provider, _) in headers.with_prefix(PREFIX) {
-        let name = format!("{PREFIX}{provider}");
-        if !is_provider_name(provider) {
-            return Err(Refusal::value(&name, "no provider can have that name"));
-        }
-        let key = headers.trimmed(&name).unwrap_or_default();
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Refusal::value(&name, "expected a key of printable ASCII without spaces"));
-        }
-        keys.insert(provider.to_owned(), key.to_owned());
-    }
-    Ok(OwnKeys(keys))
-}
-
 /// How long the client waits for response headers, less half a second to answer it in. What is no time above 0 is ignored.
-fn patience(headers: &Headers) -> Option<Span> {
+pub fn patience(headers: &Headers) -> Option<Span> {
     const TO_ANSWER_MS: f64 = 500.0;
     let seconds = |name: &str| headers.value(name).and_then(|value| value.trim().parse::<f64>().ok());
     ["x-stainless-read-timeout", "x-stainless-timeout"]

@@ -15,14 +15,16 @@ mod headers;
 mod identity;
 mod openpipe;
 mod ours;
+mod own_keys;
 pub mod scan;
 mod splice;
 mod understudy;
 
-pub use asked::{Asked, Brought, Limits, OwnKeys, request_id};
+pub use asked::{Asked, Brought, Limits, patience, request_id};
 pub use body::{Body, MAX_VALUES};
 pub use envelope::{Envelope, METADATA_MAX_BYTES};
 pub use form::Form;
 pub use headers::{HEADER_MAX_BYTES, Headers};
 pub use identity::Identity;
 pub use openpipe::Endpoints;
+pub use own_keys::OwnKeys;
