@@ -98,7 +98,7 @@ fn check_characters(text: &str) -> Result<(), BadModel> {
         )));
     }
     match text.chars().find(|c| !c.is_ascii_graphic() || matches!(c, '"' | '\'' | ',' | ';')) {
-        Some(c) => Err(BadModel::Invalid(format!("{c:?} is not allowed in a model name"))),
+        Some(c) => Err(BadModel::Invalid(format!("{text:?}: {c:?} is not allowed in a model name"))),
         None => Ok(()),
     }
 }

@@ -142,8 +142,40 @@ fn models_are_fallbacks_in_order() {
     assert_eq!(hops(&asked(json!({"models": ["a/b", "gpt-4o"]}), &[])), [("a/b", None), ("gpt-4o", None)]);
     refuses(json!({"models": "a/b"}), &[], 400, "models: \"a/b\" is not a list of models");
     refuses(json!({"models": ["a/b", 5]}), &[], 400, "models[1]: 5 is not a string");
-    refuses(json!({"models": ["a b"]}), &[], 400, "models[0]: ' ' is not allowed");
+    refuses(json!({"models": ["a b"]}), &[], 400, "models[0]: \"a b\": ' ' is not allowed");
     refuses(json!({"models": vec!["a/b"; 17]}), &[], 400, "models: 17 entries");
+}
+
+/// By whichever way a model comes that is none, programs are told so by the same code.
+#[test]
+fn a_model_that_is_none_has_one_code_wherever_it_stands() {
+    for (fallback, at) in [
+        (json!(["a/b", "a b"]), "[1]"),
+        (json!("a/b -> openai/c > openai/d"), ""),
+        (json!([{"model": "policy/"}]), "[0].model"),
+        (json!([{"model": ""}]), "[0].model"),
+    ] {
+        for (members, pairs, root) in [
+            (json!({"understudy": {"fallback": fallback}}), None, "understudy"),
+            (json!({}), Some(json!({"fallback": fallback}).to_string()), "x-understudy"),
+        ] {
+            let pairs: Vec<(&str, &str)> = pairs.iter().map(|header| ("x-understudy", header.as_str())).collect();
+            let refusal = read(&members, &pairs, LIMITS).expect_err("no model");
+            assert_eq!((refusal.status, refusal.code), (400, "invalid_model"), "{refusal}");
+            assert_eq!(refusal.param, Some(format!("{root}.fallback{at}")));
+        }
+    }
+    for fallback in [json!(["a/b (11 retries)"]), json!([{"model": 5}]), json!([{"retries": 1}]), json!([])] {
+        let refusal = read(&json!({"understudy": {"fallback": fallback}}), &[], LIMITS).expect_err("no hops");
+        assert_eq!(refusal.code, "invalid_value", "{refusal}");
+    }
+    let chain = json!({"understudy": {"fallback": "openai/a > openai/b"}});
+    refuses(
+        chain,
+        &[],
+        400,
+        "understudy.fallback: \"openai/a > openai/b\": ' ' is not allowed in a model name; expected a/b (1 retry), in a chain a/b -> c/d (1 retry)",
+    );
 }
 
 /// First hop's and fallback's clocks: (attempt, first token) each.
@@ -208,7 +240,7 @@ fn openpipe_s_fallback_names_its_model_and_maybe_a_provider() {
         (json!({"fallback": "gpt-4"}), "openpipe.fallback: \"gpt-4\" is not an object"),
         (json!({"fallback": {}}), "openpipe.fallback.model: is missing"),
         (json!({"fallback": {"model": 5}}), "openpipe.fallback.model: 5 is not a string"),
-        (json!({"fallback": {"model": "a b"}}), "openpipe.fallback.model: ' ' is not allowed"),
+        (json!({"fallback": {"model": "a b"}}), "openpipe.fallback.model: \"a b\": ' ' is not allowed"),
         (
             json!({"fallback": {"model": "a", "provider": "A B"}}),
             "openpipe.fallback.provider: \"A B\" is not a provider name",

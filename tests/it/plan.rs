@@ -202,7 +202,7 @@ fn a_stored_policy_is_what_it_says() {
 #[test]
 fn models_that_are_none_are_refused_in_order() {
     let store = sonnet();
-    store.refuses(json!({"model": "a b"}), 400, "invalid_model", "model: ' ' is not allowed");
+    store.refuses(json!({"model": "a b"}), 400, "invalid_model", "model: \"a b\": ' ' is not allowed");
     store.refuses(json!({"model": ""}), 400, "invalid_model", "1 to 256 characters");
     store.refuses(json!({"model": "policy/a b"}), 400, "invalid_model", "' '");
     store.refuses(json!({"model": "policy/.x"}), 400, "invalid_model", "is not a policy name");
@@ -213,6 +213,10 @@ fn models_that_are_none_are_refused_in_order() {
     }
     store.refuses(json!({"model": "policy/none"}), 404, "policy_not_found", "there is no policy \"none\"");
     store.refuses(json!({"model": "gpt-4o", "models": ["nosuch/m"]}), 400, "unknown_provider", "models[0]");
+    let header = r#"{"fallback": ["nosuch/x"]}"#;
+    let by_header = store.ask(&json!({"model": "gpt-4o"}), &[("x-understudy", header)]).err().unwrap();
+    assert_eq!(by_header.param.as_deref(), Some("x-understudy.fallback[0].model"));
+    assert!(by_header.message.starts_with("x-understudy.fallback[0].model: "), "{by_header}");
     store.refuses(json!({"model": "gpt-4o", "models": ["policy/none"]}), 404, "policy_not_found", "\"none\"");
     store.refuses(
         json!({"model": "gpt-4o", "openpipe": {"fallback": {"model": "nosuch/m"}}}),

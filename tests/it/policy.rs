@@ -109,7 +109,10 @@ fn a_message_carries_policy_path_value_and_expectation() {
     let bad = file::parse("sonnet", json.as_bytes()).expect_err("11 retries");
     assert_eq!(bad.to_string(), r#"policy "sonnet": chain[1].retries: 11 is not in 0..=10"#);
     let bad = file::parse("sonnet", br#"{"chain": [{"model": "a b", "retries": 11}]}"#).expect_err("two mistakes");
-    assert_eq!(bad.to_string(), r#"policy "sonnet": chain[0].model: ' ' is not allowed in a model name (and 1 more)"#);
+    assert_eq!(
+        bad.to_string(),
+        r#"policy "sonnet": chain[0].model: "a b": ' ' is not allowed in a model name (and 1 more)"#
+    );
 }
 
 #[test]

@@ -9,6 +9,9 @@ pub const MAX_HOPS: usize = 16;
 /// The most further tries of one hop.
 pub const MAX_RETRIES: u32 = 10;
 
+/// What was meant where a model has a space.
+const EXPECTED: &str = "a/b (1 retry), in a chain a/b -> c/d (1 retry)";
+
 /// A model as a hop may name it. Whether its provider exists is asked when the policy is resolved.
 pub fn check_model(written: &str) -> Result<(), String> {
     match ModelRef::parse(written, "openai", |_| true) {
@@ -43,7 +46,10 @@ pub fn parse_hop(written: &str) -> Result<HopText<'_>, String> {
     if retries.is_some() && split_retries(model).is_some() {
         return Err(format!("{} names its retries twice; expected one number of retries", quoted(written)));
     }
-    check_model(model)?;
+    check_model(model).map_err(|message| match model.contains(' ') {
+        true => format!("{message}; expected {EXPECTED}"),
+        false => message,
+    })?;
     if model.starts_with("policy/") && retries.is_some() {
         return Err(format!("{} gives retries to a hop that names a policy; set them in the policy", quoted(written)));
     }
@@ -56,7 +62,7 @@ pub fn parse_hop(written: &str) -> Result<HopText<'_>, String> {
 /// A message with the value and what was expected.
 pub fn parse_chain(written: &str) -> Result<Vec<HopText<'_>>, String> {
     let mut hops = Vec::new();
-    for part in written.split('→').flat_map(|part| part.split("->")) {
+    for part in parts(written) {
         if part.trim().is_empty() {
             return Err(format!("{} has an empty hop; expected a model on both sides of each arrow", quoted(written)));
         }
@@ -66,6 +72,16 @@ pub fn parse_chain(written: &str) -> Result<Vec<HopText<'_>>, String> {
         hops.push(parse_hop(part)?);
     }
     Ok(hops)
+}
+
+fn parts(written: &str) -> impl Iterator<Item = &str> {
+    written.split('→').flat_map(|part| part.split("->"))
+}
+
+/// Whether some hop of a text that is no chain has a model that is none, whatever else is wrong with it.
+pub fn names_no_model(written: &str) -> bool {
+    let model = |part| split_retries(part).map_or(part, |(model, _)| model);
+    parts(written).any(|part| check_model(model(part.trim())).is_err())
 }
 
 /// [`parse_hop`] for its verdict alone.

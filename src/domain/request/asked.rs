@@ -192,8 +192,8 @@ fn own_overrides(body: Option<&[u8]>, headers: &Headers) -> Result<Understudy, R
             let message = "given twice, in the body (understudy) and as a header (x-understudy)";
             Err(Refusal::field("duplicate_parameter", "understudy", message))
         }
-        (Some(body), None) => understudy::read(body, "understudy"),
-        (None, Some(header)) => understudy::read(header.as_bytes(), "x-understudy"),
+        (Some(body), None) => understudy::read(body, Carrier::Body),
+        (None, Some(header)) => understudy::read(header.as_bytes(), Carrier::Header),
         (None, None) => Ok(Understudy::default()),
     }
 }
@@ -225,13 +225,13 @@ fn read_models(bytes: &[u8]) -> Result<Option<Vec<HopFile>>, Refusal> {
 
 /// The hops, which may come one way alone.
 fn one_way(
-    own: Option<Vec<HopFile>>,
+    own: Option<understudy::Fallback>,
     openpipe: OpenPipe,
     models: Option<Vec<HopFile>>,
 ) -> Result<Option<Brought>, Refusal> {
     let brought = |field, hops| Brought { field, hops, endpoint: None };
     let mut ways: Vec<Brought> = Vec::new();
-    ways.extend(own.map(|hops| brought("understudy.fallback", hops)));
+    ways.extend(own.map(|own| brought(own.field, own.hops)));
     ways.extend(
         openpipe.fallback.map(|hop| Brought { endpoint: openpipe.endpoint, ..brought("openpipe.fallback", vec![hop]) }),
     );
