@@ -212,6 +212,8 @@ fn models_that_are_none_are_refused_in_order() {
         store.refuses(json!({"model": climbs}), 400, "invalid_model", "a model is not called .");
     }
     store.refuses(json!({"model": "policy/none"}), 404, "policy_not_found", "there is no policy \"none\"");
+    let author = json!({"model": "gpt-4o", "models": ["meta-llama/llama-3.3-70b"]});
+    store.refuses(author, 400, "unknown_provider", "OpenRouter's is \"openrouter/meta-llama/llama-3.3-70b\"");
     store.refuses(json!({"model": "gpt-4o", "models": ["nosuch/m"]}), 400, "unknown_provider", "models[0]");
     let header = r#"{"fallback": ["nosuch/x"]}"#;
     let by_header = store.ask(&json!({"model": "gpt-4o"}), &[("x-understudy", header)]).err().unwrap();

@@ -22,7 +22,14 @@ pub(super) fn bad_model(field: &str, written: &str, bad: BadModel) -> Refusal {
         BadModel::Invalid(_) | BadModel::BadPolicyName(_) => "invalid_model",
         BadModel::UnknownProvider(_) => "unknown_provider",
     };
-    Refusal::field(code, field, explain(written, bad))
+    // Other gateways name a model by its author: here what stands before the slash is who serves it.
+    let hint = match bad {
+        BadModel::UnknownProvider(_) => {
+            format!(" (a model of OpenRouter's is {})", quoted(&["openrouter/", written].concat()))
+        }
+        BadModel::Invalid(_) | BadModel::BadPolicyName(_) => String::new(),
+    };
+    Refusal::field(code, field, format!("{}{hint}", explain(written, bad)))
 }
 
 /// 403: the key does not allow the model that `field` names, or denies it.
