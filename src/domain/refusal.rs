@@ -18,12 +18,16 @@ pub struct Refusal {
     pub param: Option<String>,
     /// `<ruleset>/<rule>` of the rule that applied, for `x-understudy-rule`.
     pub rule: Option<String>,
+    /// `<name>@<version>` of the policy that the request came under, for `x-understudy-policy`.
+    pub policy: Option<String>,
+    /// A bad edit stands of a document that it was judged by: `x-understudy-policy-stale`.
+    pub stale: bool,
 }
 
 impl Refusal {
     /// A refusal that names no field.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status, code, message: message.into(), param: None, rule: None }
+        Refusal { status, code, message: message.into(), param: None, rule: None, policy: None, stale: false }
     }
 
     /// A 400 about one field or header: the message starts with its name.
@@ -40,6 +44,13 @@ impl Refusal {
     #[must_use]
     pub fn about(mut self, name: &str) -> Refusal {
         self.param = Some(name.to_owned());
+        self
+    }
+
+    /// The same refusal, judged by documents of which a bad edit stands, if `stale`.
+    #[must_use]
+    pub fn under(mut self, stale: bool) -> Refusal {
+        self.stale |= stale;
         self
     }
 }

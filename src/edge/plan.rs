@@ -17,7 +17,6 @@ use crate::domain::plan::boundaries::{self, Ground};
 use crate::domain::plan::{Course, Identity, Request, Stored, policy_not_found};
 use crate::domain::policy::{Hop, Plan};
 use crate::domain::refusal::Refusal;
-use crate::domain::request::Asked;
 use crate::domain::route::Route;
 use crate::domain::rules::Rules;
 use crate::domain::target::Target;
@@ -69,13 +68,15 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
         key: inquiry.caller.map(|caller| &*caller.file),
         rules: &rules.value,
     };
-    let course = library.world(|world| Course::choose(request, world))?;
+    let chosen = library.world(|world| Course::choose(request, world));
+    let course = chosen.map_err(|refusal| refusal.under(rules.stale || library.has_stale()))?;
     let name = course.shared_name().map(|name| name_of(inquiry, &name));
     let shared = match name.as_deref().and_then(kept) {
         Some(shared) => shared,
         None => {
             let made = work_out(inquiry, &mut library, &course, rules.stale).await;
-            let (shared, draws) = made.map_err(|refusal| course.blamed(refusal))?;
+            let told = |refusal: Refusal| course.blamed(refusal).under(rules.stale || library.has_stale());
+            let (shared, draws) = made.map_err(told)?;
             if let Some(name) = name.filter(|_| !draws) {
                 keep(inquiry, name, &library, &shared);
             }
@@ -98,19 +99,23 @@ async fn work_out(
     let policy = course.policy().map(|name| format!("policy/{name}"));
     let hops: Vec<_> = course.hops().cloned().collect();
     library.gather(env, policy.as_deref(), &hops).await.map_err(down)?;
-    brought_policies(env, library, inquiry.asked).await?;
+    brought_policies(inquiry, library).await?;
     let stored = match course.policy() {
-        Some(name) => Some(stored(env, library, name).await.map_err(|refusal| of_key(course, refusal))?),
+        Some(name) => Some(stored(inquiry, library, name).await.map_err(|refusal| of_key(course, refusal))?),
         None => None,
     };
     let stored_ref =
         stored.as_ref().map(|found| Stored { tree: &found.tree, version: &found.version, stale: found.stale });
-    let mut composed = library.world(|world| course.compose(stored_ref, world, glue::seed()))?;
-    let InForce { value: catalogue, stale } = ready::catalogue(env).await?;
+    let told = |refusal: Refusal| {
+        let policy = course.policy().zip(stored_ref).map(|(name, stored)| [name, "@", stored.version].concat());
+        Refusal { policy, ..refusal.under(stored_ref.is_some_and(|stored| stored.stale)) }
+    };
+    let mut composed = library.world(|world| course.compose(stored_ref, world, glue::seed())).map_err(told)?;
+    let InForce { value: catalogue, stale } = ready::catalogue(env).await.map_err(told)?;
     let key_stale = inquiry.caller.is_some_and(|caller| caller.stale);
     composed.plan.stale |= stale || stale_rules || key_stale || library.has_stale();
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
-    let ready = ready::ready(&asker, &composed.plan, inquiry.route, library, &catalogue)?;
+    let ready = ready::ready(&asker, &composed.plan, inquiry.route, library, &catalogue).map_err(told)?;
     let written_first = stored.as_ref().and_then(|found| Some(found.tree.hops().first()?.target.clone()));
     let judged = judge(inquiry, &composed.plan, &ready, composed.denied, written_first.as_ref());
     let prospects = ready::prospects(&composed.plan, &ready, &judged).into();
@@ -142,14 +147,14 @@ fn name_of(inquiry: &Inquiry<'_>, course: &str) -> String {
     [key, if inquiry.sim { " sim " } else { " " }, inquiry.own_host, " ", course].concat()
 }
 
-async fn stored(env: &Env, library: &mut Library, name: &str) -> Result<super::library::Stored, Refusal> {
+async fn stored(inquiry: &Inquiry<'_>, library: &mut Library, name: &str) -> Result<super::library::Stored, Refusal> {
     match library.stored(name) {
         Some(Ok(stored)) => Ok(stored),
-        Some(Err(message)) => match library.last_good(env, name, &message).await.map_err(down)? {
+        Some(Err(message)) => match library.last_good(inquiry.env, name, &message).await.map_err(down)? {
             Some(stored) => Ok(stored),
             None => Err(Refusal::new(500, "policy_invalid", message)),
         },
-        None => Err(unknown_policy(env, name).await),
+        None => Err(unknown_policy(inquiry, name).await),
     }
 }
 
@@ -162,21 +167,26 @@ fn of_key(course: &Course<'_>, refusal: Refusal) -> Refusal {
 }
 
 /// Looks for the policies that the request's own hops name.
-async fn brought_policies(env: &Env, library: &Library, asked: &Asked) -> Result<(), Refusal> {
-    let Some(brought) = &asked.fallback else { return Ok(()) };
+async fn brought_policies(inquiry: &Inquiry<'_>, library: &Library) -> Result<(), Refusal> {
+    let Some(brought) = &inquiry.asked.fallback else { return Ok(()) };
     for (index, hop) in brought.hops.iter().enumerate() {
         if let Some(name) = hop.model.strip_prefix("policy/")
             && !library.has_policy(name)
         {
-            return Err(unknown_policy(env, name).await.about(&brought.path(index)));
+            return Err(unknown_policy(inquiry, name).await.about(&brought.path(index)));
         }
     }
     Ok(())
 }
 
-async fn unknown_policy(env: &Env, name: &str) -> Refusal {
-    let names = super::library::policy_names(env).await.unwrap_or_default();
-    policy_not_found(name, names.iter().map(String::as_str))
+/// Only what the caller may use is told.
+async fn unknown_policy(inquiry: &Inquiry<'_>, name: &str) -> Refusal {
+    let names = super::library::policy_names(inquiry.env).await.unwrap_or_default();
+    let may_use = |name: &&str| {
+        let model = format!("policy/{name}");
+        inquiry.caller.is_none_or(|caller| caller.file.may_use(&model, inquiry.default_provider))
+    };
+    policy_not_found(name, names.iter().map(String::as_str).filter(may_use))
 }
 
 /// KV `rules`; none where there is no such document.

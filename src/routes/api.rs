@@ -13,6 +13,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{self, Asked, Body, Endpoints, Headers, Limits};
 use crate::domain::route::{Family, Route};
 use crate::domain::scripted::Drill;
+use crate::domain::time::Instant;
 use crate::edge::bindings::{Settings, settings};
 use crate::edge::glue::{self, Head};
 use crate::edge::inquiry::Inquiry;
@@ -126,6 +127,17 @@ impl Inbound<'_> {
     async fn complete(&self, route: Route) -> Result<Reply, Refusal> {
         let (started, changes) = (glue::now(), documents::changes());
         let caller = self.caller().await?;
+        let stale = caller.as_ref().is_some_and(|caller| caller.stale);
+        self.complete_for(caller, route, started, changes).await.map_err(|refusal| refusal.under(stale))
+    }
+
+    async fn complete_for(
+        &self,
+        caller: Option<Caller>,
+        route: Route,
+        started: Instant,
+        changes: u64,
+    ) -> Result<Reply, Refusal> {
         self.within_budget(caller.as_ref()).await?;
         let bytes = self.body().await?;
         let body = Body::parse(&route, self.headers.value("content-type"), &bytes)?;
@@ -231,8 +243,14 @@ impl Inbound<'_> {
         if refusal.status == 405 {
             reply = reply.header("allow", methods_of(self.path));
         }
+        if let Some(policy) = &refusal.policy {
+            reply = reply.header("x-understudy-policy", policy);
+        }
         if let Some(rule) = &refusal.rule {
             reply = reply.header("x-understudy-rule", rule);
+        }
+        if refusal.stale {
+            reply = reply.header("x-understudy-policy-stale", "true");
         }
         without_call(reply, &self.request_id)
     }

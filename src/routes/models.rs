@@ -92,7 +92,7 @@ async fn changed_providers(
 
 fn may_use(env: &Env, caller: Option<&Caller>, id: &str) -> bool {
     let default = &settings(env).default_provider;
-    caller.is_none_or(|caller| caller.file.allows(id, default) && !caller.file.denies(id, default))
+    caller.is_none_or(|caller| caller.file.may_use(id, default))
 }
 
 /// What a request's `model` names, with its provider, when that is listed: a bare name, a colon and a region are taken as there.

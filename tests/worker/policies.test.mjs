@@ -286,6 +286,32 @@ test('the last good copy keeps serving while an edit stands that parses and lead
   await refused(await worker.chat('policy/never-good'), 500, 'policy_invalid', 'nowhere');
 });
 
+test('an error speaks of the document that is stored, not of one before it that led nowhere either', async () => {
+  await worker.put('policy:twice-bad', { chain: ['Acme/x'] });
+  await refused(await worker.chat('policy/twice-bad'), 500, 'policy_invalid', 'Acme');
+  await worker.put('policy:twice-bad', { chain: ['acme/m'], retries: 3 });
+  await refused(await worker.chat('policy/twice-bad'), 500, 'policy_invalid', '"retries" is not a field');
+});
+
+test('a refusal says as well that a bad edit stands, and under which policy it was refused', async () => {
+  const p = await policy([answer()]);
+  await worker.put('rules', { rules: { r: { when: { model: p.model, user: 'intern' }, then: { deny: 'Not for you.' } } }, rulesets: [{ name: 's', rules: ['r'] }] });
+  assert.equal((await worker.chat(p.model, { user: 'intern' })).headers.get('x-understudy-policy-stale'), null);
+  const wide = await policy(Array(16).fill(answer()));
+  const many = { understudy: { fallback: [wide.model, wide.model] } };
+  const good = await worker.chat(p.model, many);
+  assert.equal(good.headers.get('x-understudy-policy-stale'), null);
+  assert.match(good.headers.get('x-understudy-policy'), new RegExp(`^${p.name}@[0-9a-f]{8}$`), 'more than 32 targets under it');
+  await refused(good, 400, 'invalid_value', '32 targets');
+  await worker.put('rules', '{"rules": 7}');
+  const denied = await worker.chat(p.model, { user: 'intern' });
+  assert.deepEqual([denied.status, denied.headers.get('x-understudy-policy-stale'), denied.headers.get('x-understudy-rule')], [403, 'true', 's/r']);
+  const unknown = await worker.chat('policy/zzzzzz');
+  assert.deepEqual([unknown.status, unknown.headers.get('x-understudy-policy-stale')], [404, 'true']);
+  await worker.remove('rules');
+  assert.equal((await worker.chat('policy/zzzzzz')).headers.get('x-understudy-policy-stale'), null);
+});
+
 test('provider documents: hosts that are refused, documents that do not parse', async () => {
   const refusedProvider = async (name, document, ...saying) => {
     await worker.put(`provider:${name}`, document);

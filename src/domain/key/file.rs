@@ -55,6 +55,11 @@ impl KeyFile {
         named(model) || without_region(model).is_some_and(named)
     }
 
+    /// Whether a request may name this model, and reach it: what may be told of.
+    pub fn may_use(&self, model: &str, default_provider: &str) -> bool {
+        self.allows(model, default_provider) && !self.denies(model, default_provider)
+    }
+
     /// Whether it may be used now.
     ///
     /// # Errors
