@@ -178,6 +178,11 @@ pub fn adopt(key: &str, bytes: Option<&[u8]>, written: Instant) {
     });
 }
 
+/// Why the bytes last seen of a document do not parse, if they do not.
+pub fn wrong_with(key: &str) -> Option<String> {
+    COPIES.with_borrow(|copies| copies.entries.get(key)?.error.clone())
+}
+
 /// How many writes through `/admin` were adopted here: what was read of the store before the last may not have it.
 pub fn adopted() -> u64 {
     COPIES.with_borrow(|copies| copies.adopted)

@@ -219,11 +219,16 @@ impl Library {
                 None
             }
             PolicyCopy::Bad(message) => Some(Err(message.clone())),
-            PolicyCopy::Good { file, version, stale } => Some(self.resolve(name, file, version).map(|tree| Stored {
-                tree,
-                version: version.clone(),
-                stale: *stale || self.has_stale_policy(),
-            })),
+            PolicyCopy::Good { file, version, stale } => {
+                let stored = self.resolve(name, file, version).map(|tree| Stored {
+                    tree,
+                    version: version.clone(),
+                    stale: *stale || self.has_stale_policy(),
+                });
+                // A copy that leads nowhere is no good one: told is what is wrong with the document as it stands.
+                let now = || documents::wrong_with(&format!("policy:{name}")).filter(|_| *stale);
+                Some(stored.map_err(|message| now().unwrap_or(message)))
+            }
         }
     }
 
