@@ -9,7 +9,7 @@ use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::Library;
 use super::upstream;
-use crate::domain::breaker::Book;
+use crate::domain::breaker::{Book, Handle};
 use crate::domain::catalogue::{self, Catalogue};
 use crate::domain::chain::Prospect;
 use crate::domain::dialect::capability::{self, Candidate};
@@ -115,9 +115,17 @@ pub fn prospects(plan: &Plan, ready: &[Ready], judged: &[Option<Skip>]) -> Vec<P
             },
             missing: ready.missing.clone(),
             context_tokens: ready.facts.context_tokens,
-            breakers: ready.credentials.iter().map(|key| breakers::handle(&hop.target, key.slot)).collect(),
+            breakers: ready.credentials.iter().map(|key| breaker(hop, key.slot)).collect(),
         })
         .collect()
+}
+
+/// What fails at an endpoint of the request's own says nothing of the provider of that name.
+fn breaker(hop: &Hop, slot: KeySlot) -> Handle {
+    match hop.endpoint {
+        Some(_) => Handle::default(),
+        None => breakers::handle(&hop.target, slot),
+    }
 }
 
 /// What a target meets in a drill says nothing of it: for that request it has breakers of its own.

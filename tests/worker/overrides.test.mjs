@@ -187,6 +187,21 @@ test('openpipe: a KV provider by name, and one-off credentials', async () => {
   await refused(await worker.chat('acme/a', { openpipe: { fallback: { model: 'm', provider: 'other' }, fallback_client: { base_url: 'https://llm.example.com/v1', api_key: 'k' } } }), 400, undefined, 'openpipe.fallback.provider');
 });
 
+test('what fails at an endpoint of a request’s own says nothing of the provider of that name', async () => {
+  upstream.on('elsewhere/fails-there', status(500));
+  const openpipe = { fallback: { model: 'fails-there' }, fallback_client: { base_url: `${upstream.url}/elsewhere/v1`, api_key: 'sk-one-off-1234567890' } };
+  let last;
+  for (let n = 0; n < 6; n++) {
+    upstream.on(`acme/first-${n}`, status(404));
+    last = await worker.chat(`acme/first-${n}`, { openpipe });
+    outcomes(last, 'not_found', 'server_error');
+  }
+  await worker.recorded(last.headers.get('x-understudy-request-id'));
+  const { data } = await (await worker.admin('/targets')).json();
+  const { breakers } = data.find(({ model }) => model === 'acme/fails-there');
+  assert.deepEqual([breakers.managed.state, breakers.own.state], ['closed', 'closed']);
+});
+
 test('one-off credentials need REQUEST_ENDPOINTS=on', async () => {
   const closed = await startWorker();
   after(() => closed.close());
