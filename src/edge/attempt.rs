@@ -20,6 +20,7 @@ use crate::domain::ledger::account::Measured;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::{Commit, Hop, RelayMode};
 use crate::domain::relay::Relay;
+use crate::domain::request;
 use crate::domain::time::{Instant, Span};
 use crate::domain::usage::Usage;
 use std::cell::Cell;
@@ -170,7 +171,12 @@ impl<'a> Attempt<'a> {
     /// A clock fired. One that the deadline had cut short is the deadline's.
     fn timeout(&self, phase: Phase, clock: Span) -> Failure {
         let phase = if clock >= self.clocks().deadline { Phase::Deadline } else { phase };
-        Failure { status: None, ..Failure::timeout(phase, clock) }
+        let mut failure = Failure::timeout(phase, clock);
+        let patience = request::patience(&self.job.headers).filter(|patience| *patience < self.job.plan.deadline);
+        if phase == Phase::Deadline && patience.is_some() {
+            failure.reason.push_str(" (as long as the client's own timeout says that it waits)");
+        }
+        failure
     }
 
     /// Classifies an error by its head and the beginning of its body.
