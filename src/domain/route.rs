@@ -62,6 +62,24 @@ pub fn named(written: &str) -> Vec<&'static str> {
     ALL.iter().filter(|route| means(route)).map(Route::name).collect()
 }
 
+/// What a path that is none was meant for: one of ours without its `/v1`, or with several.
+pub fn meant(path: &str) -> Option<String> {
+    let mut rest = path;
+    while let Some(shorter) = rest.strip_prefix("/v1") {
+        rest = shorter;
+    }
+    let known = Route::parse(rest).is_some() || matches!(rest, "/models" | "/report") || rest.starts_with("/models/");
+    (known && path.strip_prefix("/v1") != Some(rest)).then(|| format!("/v1{rest}"))
+}
+
+/// 404, in words.
+pub fn not_found(path: &str) -> String {
+    let hint = meant(path).map(|meant| {
+        format!("; did you mean {meant}? The base_url of OpenAI's SDKs ends in /v1, that of Anthropic's does not")
+    });
+    format!("there is no route {path}{}", hint.unwrap_or_else(|| "; the README lists them".to_owned()))
+}
+
 /// Every route, in the order of [`NAMES`].
 const ALL: [Route; NAMES.len()] = [
     Route::Chat,

@@ -11,7 +11,7 @@ use crate::domain::chain::Chain;
 use crate::domain::key::KeyFile;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{self, Asked, Body, Endpoints, Headers, Limits};
-use crate::domain::route::{Family, Route};
+use crate::domain::route::{self, Family, Route};
 use crate::domain::scripted::Drill;
 use crate::domain::time::Instant;
 use crate::edge::bindings::{Settings, settings};
@@ -90,8 +90,7 @@ impl Inbound<'_> {
             return Ok(without_call(reply, &self.request_id));
         }
         let Some(route) = Route::parse(self.path) else {
-            let message = format!("there is no route /v1{}", self.path);
-            return Err(Refusal::new(404, "not_found", message));
+            return Err(Refusal::new(404, "not_found", route::not_found(&self.address.path)));
         };
         self.allow_method(&["POST"])?;
         self.complete(route).await

@@ -15,7 +15,7 @@ mod models;
 pub mod reply;
 
 use crate::domain::refusal::Refusal;
-use crate::domain::route::Family;
+use crate::domain::route::{self, Family};
 use crate::edge::bindings::{ASSETS, settings};
 use crate::edge::glue::{self, Head};
 use reply::Reply;
@@ -96,7 +96,7 @@ fn only_get(method: &str, answer: impl FnOnce() -> web_sys::Response) -> web_sys
 }
 
 fn not_found(path: &str) -> web_sys::Response {
-    let refusal = Refusal::new(404, "not_found", format!("there is no route {path}; the README lists them"));
+    let refusal = Refusal::new(404, "not_found", route::not_found(path));
     Reply::refusal(Family::Chat, &refusal, "").into_response()
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use understudy::domain::policy::Param;
 use understudy::domain::request::{Body, Envelope, Form, MAX_VALUES};
-use understudy::domain::route::Route;
+use understudy::domain::route::{self, Route};
 
 fn envelope(body: &str) -> Envelope {
     Envelope::parse(body.as_bytes()).unwrap_or_else(|refusal| panic!("{body}: {refusal}"))
@@ -413,4 +413,24 @@ fn a_form_that_is_none_is_refused_where_it_stops() {
             }
         }
     }
+}
+
+/// The commonest slip of all: a `base_url` without its `/v1`, or with two.
+#[test]
+fn a_route_that_is_none_says_which_was_meant() {
+    for (path, meant) in [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/models/gpt-4o", "/v1/models/gpt-4o"),
+        ("/audio/transcriptions", "/v1/audio/transcriptions"),
+    ] {
+        assert_eq!(route::meant(path).as_deref(), Some(meant), "{path}");
+        let said = route::not_found(path);
+        assert!(said.starts_with(&format!("there is no route {path}; did you mean {meant}? ")), "{said}");
+    }
+    for path in ["/", "/v1", "/v1/nothing", "/v1/chat/completions", "/v1nothing", "/nothing"] {
+        assert_eq!(route::meant(path), None, "{path}");
+    }
+    assert_eq!(route::not_found("/v1/nothing"), "there is no route /v1/nothing; the README lists them");
 }

@@ -45,6 +45,10 @@ test('an unknown route is a 404 in OpenAI’s shape, whoever asks', async () => 
     for (const [method, headers] of [['GET', {}], ['POST', {}], ['OPTIONS', { origin: 'http://localhost:1' }], ['POST', { 'anthropic-version': '2023-06-01' }]]) await openaiShaped(await ask(method, path, headers), 404, 'not_found');
   }
   assert.equal((await worker.admin('/nothing')).status, 404);
+  for (const [path, meant] of [['/chat/completions', '/v1/chat/completions'], ['/v1/v1/messages', '/v1/messages']]) {
+    const { error } = await (await ask('POST', path, { 'content-type': 'application/json' }, '{}')).json();
+    assert.ok(error.message.startsWith(`there is no route ${path}; did you mean ${meant}?`), error.message);
+  }
 });
 
 test('every answer of /v1 says its id, how many calls were made, and that none fell back, where no target was asked', async () => {
