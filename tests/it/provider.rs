@@ -286,6 +286,58 @@ fn a_built_in_provider_keeps_what_a_document_does_not_say() {
     assert_eq!(url.as_deref(), Ok("http://localhost:9000/model/anthropic.claude-x/invoke"));
 }
 
+/// A document that says whose key it is need not say how a key travels there.
+#[test]
+fn a_key_travels_as_the_row_or_the_dialect_has_it_where_the_document_does_not_say() {
+    let header = |name: &'static str, scheme: Option<&'static str>| Auth::Header {
+        name: name.into(),
+        scheme: scheme.map(Into::into),
+    };
+    let (bearer, x_api_key) = (header("authorization", Some("Bearer")), header("x-api-key", None));
+    let auth =
+        |name: &str, rest: &str, wire| parse(name, &format!(r#"{{{rest} "secret": "OTHER_API_KEY"}}}}"#)).auth(wire);
+    let own = |dialect: &str, auth: &str| {
+        format!(r#""base_url": "https://x.example.com/v1", "dialect": "{dialect}", "auth": {{{auth}"#)
+    };
+    assert_eq!(auth("anthropic", r#""auth": {"#, Wire::Messages), x_api_key);
+    assert_eq!(auth("azure", r#""auth": {"#, Wire::Chat), header("api-key", None));
+    assert_eq!(auth("azure", r#""auth": {"#, Wire::Messages), x_api_key);
+    assert_eq!(auth("openai", r#""auth": {"#, Wire::Chat), bearer);
+    assert_eq!(auth("bedrock", r#""auth": {"#, Wire::Converse), Auth::Aws);
+    assert_eq!(auth("x", &own("anthropic", ""), Wire::Messages), x_api_key);
+    assert_eq!(auth("x", &own("anthropic", ""), Wire::Opaque), x_api_key);
+    assert_eq!(auth("x", &own("openai", ""), Wire::Chat), bearer);
+    assert_eq!(auth("openai", &own("anthropic", ""), Wire::Messages), x_api_key);
+    // What it does say, it says.
+    assert_eq!(auth("x", &own("anthropic", r#""header": "Authorization","#), Wire::Messages), bearer);
+    assert_eq!(auth("x", &own("openai", r#""header": "x-key","#), Wire::Chat), header("x-key", None));
+    assert_eq!(auth("x", &own("openai", r#""scheme": "Token","#), Wire::Chat), header("authorization", Some("Token")));
+    assert_eq!(auth("x", &own("openai", r#""scheme": null,"#), Wire::Chat), header("authorization", None));
+    assert_eq!(auth("anthropic", r#""auth": {"scheme": "Key","#, Wire::Messages), header("x-api-key", Some("Key")));
+}
+
+/// Cloudflare's AI Gateway is an upstream as others are: its headers are not the platform's.
+#[test]
+fn an_ai_gateway_s_own_headers_may_be_set() {
+    let gateway = |rest: &str| format!(r#"{{"base_url": "https://gateway.ai.cloudflare.com/v1/a/g/openai", {rest}}}"#);
+    let set = parse("gateway", &gateway(r#""headers": {"cf-aig-metadata": "{}", "cf-aig-cache-ttl": "60"}"#));
+    assert_eq!(set.headers.len(), 2);
+    let keyed = parse(
+        "gateway",
+        &gateway(r#""auth": {"header": "cf-aig-authorization", "scheme": "Bearer", "secret": "AIG_API_KEY"}"#),
+    );
+    let header = Auth::Header { name: "cf-aig-authorization".into(), scheme: Some("Bearer".into()) };
+    assert_eq!(keyed.auth(Wire::Chat), header);
+    let said = errors("gateway", &gateway(r#""headers": {"cf-aig-authorization": "Bearer x", "cf-ray": "x"}"#));
+    assert_eq!(
+        said,
+        [
+            "headers.cf-aig-authorization: \"cf-aig-authorization\" may not be set: it carries a key, which auth says",
+            "headers.cf-ray: \"cf-ray\" may not be set: it is a cookie, or set by the connection, the platform or this gateway"
+        ]
+    );
+}
+
 #[test]
 fn openpipe_gets_its_prefix_at_home_alone() {
     let home = Provider::built_in("openpipe").expect("built in");
@@ -356,10 +408,10 @@ fn bad_documents_say_everything_that_is_wrong() {
         "errors[1].status: 99 is not in 100..=599",
         "errors[1].class: \"bad\" is not one of rate_limited,",
         "url: \"url\" is not a field of a provider;",
-        "headers.Authorization: \"Authorization\" may not be set;",
-        "headers.Host: \"Host\" may not be set;",
-        "headers.cookie: \"cookie\" may not be set;",
-        "headers.Transfer-Encoding: \"Transfer-Encoding\" may not be set;",
+        "headers.Authorization: \"Authorization\" may not be set: it carries a key, which auth says",
+        "headers.Host: \"Host\" may not be set: it is a cookie, or set by the connection, the platform or this gateway",
+        "headers.cookie: \"cookie\" may not be set: it is a cookie,",
+        "headers.Transfer-Encoding: \"Transfer-Encoding\" may not be set: it is a cookie, or set by the connection",
         "headers.X-OK: \"x-ok\" is given twice",
     ];
     assert_eq!(said.len(), expected.len(), "{said:#?}");

@@ -9,6 +9,7 @@
 //! Without `auth` it needs no key, but for a built-in provider that stays at its own host.
 
 use super::address::BaseUrl;
+use super::header_names::{is_auth, is_plumbing, is_token};
 use super::table::{self, Dialect, Row};
 use super::{DocumentAuth, Provider};
 use crate::domain::classify::ErrorRule;
@@ -112,7 +113,11 @@ static AUTH: Object = Object {
     title: "auth",
     rule: None,
     fields: &[
-        Field::new("header", Shape::Text(&AUTH_HEADER), "The header that carries the key.").or("\"authorization\""),
+        Field::new(
+            "header",
+            Shape::Text(&AUTH_HEADER),
+            "The header that carries the key; a built-in provider's own, else x-api-key for anthropic, authorization for openai.",
+        ),
         Field::new(
             "scheme",
             Shape::Either(&[Shape::Text(&AUTH_SCHEME), Shape::Null]),
@@ -254,61 +259,23 @@ fn is_home(row: &Row, base_url: &BaseUrl) -> bool {
 /// `headers` may not set authentication, cookies, the host, or what belongs to the connection.
 fn check_headers(value: &Value, findings: &mut Findings) {
     let auth = value["auth"]["header"].as_str().unwrap_or_default().to_ascii_lowercase();
+    let path = Path::ROOT.field("headers");
     let mut seen: Vec<String> = Vec::new();
     for name in value["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
         let lower = name.to_ascii_lowercase();
-        let path = Path::ROOT;
-        let path = path.field("headers");
-        if is_plumbing(&lower) || is_auth(&lower) || lower == auth {
-            let message = format!(
-                "{} may not be set; expected a header that is no auth, cookie, host or hop-by-hop field",
-                quoted(name)
-            );
-            findings.error(path.field(name), message);
+        let why = match () {
+            () if is_plumbing(&lower) => "it is a cookie, or set by the connection, the platform or this gateway",
+            () if is_auth(&lower) || lower == auth => "it carries a key, which auth says",
+            () => "",
+        };
+        if !why.is_empty() {
+            findings.error(path.field(name), format!("{} may not be set: {why}", quoted(name)));
         }
         if seen.contains(&lower) {
             findings.error(path.field(name), format!("{} is given twice", quoted(&lower)));
         }
         seen.push(lower);
     }
-}
-
-/// Header fields that carry authentication.
-fn is_auth(name: &str) -> bool {
-    matches!(
-        name,
-        "authorization" | "x-api-key" | "api-key" | "x-goog-api-key" | "proxy-authorization" | "x-auth-token"
-    ) || name.starts_with("x-amz-")
-}
-
-/// Header fields that belong to the connection, to the platform, or to us.
-fn is_plumbing(name: &str) -> bool {
-    matches!(
-        name,
-        "host"
-            | "cookie"
-            | "set-cookie"
-            | "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "expect"
-            | "content-length"
-            | "content-encoding"
-            | "content-type"
-            | "accept-encoding"
-            | "cdn-loop"
-            | "forwarded"
-            | "via"
-    ) || ["cf-", "x-forwarded-", "x-understudy", "sec-"].iter().any(|start| name.starts_with(start))
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// `[A-Z][A-Z0-9_]*_API_KEY`
@@ -364,11 +331,8 @@ fn routes(value: &Value, dialect: Option<Dialect>, row: Option<&'static Row>) ->
 
 fn auth(value: &Value) -> Option<DocumentAuth> {
     let auth = value.get("auth")?.as_object()?;
-    let header = auth.get("header").and_then(Value::as_str).unwrap_or("authorization").to_ascii_lowercase();
-    let scheme = match auth.get("scheme") {
-        Some(scheme) => scheme.as_str().filter(|scheme| !scheme.is_empty()).map(str::to_owned),
-        None => (header == "authorization").then(|| "Bearer".to_owned()),
-    };
+    let header = auth.get("header").and_then(Value::as_str).map(str::to_ascii_lowercase);
+    let scheme = auth.get("scheme").map(|scheme| scheme.as_str().unwrap_or_default().to_owned());
     let secret = auth.get("secret").and_then(Value::as_str).unwrap_or_default().to_owned();
     Some(DocumentAuth { header, scheme, secret })
 }

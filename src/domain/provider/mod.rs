@@ -14,6 +14,7 @@
 pub mod address;
 pub mod document;
 pub mod google;
+mod header_names;
 pub mod table;
 mod template;
 
@@ -48,7 +49,8 @@ pub struct Provider {
 /// The `auth` of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct DocumentAuth {
-    header: String,
+    header: Option<String>,
+    /// As written; empty for none.
     scheme: Option<String>,
     secret: String,
 }
@@ -65,6 +67,36 @@ pub enum Auth {
     Aws,
     /// `authorization: Bearer` with an access token, made from a service account's JSON key where the secret is one.
     Google,
+}
+
+const BEARER: Auth = Auth::Header { name: Cow::Borrowed("authorization"), scheme: Some(Cow::Borrowed("Bearer")) };
+const X_API_KEY: Auth = Auth::Header { name: Cow::Borrowed("x-api-key"), scheme: None };
+
+impl Scheme {
+    fn auth(self, wire: Wire) -> Auth {
+        match (self, wire) {
+            (Scheme::None, _) => Auth::None,
+            (Scheme::Aws, _) => Auth::Aws,
+            (Scheme::Google, _) => Auth::Google,
+            (_, Wire::Messages) | (Scheme::XApiKey, _) => X_API_KEY,
+            (Scheme::ApiKey, _) => Auth::Header { name: Cow::Borrowed("api-key"), scheme: None },
+            (Scheme::Bearer, _) => BEARER,
+        }
+    }
+}
+
+impl DocumentAuth {
+    /// What it says, over the usual. A header of its own has no word before the key, but for `authorization`.
+    fn over(&self, usual: Auth) -> Auth {
+        let scheme = || self.scheme.clone().filter(|scheme| !scheme.is_empty()).map(Cow::Owned);
+        match (&self.header, &self.scheme, usual) {
+            (None, None, usual) => usual,
+            (Some(name), None, _) if name == "authorization" => BEARER,
+            (Some(name), _, _) => Auth::Header { name: Cow::Owned(name.clone()), scheme: scheme() },
+            (None, Some(_), Auth::Header { name, .. }) => Auth::Header { name, scheme: scheme() },
+            (None, Some(_), _) => Auth::Header { name: Cow::Borrowed("authorization"), scheme: scheme() },
+        }
+    }
 }
 
 /// A variable that a provider's URL needs and that is not set.
@@ -95,11 +127,7 @@ impl Provider {
             base_url: Some(base_url),
             dialect: Dialect::OpenAi,
             routes: table::OPENAI_ROUTES.iter().map(|name| Cow::Borrowed(*name)).collect(),
-            auth: Some(DocumentAuth {
-                header: "authorization".into(),
-                scheme: Some("Bearer".into()),
-                secret: String::new(),
-            }),
+            auth: Some(DocumentAuth { header: None, scheme: None, secret: String::new() }),
             row_keys: false,
             headers: Vec::new(),
             errors: Vec::new(),
@@ -236,21 +264,19 @@ impl Provider {
 
     /// How its key travels on this wire.
     pub fn auth(&self, wire: Wire) -> Auth {
-        if let Some(auth) = &self.auth {
-            return Auth::Header { name: Cow::Owned(auth.header.clone()), scheme: auth.scheme.clone().map(Cow::Owned) };
+        match (&self.auth, self.row) {
+            (Some(auth), _) => auth.over(self.usual_auth(wire)),
+            (None, Some(row)) if self.row_keys => row.scheme.auth(wire),
+            (None, _) => Auth::None,
         }
-        let scheme = match self.row {
-            Some(row) if self.row_keys => row.scheme,
-            _ => Scheme::None,
-        };
-        let header = |name, scheme| Auth::Header { name: Cow::Borrowed(name), scheme };
-        match (scheme, wire) {
-            (Scheme::None, _) => Auth::None,
-            (Scheme::Aws, _) => Auth::Aws,
-            (Scheme::Google, _) => Auth::Google,
-            (_, Wire::Messages) | (Scheme::XApiKey, _) => header("x-api-key", None),
-            (Scheme::ApiKey, _) => header("api-key", None),
-            (Scheme::Bearer, _) => header("authorization", Some(Cow::Borrowed("Bearer"))),
+    }
+
+    /// How a key travels to it where its document does not say: as its row has it, else as its dialect.
+    fn usual_auth(&self, wire: Wire) -> Auth {
+        match self.row.filter(|row| row.dialect == self.dialect && row.scheme != Scheme::None) {
+            Some(row) => row.scheme.auth(wire),
+            None if self.dialect == Dialect::Anthropic => X_API_KEY,
+            None => BEARER,
         }
     }
 
@@ -258,12 +284,8 @@ impl Provider {
     pub fn own_auth(&self, wire: Wire) -> Auth {
         match (self.auth(wire), self.row.map(|row| row.scheme)) {
             (Auth::None, Some(Scheme::None)) => Auth::None,
-            (Auth::None, _) if wire == Wire::Messages => {
-                Auth::Header { name: Cow::Borrowed("x-api-key"), scheme: None }
-            }
-            (Auth::None, _) => {
-                Auth::Header { name: Cow::Borrowed("authorization"), scheme: Some(Cow::Borrowed("Bearer")) }
-            }
+            (Auth::None, _) if wire == Wire::Messages => X_API_KEY,
+            (Auth::None, _) => BEARER,
             (auth, _) => auth,
         }
     }
