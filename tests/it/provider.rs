@@ -488,6 +488,7 @@ fn addresses_that_lead_inside_are_refused_in_any_spelling() {
         "https://METADATA.GOOGLE.INTERNAL/",
         "https://gateway.example.com/v1",
         "https://gateway.example.com:443/v1",
+        "https://gateway.example.com:8443/v1",
         "https://GATEWAY.example.com./v1",
         "https://example.com/v1?x=1",
         "https://example.com/v1#f",

@@ -178,7 +178,8 @@ fn is_plain_loopback(written: &str) -> bool {
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback() && address.to_string() == host)
 }
 
-/// Whether a URL's host and port are this Worker's own. All loopback hosts are one.
+/// Whether a URL leads to this Worker's own host, on whatever port; on a loopback host, where others live on other ports, to its own.
+/// All loopback hosts are one.
 fn is_own(url: &Url, own: &str) -> bool {
     let Ok(own) = Url::parse(&format!("{}://{own}", url.scheme())) else { return false };
     let name = |url: &Url| match url.host() {
@@ -186,7 +187,8 @@ fn is_own(url: &Url, own: &str) -> bool {
         Some(host) => host.to_string().trim_end_matches('.').to_ascii_lowercase(),
         None => String::new(),
     };
-    name(url) == name(&own) && url.port_or_known_default() == own.port_or_known_default()
+    let shared = url.host().is_some_and(|host| is_loopback(&host));
+    name(url) == name(&own) && (!shared || url.port_or_known_default() == own.port_or_known_default())
 }
 
 fn is_loopback(host: &Host<&str>) -> bool {
