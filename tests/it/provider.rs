@@ -2,7 +2,7 @@
 
 use understudy::domain::dialect::Wire;
 use understudy::domain::outcome::Class;
-use understudy::domain::provider::{Auth, Provider, document, table};
+use understudy::domain::provider::{Auth, Provider, document, setting, table};
 use understudy::domain::route::Route;
 
 fn vars(name: &str) -> Option<String> {
@@ -206,6 +206,8 @@ fn a_missing_variable_or_secret_is_named() {
     assert_eq!(bedrock.missing_secret(None, |name| name == "BEDROCK_API_KEY"), None);
     assert_eq!(azure.missing_secret(Some("westus"), |_| false).as_deref(), Some("AZURE_API_KEY"));
     assert_eq!(azure.missing_secret(Some("westus"), |name| name == "AZURE_WESTUS_API_KEY"), None);
+    assert_eq!(setting("AWS_ACCESS_KEY_ID"), "secret AWS_ACCESS_KEY_ID (or BEDROCK_API_KEY alone)");
+    assert_eq!(setting("AZURE_RESOURCE_NAME"), "variable AZURE_RESOURCE_NAME");
     let lacks = |name: &str, region, has: &[&str]| {
         Provider::built_in(name).expect("built in").missing_setting(region, |name| has.contains(&name))
     };

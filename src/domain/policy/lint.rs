@@ -10,7 +10,7 @@ use crate::domain::catalogue::{Catalogue, Facts, Feature};
 use crate::domain::document::{Finding, Findings, Severity};
 use crate::domain::outcome::{Class, KeySlot};
 use crate::domain::plan::boundaries::{self, Land};
-use crate::domain::provider::Provider;
+use crate::domain::provider::{Provider, setting};
 use crate::domain::target::Target;
 use crate::domain::usage::Usage;
 use serde::Serialize;
@@ -204,7 +204,7 @@ impl Linter<'_> {
         let managed = slots.contains(&KeySlot::Managed);
         if let Some(secret) = provider.missing_secret(region, self.context.has_secret).filter(|_| managed) {
             let severity = if slots.len() > 1 { Severity::Info } else { Severity::Warning };
-            let message = format!("{inside}the managed key of {name} is missing: secret {secret} is not set");
+            let message = format!("{inside}the managed key of {name} is missing: {} is not set", setting(&secret));
             self.say(severity, path, message, format!("npx wrangler secret put {secret}"));
         }
         if let Some(variable) = provider.missing_variable(region, self.context.has_secret) {

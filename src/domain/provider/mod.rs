@@ -345,8 +345,10 @@ pub const SIM_ON: &str = "SIM=on";
 
 /// What a missing setting is called: a secret or a variable, and its name.
 pub fn setting(name: &str) -> String {
-    let secret = name.ends_with("_API_KEY") || name.starts_with("AWS_");
-    format!("{} {name}", if secret { "secret" } else { "variable" })
+    let aws = name.starts_with("AWS_");
+    let secret = if aws || name.ends_with("_API_KEY") { "secret" } else { "variable" };
+    // Of the two ways into Bedrock the one that wants a single secret.
+    format!("{secret} {name}{}", if aws { " (or BEDROCK_API_KEY alone)" } else { "" })
 }
 
 /// The wire of a cloud's Claude for a route; tokens are counted on it as well.
