@@ -103,6 +103,8 @@ fn conditions() {
         (json!({"key": {"eq": "other"}}), false),
         (json!({"stream": true}), true),
         (json!({"stream": false}), false),
+        (json!({"stream": "true"}), true),
+        (json!({"stream": {"in": ["false"]}}), false),
         (json!({"stream": {"ne": true}}), false),
         (json!({"metadata.plan": "gold"}), true),
         (json!({"metadata.plan": {"eq": "g?ld"}}), true),

@@ -317,6 +317,9 @@ impl Reader<'_> {
             (Fact::Stream, Value::Bool(_)) | (Fact::Metadata(_) | Fact::Header(_), Value::Bool(_)) => {
                 Literal::Bool(value == &Value::Bool(true))
             }
+            (Fact::Stream, Value::String(text)) if matches!(text.as_str(), "true" | "false") => {
+                Literal::Bool(text == "true")
+            }
             (Fact::Stream, _) => self.no_literal(path, value, "true or false"),
             (Fact::Model, Value::String(text)) => self.models.literal(text),
             (Fact::Route, Value::String(text)) => self.route(text, path),
