@@ -14,7 +14,8 @@
 //!           +------------------------------------------+
 //! ```
 //! A hedge is a second call beside the first: the first of the two to be served wins. When the first fails and moves on, the
-//! hedge takes its place; when the hedge fails, its verdict waits until the chain comes to its hop.
+//! hedge takes its place; its second key, which waits for nothing, is called beside the hedge, while a wait for another try begins
+//! only where no call is in flight. When the hedge fails, its verdict waits until the chain comes to its hop.
 
 mod hints;
 mod judge;
@@ -212,9 +213,11 @@ impl Chain {
             let in_flight = self.main.is_some() || self.side.is_some();
             match self.state.clone() {
                 State::Over(end) => return Step::Done(end),
+                State::Resume { until, turn, .. } if self.main.is_none() && until <= now && self.may_start(now) => {
+                    return Step::Call(self.start(turn, now));
+                }
                 State::Seek | State::Resume { .. } if in_flight => return Step::Pending,
                 State::Resume { until, .. } if now < until => return Step::Wait { until },
-                State::Resume { turn, .. } if self.may_start(now) => return Step::Call(self.start(turn, now)),
                 State::Resume { verdict, last, .. } => self.give_up(verdict, last, now),
                 State::Seek => {
                     if let Some(turn) = self.seek(now) {

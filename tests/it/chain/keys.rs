@@ -1,8 +1,9 @@
 //! The second key of a hop: when it is used, and what its tries are.
 
-use super::{Story, asks, fails, hop, ready};
-use understudy::domain::outcome::{Class, KeySlot};
+use super::{Meets, Story, asks, fails, hop, ready};
+use understudy::domain::outcome::{Class, KeySlot, Outcome};
 use understudy::domain::policy::{Hop, Preset, Verdicts};
+use understudy::domain::time::Span;
 
 fn two_keys(preset: Preset, retries: u32) -> Story {
     let mut story = Story::of(vec![Hop { retries, on: Verdicts::preset(preset), ..hop("a") }, hop("b")]);
@@ -56,4 +57,29 @@ fn a_lone_second_key_is_the_only_one() {
     story.prospects[0] = ready(&[KeySlot::Own]);
     let told = story.with_key("a", KeySlot::Own, vec![fails(Class::Auth)]).tell();
     told.is("stopped", "a=auth");
+}
+
+#[test]
+fn the_second_key_is_called_beside_a_hedge_in_flight() {
+    let mut story = two_keys(Preset::Resilient, 0);
+    story.plan.hops[0].hedge_after = Some(Span(20));
+    let refused = || vec![Meets(50, fails(Class::Auth).1)];
+    // It starts as soon as the first has failed, and the first of the two to be served wins.
+    let told = story.with("a", refused()).with("b", vec![Meets(500, Outcome::Served)]).tell();
+    told.is("served", "a=auth b=cancelled a=ok").waited(&[]);
+    let started: Vec<u64> = told.calls.iter().map(|(at, _)| at.since(told.calls[0].0).0).collect();
+    assert_eq!(started, [0, 20, 50]);
+    assert_eq!(told.calls[2].1.slot, KeySlot::Own);
+    // Where it fails as well, the hedge is what is left; where the hedge failed meanwhile, its verdict comes then.
+    let mut story = two_keys(Preset::Resilient, 0);
+    story.plan.hops[0].hedge_after = Some(Span(20));
+    let story = story.with("a", refused()).with_key("a", KeySlot::Own, refused());
+    story.with("b", vec![Meets(500, Outcome::Served)]).tell().is("served", "a=auth b=ok a=auth");
+    let mut story = two_keys(Preset::Resilient, 0);
+    story.plan.hops[0].hedge_after = Some(Span(20));
+    let story = story.with("a", refused()).with_key("a", KeySlot::Own, refused());
+    story
+        .with("b", vec![Meets(60, fails(Class::ServerError).1)])
+        .tell()
+        .is("exhausted", "a=auth b=server_error a=auth");
 }
