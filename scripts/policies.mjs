@@ -12,7 +12,7 @@ export const help = `npm run policies -- pull|push|diff|lint <folder> [--url <wo
   pull   writes the documents of a Worker into the folder
   diff   says what push would change; ends with 1 when that is anything
   push   lints everything, then publishes what differs, each with its line in the audit trail
-  lint   checks the folder alone, without a Worker; ends with 1 on an error
+  lint   checks the folder alone, without a running Worker (built first where it is not); ends with 1 on an error
 
 The folder holds policies/<name>.json, providers/<name>.json, rules.json and models.json. How they are laid out does
 not count as a difference. --prune lets push delete what the folder lacks, and pull what the Worker lacks.

@@ -57,7 +57,7 @@ test('Waystone: a user’s group brings the rule, and its metadata does not go o
   await worker.put('rules', example('From Waystone')[0]);
   for (const name of ['openai', 'anthropic']) await worker.put(`provider:${name}`, upstream.provider(name));
   upstream.on('openai/gpt-4o', status(500));
-  upstream.on('anthropic/claude-3-7-sonnet', answer('Hello'));
+  upstream.on('anthropic/claude-sonnet-4-5', answer('Hello'));
   const response = await worker.chat('gpt-4o', { metadata: { waystone: JSON.stringify({ user: 'ada', group: 'acme' }) } });
   await worker.remove('rules');
   outcomes(response, 'server_error', 'server_error', 'ok');
@@ -77,6 +77,9 @@ test('Portkey: targets in order, retries, the clock, and the statuses that fall 
     const tries = code === 504 ? 1 : 1 + targets[0].retry.attempts;
     assert.deepEqual({ called, result }, { called: [...Array(tries).fill(first), second], result: 'served' }, String(code));
   }
+  // The other meaning of a 429: nothing is left to pay with.
+  const spent = await play(policy, [{ model: first, outcomes: ['quota_exhausted'] }]);
+  assert.deepEqual({ called: spent.called, result: spent.result }, { called: models, result: 'served' });
   for (const code of ['400', '401', '403', '404']) assert.equal((await play(policy, [{ model: first, outcomes: [code] }])).result, 'stopped', code);
 });
 
