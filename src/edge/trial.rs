@@ -51,7 +51,7 @@ pub struct Trial {
     job: Rc<Job>,
     prospects: Vec<Prospect>,
     leave: Leave,
-    /// Every hop is asked, whether or not its breaker is open: what a client is spared is what is compared.
+    /// Every hop is asked, one whose breaker is open too: its answer is what is to be seen.
     compare: bool,
 }
 
