@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
-import { QUICK, refused, rig, servedBy } from './rig.mjs';
+import { QUICK, outcomes, refused, rig, servedBy } from './rig.mjs';
 import { answer, status } from './upstream.mjs';
 
 const KEK = Buffer.alloc(32, 7).toString('base64');
@@ -117,6 +117,14 @@ test('a managed key that is refused gives way to the caller’s own', async () =
   const response = await worker.chat(p.model, {}, { ...bearer(key), 'x-understudy-key-acme': 'sk-brought-along-123456' });
   servedBy(response, p, 1, { attempts: 2 });
   assert.deepEqual(p.calls(1).map((call) => call.headers.authorization), ['Bearer sk-acme-managed-0123456789', 'Bearer sk-brought-along-123456']);
+});
+
+test('the caller’s own key is tried while a hedge is in flight', async () => {
+  const p = await policy([[[200, ...status(401)], answer()], [5000]], QUICK, { hops: [{ key: 'managed_then_own', hedge_after_ms: 50 }] });
+  const { key } = await created({});
+  const response = await worker.chat(p.model, {}, { ...bearer(key), 'x-understudy-key-acme': 'sk-brought-along-123456' });
+  servedBy(response, p, 1, { attempts: 3 });
+  outcomes(response, 'auth', 'cancelled', 'ok');
 });
 
 test('keys are listed, changed and deleted by their id', async () => {
