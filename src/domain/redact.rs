@@ -19,8 +19,8 @@ const EXACT_MIN: usize = 4;
 const EXACT_MIN_IN_NAME: usize = 16;
 /// Key characters after a prefix that make it a key.
 const TAIL_MIN: usize = 8;
-/// Letters and digits in a row after `us-`, digits among them, that make it one of our keys within a name: no word is so long.
-const OURS_MIN_IN_NAME: usize = 16;
+/// Letters and digits in a row after `us-` that make it one of our keys within a name: with digits among them, and without.
+const OURS_MIN_IN_NAME: (usize, usize) = (16, 24);
 /// What keys begin with. After `Bearer` comes a space.
 const PREFIXES: [&str; 5] = ["sk-", "us-", "AKIA", "AIza", "Bearer "];
 
@@ -134,7 +134,8 @@ fn key_in_name(text: &str) -> Option<Found> {
     let found = key_at(text)?;
     let (prefix, length) = found;
     let word = text[prefix.len()..length].split(['-', '_']).next().unwrap_or_default();
-    let ours = word.len() >= OURS_MIN_IN_NAME && word.bytes().any(|byte| byte.is_ascii_digit());
+    let at_least = if word.bytes().any(|byte| byte.is_ascii_digit()) { OURS_MIN_IN_NAME.0 } else { OURS_MIN_IN_NAME.1 };
+    let ours = word.len() >= at_least;
     (prefix != "us-" || ours).then_some(found)
 }
 
