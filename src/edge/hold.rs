@@ -146,7 +146,8 @@ impl Attempt<'_> {
         };
         Expected {
             nothing: most.is_some_and(|most| most == b"0"),
-            reasoning: self.ready.facts.supports(Feature::Reasoning) != Some(false),
+            // A whole answer counts its tokens by itself.
+            reasoning: self.job.stream && self.ready.facts.supports(Feature::Reasoning) != Some(false),
         }
     }
 

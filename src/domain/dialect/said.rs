@@ -8,7 +8,7 @@ use crate::domain::usage::Usage;
 pub struct Expected {
     /// The client asked for no token: it fills Anthropic's cache so.
     pub nothing: bool,
-    /// The model may reason, as far as anybody knows.
+    /// The model may reason, as far as anybody knows, and its answer need not count its tokens.
     pub reasoning: bool,
 }
 
