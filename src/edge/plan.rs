@@ -101,7 +101,7 @@ async fn work_out(
     library.gather(env, policy.as_deref(), &hops).await.map_err(down)?;
     brought_policies(inquiry, library).await?;
     let stored = match course.policy() {
-        Some(name) => Some(stored(inquiry, library, name).await.map_err(|refusal| of_key(course, refusal))?),
+        Some(name) => Some(stored(inquiry, library, name).await.map_err(|refusal| named_by(course, refusal))?),
         None => None,
     };
     let stored_ref =
@@ -159,10 +159,10 @@ async fn stored(inquiry: &Inquiry<'_>, library: &mut Library, name: &str) -> Res
 }
 
 /// A client that named no policy is told whose word it was.
-fn of_key(course: &Course<'_>, refusal: Refusal) -> Refusal {
-    match refusal.code == "policy_not_found" && course.is_of_key() {
-        true => Refusal { message: format!("this API key's own policy: {}", refusal.message), ..refusal },
-        false => refusal,
+fn named_by(course: &Course<'_>, refusal: Refusal) -> Refusal {
+    match course.named_by().filter(|_| refusal.code == "policy_not_found") {
+        Some(whose) => Refusal { message: format!("{whose}: {}", refusal.message), param: None, ..refusal },
+        None => refusal,
     }
 }
 

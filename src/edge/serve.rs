@@ -143,9 +143,10 @@ fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &LiteMap<
     }
     set("x-understudy-attempts", chain.calls().to_string());
     set("x-understudy-fallback", served.is_some_and(|call| call.hop > 0).to_string());
-    set("x-understudy-trail", error::trail_header(chain.trail(), job.stream));
+    let secrets = job.secrets();
+    set("x-understudy-trail", error::trail_header(chain.trail(), job.stream, &secrets));
     if let Some((hop, _)) = served.and_then(|call| job.hop(call)) {
-        set("x-understudy-model", hop.target.to_string());
+        set("x-understudy-model", redact_name(&hop.target.to_string(), &secrets));
         match &hop.degraded {
             Degraded::No => {}
             Degraded::Yes => set("x-understudy-degraded", yes()),

@@ -86,6 +86,7 @@ impl Inbound<'_> {
         }
         if self.path == "/report" {
             self.allow_method(&["POST"])?;
+            body::take_rest(self.request).await;
             let reply = Reply::json(200, &serde_json::json!({"status": "ok"}));
             return Ok(without_call(reply, &self.request_id));
         }

@@ -17,6 +17,7 @@ pub mod reply;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::{self, Family};
 use crate::edge::bindings::{ASSETS, settings};
+use crate::edge::body;
 use crate::edge::glue::{self, Head};
 use reply::Reply;
 use worker::{Context, Env};
@@ -45,6 +46,9 @@ pub async fn handle(request: web_sys::Request, env: Env, context: Context) -> wo
     if path == "/admin" || path.starts_with("/admin/") {
         let call = admin::Call { request: &request, method: &method, path, query: &address.query };
         return Ok(admin::handle(call, &env).await);
+    }
+    if !matches!(method.as_str(), "GET" | "HEAD") {
+        body::take_rest(&request).await;
     }
     match path {
         "/healthz" => Ok(only_get(&method, health)),

@@ -207,6 +207,8 @@ fn what_things_are_called_is_said_as_it_is() {
     assert_eq!(models, ["us-cluster1/us-llama-70b", "openai/secret-key-1", "us-cluster2/[redacted]"]);
     assert_eq!(error["attempts"][2]["reason"], "late, with [redacted]");
     assert_eq!(error["message"], "3 attempts failed; us-cluster2/[redacted]: timeout: late, with [redacted]");
+    let header = trail_header(&trail, false, &["secret-key-1"]);
+    assert!(header.starts_with("us-cluster1/us-llama-70b=") && !header.contains("abcdefgh"), "{header}");
     let moves = fallback_log(&trail, "us-web-0123456789", "w", "us-production", &["secret-key-1"]);
     let first: Value = serde_json::from_str(&moves[0]).unwrap();
     assert_eq!(
@@ -367,10 +369,10 @@ fn the_trail_as_a_header() {
         call(3, "openai/d", Standing::Served),
     ];
     assert_eq!(
-        trail_header(&trail, true),
+        trail_header(&trail, true, &[]),
         "anthropic/claude-sonnet-4-5=overloaded;529;312ms, openai/o3=skip:incompatible:vision, openai/b%2Bc=unreachable;-;312ms, openai/d=ok;200;40ms"
     );
-    assert!(trail_header(&trail, false).ends_with("openai/d=ok;200;312ms"));
+    assert!(trail_header(&trail, false, &[]).ends_with("openai/d=ok;200;312ms"));
 }
 
 #[test]
@@ -379,7 +381,7 @@ fn a_long_trail_loses_its_middle() {
     let trail: Vec<TrailEntry> = (0..40)
         .map(|id| failed(id, &format!("openai/{id}-{long}"), failure(Class::Overloaded, Some(503), None)))
         .collect();
-    let header = trail_header(&trail, false);
+    let header = trail_header(&trail, false, &[]);
     assert!(header.len() <= 4096 && header.len() > 3700, "{}", header.len());
     assert!(header.starts_with("openai/0-") && header.contains(", ..., "));
     assert!(header.rsplit(", ").next().is_some_and(|last| last.starts_with("openai/39-")));

@@ -315,7 +315,12 @@ fn a_key_travels_as_the_row_or_the_dialect_has_it_where_the_document_does_not_sa
     assert_eq!(auth("x", &own("openai", r#""header": "x-key","#), Wire::Chat), header("x-key", None));
     assert_eq!(auth("x", &own("openai", r#""scheme": "Token","#), Wire::Chat), header("authorization", Some("Token")));
     assert_eq!(auth("x", &own("openai", r#""scheme": null,"#), Wire::Chat), header("authorization", None));
-    assert_eq!(auth("anthropic", r#""auth": {"scheme": "Key","#, Wire::Messages), header("x-api-key", Some("Key")));
+    assert_eq!(auth("anthropic", r#""auth": {"scheme": "Key","#, Wire::Messages), header("authorization", Some("Key")));
+    assert_eq!(auth("anthropic", r#""auth": {"scheme": null,"#, Wire::Messages), header("x-api-key", None));
+    assert_eq!(
+        auth("x", &own("anthropic", r#""scheme": "Bearer","#), Wire::Messages),
+        header("authorization", Some("Bearer"))
+    );
 }
 
 /// Cloudflare's AI Gateway is an upstream as others are: its headers are not the platform's.

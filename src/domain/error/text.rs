@@ -17,9 +17,9 @@ const SEPARATOR: &str = ", ";
 const LEFT_OUT: &str = "...";
 
 /// `x-understudy-trail`: `anthropic/claude-sonnet-4-5=overloaded;529;312ms, openai/o3=skip:incompatible:vision`. Of a served
-/// stream the milliseconds are those to its headers.
-pub fn trail_header(trail: &[TrailEntry], stream: bool) -> String {
-    let entries: Vec<String> = trail.iter().map(|entry| one(entry, stream)).collect();
+/// stream the milliseconds are those to its headers. `keys` are masked where a model is called by one.
+pub fn trail_header(trail: &[TrailEntry], stream: bool, keys: &[&str]) -> String {
+    let entries: Vec<String> = trail.iter().map(|entry| one(entry, stream, keys)).collect();
     let whole = entries.join(SEPARATOR);
     match whole.len() <= TRAIL_MAX {
         true => whole,
@@ -27,8 +27,8 @@ pub fn trail_header(trail: &[TrailEntry], stream: bool) -> String {
     }
 }
 
-fn one(entry: &TrailEntry, stream: bool) -> String {
-    let mut text = encoded(&entry.target.to_string());
+fn one(entry: &TrailEntry, stream: bool, keys: &[&str]) -> String {
+    let mut text = encoded(&redact_name(&entry.target.to_string(), keys));
     let outcome = encoded(&entry.outcome());
     let written = match (&entry.what, entry.status()) {
         (What::Skip(_), _) => write!(text, "={outcome}"),

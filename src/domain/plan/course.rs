@@ -70,11 +70,13 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Whether the policy is the gateway key's: neither the request nor its rule names one.
-    pub fn is_of_key(&self) -> bool {
+    /// Who named the policy, where it was not the request: its rule, or the gateway key.
+    pub fn named_by(&self) -> Option<String> {
         let is_asked = self.request.asked.named().next().is_some_and(|model| model.starts_with("policy/"));
-        let is_ruled = self.rule.is_some_and(|rule| rule.then.use_policy.is_some());
-        self.policy().is_some() && !is_asked && !is_ruled
+        match self.rule.filter(|rule| rule.then.use_policy.is_some()) {
+            Some(rule) => Some(format!("rule {:?}", rule.rule)),
+            None => (self.policy().is_some() && !is_asked).then(|| "this API key's own policy".to_owned()),
+        }
     }
 
     /// The hops that the rule and the request bring: what they refer to is to be loaded too.

@@ -88,14 +88,15 @@ impl Scheme {
 }
 
 impl DocumentAuth {
-    /// What it says, over the usual. A header of its own has no word before the key, but for `authorization`.
+    /// What it says, over the usual. A header of its own has no word before the key, but for `authorization`, which is also where
+    /// a word goes that names no header.
     fn over(&self, usual: Auth) -> Auth {
         let scheme = || self.scheme.clone().filter(|scheme| !scheme.is_empty()).map(Cow::Owned);
         match (&self.header, &self.scheme, usual) {
             (None, None, usual) => usual,
             (Some(name), None, _) if name == "authorization" => BEARER,
             (Some(name), _, _) => Auth::Header { name: Cow::Owned(name.clone()), scheme: scheme() },
-            (None, Some(_), Auth::Header { name, .. }) => Auth::Header { name, scheme: scheme() },
+            (None, Some(word), Auth::Header { name, .. }) if word.is_empty() => Auth::Header { name, scheme: None },
             (None, Some(_), _) => Auth::Header { name: Cow::Borrowed("authorization"), scheme: scheme() },
         }
     }

@@ -306,7 +306,8 @@ fn is_claim(name: &str, value: &Value) -> bool {
 
 /// `metadata.waystone`, `metadata.understudy`: a string that holds a JSON object.
 fn said_in_metadata(envelope: &Envelope, bytes: &[u8], name: &str) -> Result<Map<String, Value>, Refusal> {
-    let Some(value) = envelope.metadata_value(bytes, name) else { return Ok(Map::new()) };
+    let value = envelope.metadata_value(bytes, name).filter(|value| *value != b"null");
+    let Some(value) = value else { return Ok(Map::new()) };
     let path = format!("metadata.{name}");
     match serde_json::from_slice::<String>(value) {
         Ok(text) => bounded_object(text.as_bytes(), &path),

@@ -142,5 +142,5 @@ fn told(family: Family, failure: &Failure) {
     let body = std::str::from_utf8(&last.body).expect("what a client is told is text");
     assert!(!body.contains("hunter2hunter2"));
     assert!(serde_json::from_str::<Value>(body).is_ok(), "what a client is told is no JSON: {body}");
-    assert!(error::trail_header(&trail, false).bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+    assert!(error::trail_header(&trail, false, &[]).bytes().all(|byte| (0x20..0x7f).contains(&byte)));
 }
