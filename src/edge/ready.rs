@@ -76,8 +76,7 @@ fn ready_hop(
         Some(endpoint) => endpoint.model.clone(),
         None => provider.wire_model(&catalogue.wire_id(&hop.target, region.as_deref())).into_owned(),
     };
-    // By its upstream's name: one of the owner's own says nothing of who made it.
-    let wire = provider.wire(route, &model_id);
+    let wire = provider.wire(route, provider.known_as(&hop.target.model, &model_id));
     let (credentials, missing) = match wire {
         Some(wire) => keys::credentials(asker.env, hop, &provider, wire, asker.caller, asker.sent),
         None => (Vec::new(), None),
@@ -149,7 +148,8 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry
         .filter(|(prospect, _)| prospect.skip.is_none())
         .filter_map(|(prospect, (hop, ready))| {
             let same_provider = hop.target.provider == first.target.provider;
-            let (facts, wire, model) = (&ready.facts, ready.wire?, ready.model_id.as_str());
+            let model = ready.provider.known_as(&hop.target.model, &ready.model_id);
+            let (facts, wire) = (&ready.facts, ready.wire?);
             Some((prospect, hop, Candidate { facts, wire, model, same_provider }))
         })
         .collect();

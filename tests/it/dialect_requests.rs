@@ -675,6 +675,17 @@ fn an_open_object_in_a_schema_is_said_to_be_closed() {
     assert!(sent(Family::Chat, &format(json!(false)), &sonnet()).1.is_empty());
 }
 
+/// As many servers of tools list one without arguments: OpenAI's hosts want to be told that it has none.
+#[test]
+fn a_tool_without_arguments_says_so() {
+    let to = to(Wire::Chat, "openai", "gpt-4o");
+    for schema in [json!({"type": "object"}), json!({}), json!({"type": "object", "properties": null})] {
+        let asked = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}], "tools": [{"name": "f", "input_schema": schema}]});
+        let (body, _) = sent(Family::Messages, &asked, &to);
+        assert_eq!(body["tools"][0]["function"]["parameters"], json!({"type": "object", "properties": {}}), "{schema}");
+    }
+}
+
 #[test]
 fn a_stand_in_for_a_schema_keeps_the_clients_tool_choice() {
     let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": {"type": "object"}}});
@@ -700,8 +711,11 @@ fn a_stand_in_for_a_schema_keeps_the_clients_tool_choice() {
     let forced = asked(json!({"type": "function", "function": {"name": "f"}}), true);
     assert_eq!(choice(&forced, &claude), json!({"type": "tool", "name": "f"}));
     assert_eq!(choice(&forced, &nova), json!({"tool": {"name": "f"}}));
-    let encoded = encode(Family::Chat, &forced, &claude, Translate::Lenient).expect("the hop fits");
-    assert_eq!(encoded.reply.json_tool, None, "the forced call is the whole answer");
+    assert_eq!(choice(&asked(json!("required"), true), &claude), json!({"type": "any"}));
+    for forced in [forced, asked(json!("required"), true)] {
+        let encoded = encode(Family::Chat, &forced, &claude, Translate::Lenient).expect("the hop fits");
+        assert_eq!(encoded.reply.json_tool, None, "the forced call is the whole answer");
+    }
 }
 
 #[test]

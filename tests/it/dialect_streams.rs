@@ -248,6 +248,9 @@ fn an_answer_that_thinking_used_up_is_one_though_it_is_not_shown() {
             "stop_reason": reason, "usage": {"input_tokens": 9, "output_tokens": 50}})
     };
     let thought = json!({"type": "thinking", "thinking": "", "signature": "s"});
+    let empty = body(json!({"type": "text", "text": ""}), "end_turn").to_string();
+    let spent = answer::spent(&Route::Messages, Wire::Messages, empty.as_bytes());
+    assert!(spent.is_some_and(|usage| usage.output > 0), "tokens of an answer that is none are counted: {empty}");
     let check = |body: Value| answer::check(&Route::Messages, Wire::Messages, body.to_string().as_bytes(), None, false);
     assert!(check(body(thought.clone(), "max_tokens")).is_ok());
     assert!(check(body(thought.clone(), "end_turn")).is_err(), "reasoning that leads to nothing is no answer");
@@ -864,6 +867,23 @@ fn words_around_the_json_tool_are_left_out() {
     let answer = chat_sdk(&stream_of(Family::Chat, &events, voice(), reply));
     assert_eq!(answer["choices"][0]["message"]["content"], "Here it is:");
     assert_eq!(answer["choices"][0]["finish_reason"], "tool_calls");
+}
+
+/// Converse has no way to ask for one call at a time: what the model says a second time is no tool of the client's.
+#[test]
+fn a_second_call_of_the_json_tool_is_left_out() {
+    let reply = Reply { json_tool: Some("json".to_owned()), ..Reply::default() };
+    let asks = |index: u64, name: &str, json: &str| call(Some(index), Some(&format!("i{index}")), Some(name), json);
+    let twice = [asks(0, "json", "{\"a\":1}"), asks(1, "json", "{\"a\":2}"), finish("tool_calls")];
+    let answer = chat_sdk(&stream_of(Family::Chat, &chat_events(&twice), voice(), reply.clone()));
+    let choice = &answer["choices"][0];
+    assert_eq!((&choice["message"]["content"], &choice["finish_reason"]), (&json!("{\"a\":1}"), &json!("stop")));
+    assert!(choice["message"].get("tool_calls").is_none(), "{answer}");
+    let [first, second, end] = twice;
+    let events = chat_events(&[first, second, asks(2, "f", "{}"), end]);
+    let answer = chat_sdk(&stream_of(Family::Chat, &events, voice(), reply));
+    let calls = &answer["choices"][0]["message"]["tool_calls"];
+    assert_eq!((calls.as_array().map(Vec::len), &calls[0]["function"]["name"]), (Some(1), &json!("f")), "{answer}");
 }
 
 #[test]

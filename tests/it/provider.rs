@@ -177,6 +177,23 @@ fn workers_ai_has_responses_for_open_models_of_openai_alone() {
     assert_eq!(wire("@cf/meta/llama-3.3-70b-instruct-fp8-fast"), Some(Wire::Chat));
 }
 
+/// A profile's ARN and a deployment's name say nothing of who made the model: there the name does that policies have for it.
+#[test]
+fn a_claude_is_known_by_its_name_where_its_id_is_of_the_owners_making() {
+    let wire = |provider: &str, ours: &str, id: &str| {
+        let provider = Provider::built_in(provider).expect("built in");
+        provider.wire(&Route::Chat, provider.known_as(ours, id))
+    };
+    let arn = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/abc";
+    assert_eq!(wire("bedrock", "claude-sonnet-4-5", arn), Some(Wire::Invoke));
+    assert_eq!(wire("bedrock", "nova", arn), Some(Wire::Converse));
+    assert_eq!(wire("bedrock", "fast", "anthropic.claude-haiku-4-5-20251001-v1:0"), Some(Wire::Invoke));
+    assert_eq!(wire("bedrock", "my-claude", "amazon.nova-pro-v1:0"), Some(Wire::Converse));
+    assert_eq!(wire("azure", "claude-sonnet-4-5", "prod-chat"), Some(Wire::Messages));
+    assert_eq!(wire("azure", "fast", "claude-haiku-4-5"), Some(Wire::Messages));
+    assert_eq!(wire("azure", "gpt-4o", "prod-chat"), Some(Wire::Chat));
+}
+
 #[test]
 fn what_a_provider_lacks_has_no_wire() {
     let none = [

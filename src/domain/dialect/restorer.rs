@@ -19,6 +19,8 @@ pub struct Restorer {
     reply: Reply,
     /// The tool call (as the upstream counts) that is the answer's text.
     json: Option<usize>,
+    /// Calls of the stand-in after the first, which a model that calls in parallel may make: the answer is given already.
+    repeats: Vec<usize>,
     /// Calls that reach the client.
     calls: usize,
     /// By id, the number that the last call under it got: the next one is looked for from there.
@@ -32,7 +34,15 @@ pub struct Restorer {
 impl Restorer {
     /// The undoing of one answer.
     pub fn new(reply: Reply) -> Restorer {
-        Restorer { reply, json: None, calls: 0, again: HashMap::new(), wrapped: String::new(), held: String::new() }
+        Restorer {
+            reply,
+            json: None,
+            repeats: Vec::new(),
+            calls: 0,
+            again: HashMap::new(),
+            wrapped: String::new(),
+            held: String::new(),
+        }
     }
 
     /// Whether an event goes on as it is.
@@ -56,8 +66,12 @@ impl Restorer {
             }
             Event::ToolStart { index, name, .. } if self.is_json_tool(&name) => {
                 self.held.clear();
-                self.json = Some(index);
+                match self.json {
+                    None => self.json = Some(index),
+                    Some(_) => self.repeats.push(index),
+                }
             }
+            Event::ToolArguments { index, .. } | Event::ToolEnd { index } if self.repeats.contains(&index) => {}
             Event::ToolStart { index, id, name, kind } => {
                 self.release(out);
                 self.calls = self.calls.saturating_add(1);
@@ -103,15 +117,13 @@ impl Restorer {
     }
 
     fn is_json_tool(&self, name: &str) -> bool {
-        self.json.is_none() && self.reply.json_tool.as_deref() == Some(name)
+        self.reply.json_tool.as_deref() == Some(name)
     }
 
-    /// Calls after the one that became text close up.
+    /// Calls after those of the stand-in close up.
     fn shifted(&self, index: usize) -> usize {
-        match self.json {
-            Some(json) if index > json => index - 1,
-            _ => index,
-        }
+        let gone = self.json.iter().chain(&self.repeats).filter(|gone| **gone < index);
+        index - gone.count()
     }
 
     fn own(&mut self, id: String) -> String {

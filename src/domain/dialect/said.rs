@@ -8,6 +8,8 @@ use crate::domain::usage::Usage;
 pub struct Expected {
     /// The client asked for no token: it fills Anthropic's cache so.
     pub nothing: bool,
+    /// The client named sequences to stop at: one may come first, and most wires do not tell it from an end.
+    pub stops: bool,
     /// The model may reason, as far as anybody knows, and its answer need not count its tokens.
     pub reasoning: bool,
 }
@@ -50,6 +52,7 @@ impl Said {
             _ if self.anything => false,
             Some(_) if self.expected.nothing => false,
             Some(Finish::ContentFilter(_) | Finish::StopSequence(_)) => false,
+            Some(Finish::Stop) if self.expected.stops => false,
             Some(Finish::Length) => !(self.reasoned || counted),
             Some(Finish::Stop | Finish::ToolCalls) | None => true,
         }

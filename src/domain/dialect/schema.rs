@@ -162,22 +162,22 @@ pub fn of_stand_in(schema: &Value) -> Option<(Value, bool)> {
     Some((wrap, true))
 }
 
-/// The schema of a tool's arguments: its root is an object. `None` when it is something else.
+/// The schema of a tool's arguments: its root is an object and says which properties it has, as OpenAI wants of a tool without any.
+/// `None` when it is something else.
 pub fn of_arguments(schema: Option<&Value>) -> Option<Value> {
-    match schema {
-        None => Some(json!({"type": "object", "properties": {}})),
-        Some(Value::Object(fields)) if fields.is_empty() => Some(json!({"type": "object", "properties": {}})),
-        Some(Value::Object(fields)) => match fields.get("type") {
-            Some(kind) if kind == "object" => Some(Value::Object(fields.clone())),
-            None => {
-                let mut fields = fields.clone();
-                fields.insert("type".to_owned(), Value::from("object"));
-                Some(Value::Object(fields))
-            }
-            Some(_) => None,
-        },
-        Some(_) => None,
+    let mut fields = match schema {
+        None => Map::new(),
+        Some(Value::Object(fields)) => fields.clone(),
+        Some(_) => return None,
+    };
+    if fields.get("type").is_some_and(|kind| kind != "object") {
+        return None;
     }
+    fields.insert("type".to_owned(), Value::from("object"));
+    if !fields.get("properties").is_some_and(Value::is_object) {
+        fields.insert("properties".to_owned(), json!({}));
+    }
+    Some(Value::Object(fields))
 }
 
 /// Says of lists that do not what is in them that it may be anything: OpenAI and Gemini refuse a schema for the lack.

@@ -35,7 +35,10 @@ impl Land {
     pub fn of(hop: &Hop, provider: impl Fn(&str) -> Option<Provider>, catalogue: &Catalogue) -> Land {
         let provider = provider(&hop.target.provider);
         Land {
-            wire: provider.and_then(|provider| provider.wire(&Route::Chat, &catalogue.wire_id(&hop.target, None))),
+            wire: provider.and_then(|provider| {
+                let id = catalogue.wire_id(&hop.target, None);
+                provider.wire(&Route::Chat, provider.known_as(&hop.target.model, &id))
+            }),
             facts: catalogue.facts(&hop.target),
         }
     }

@@ -192,7 +192,8 @@ fn what_only_its_family_knows_is_no_answer_elsewhere() {
 fn an_empty_answer_that_met_its_limit_is_one_where_the_model_may_reason() {
     const LENGTH: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}]}\n\n";
     const THOUGHT: &str = "data: {\"choices\":[],\"usage\":{\"completion_tokens\":9,\"completion_tokens_details\":{\"reasoning_tokens\":9}}}\n\n";
-    let may = |reasoning: bool, setup: Setup| Setup { expected: Expected { reasoning, nothing: false }, ..setup };
+    let may =
+        |reasoning: bool, setup: Setup| Setup { expected: Expected { reasoning, ..Expected::default() }, ..setup };
     for (reasoning, usage, answers) in [
         (true, "", true),
         (true, USAGE, false),
@@ -209,6 +210,9 @@ fn an_empty_answer_that_met_its_limit_is_one_where_the_model_may_reason() {
         }
     }
     fails_with(&may(true, chat()), &[ROLE, STOP, DONE], Class::Malformed);
+    // The client's own sequence may have come first.
+    let stops = Setup { expected: Expected { stops: true, ..Expected::default() }, ..chat() };
+    assert!(play(stops, chunks(&[ROLE, STOP, DONE]), Ending::Clean).committed.is_ok());
 }
 
 /// `max_tokens: 0` fills Anthropic's cache.
@@ -227,7 +231,7 @@ fn an_empty_answer_is_one_where_no_token_was_asked_for() {
         )
     };
     let class = |nothing: bool, reason: &str| {
-        let expected = Expected { nothing, reasoning: true };
+        let expected = Expected { nothing, reasoning: true, ..Expected::default() };
         let claude = Setup { expected, ..piped(setup(Wire::Messages, Family::Messages)) };
         let streamed = play(claude, chunks(&[&stream(reason)]), Ending::Clean).committed;
         let whole =

@@ -195,7 +195,9 @@ impl Writer<'_> {
     fn schema_tool(&mut self, facts: &Facts) -> Result<Option<Value>, Incompatible> {
         let OutputFormat::JsonSchema { name, description, schema, .. } = &self.from.output else { return Ok(None) };
         // A call that the client forces is the whole answer.
-        if !self.from.tools.is_empty() && matches!(self.from.tool_choice, Some(ToolChoice::Named(_))) {
+        if !self.from.tools.is_empty()
+            && matches!(self.from.tool_choice, Some(ToolChoice::Named(_) | ToolChoice::Required))
+        {
             return Ok(None);
         }
         let lacking = || Incompatible("json_schema".to_owned());

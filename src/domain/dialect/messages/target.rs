@@ -198,7 +198,7 @@ impl Writer<'_> {
         let tool = json!({"name": stand_in, "description": format!("Gives {what} as JSON."), "input_schema": schema});
         let user_tools = !self.from.tools.is_empty();
         // A call that the client forces is the whole answer.
-        if user_tools && matches!(self.from.tool_choice, Some(ToolChoice::Named(_))) {
+        if user_tools && matches!(self.from.tool_choice, Some(ToolChoice::Named(_) | ToolChoice::Required)) {
             return Ok(());
         }
         match self.body.get_mut("tools").and_then(Value::as_array_mut).filter(|_| user_tools) {
