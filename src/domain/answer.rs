@@ -99,6 +99,12 @@ pub fn check_expecting(
     Ok(checked)
 }
 
+/// What an answer that failed its check says of its tokens: they were spent all the same.
+pub fn spent(route: &Route, wire: Wire, body: &[u8]) -> Option<Usage> {
+    let events = dialect::read_answer(wire, body).ok().filter(|_| route.generates())?;
+    events.iter().rev().find_map(|event| if let Event::Usage(usage) = event { Some(*usage) } else { None })
+}
+
 /// A whole answer of the legacy completions as a stream: its chunks have the shape of the answer, so that it is one itself.
 /// Line breaks stand between its tokens alone, since it is JSON.
 fn as_one_event(body: &[u8]) -> Vec<u8> {

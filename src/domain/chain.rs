@@ -282,6 +282,8 @@ impl Chain {
     /// prospect had said so, and the call was none.
     pub fn pass_over(&mut self, id: u32, skip: Skip) {
         let is = |flight: &Flight| flight.id == id;
+        // A hedge that was none leaves the next hop free to be one.
+        self.hedged &= !self.side.as_ref().is_some_and(is);
         let flight = self.main.take_if(|flight| is(flight)).or_else(|| self.side.take_if(|flight| is(flight)));
         let Some(flight) = flight else { return };
         if flight.probe

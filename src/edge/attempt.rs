@@ -185,14 +185,18 @@ impl<'a> Attempt<'a> {
             self.line.done();
         }
         let headers = answer.response().headers();
-        classify::classify(&classify::Facts {
+        let failure = classify::classify(&classify::Facts {
             status: answer.status(),
             header: &|name| headers.get(name).ok().flatten(),
             body: &answer.bytes().map(|bytes| bytes.to_vec()).unwrap_or_default(),
             provider: &self.ready.provider.name,
             rules: &self.ready.provider.errors,
             now: glue::now(),
-        })
+        });
+        match answer.broke() {
+            Some(_) => self.blamed(failure),
+            None => failure,
+        }
     }
 
     /// What of a good answer is read before it is judged: streams are not, nor what is handed on at its 200.
@@ -234,9 +238,9 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// An error inside a good answer waits for as long as the answer's headers ask, where it does not say itself.
+/// An error inside a good answer waits for as long as the answer's headers ask, as any other does.
 fn hinted(failure: Failure, answer: &Answer) -> Failure {
     let headers = answer.response().headers();
     let asked = || classify::wait_asked(&|name| headers.get(name).ok().flatten(), glue::now());
-    Failure { retry_after: failure.retry_after.or_else(asked), ..failure }
+    Failure { retry_after: asked().or(failure.retry_after), ..failure }
 }

@@ -68,6 +68,8 @@ pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
                 let (outcome, measured) = match attempted {
                     Attempted::Incompatible(feature) => {
                         chain.pass_over(id, Skip::Incompatible(feature));
+                        // Where it was to be the hedge, the next hop is, and at once.
+                        hedge_at = flights.first().map(|_| now());
                         continue;
                     }
                     Attempted::Served(answer) => {

@@ -54,8 +54,14 @@ impl Attempt<'_> {
         let voice = (self.translates(wire) || self.job.stream).then(|| self.voice());
         let (bytes, rules) = (buffer.to_vec(), &self.ready.provider.errors);
         let (route, stream) = (&self.job.route, self.job.stream);
-        let checked = answer::check_expecting(self.expected(), route, wire, &bytes, voice.as_ref(), stream)
-            .map_err(|failure| classify::reclassify(failure, rules, &bytes))?;
+        let checked = answer::check_expecting(self.expected(), route, wire, &bytes, voice.as_ref(), stream);
+        let checked = match checked {
+            Ok(checked) => checked,
+            Err(failure) => {
+                self.marks.usage = answer::spent(route, wire, &bytes);
+                return Err(classify::reclassify(failure, rules, &bytes));
+            }
+        };
         self.marks.usage = checked.usage;
         self.marks.content_chars = checked.content_chars;
         if let Some(failure) = classify::disowned(answer.status(), &bytes, rules) {
@@ -140,12 +146,14 @@ impl Attempt<'_> {
 
     /// What is known of the answer before it comes.
     fn expected(&self) -> Expected {
-        let most = match &self.job.body {
-            request::Body::Json(envelope) => envelope.value_under(&self.job.bytes, &self.hop.params, "max_tokens"),
+        let said = |field| match &self.job.body {
+            request::Body::Json(envelope) => envelope.value_under(&self.job.bytes, &self.hop.params, field),
             request::Body::Form(_) => None,
         };
+        let names_some = |field| said(field).is_some_and(|value| !matches!(value, b"null" | b"[]" | b"\"\""));
         Expected {
-            nothing: most.is_some_and(|most| most == b"0"),
+            nothing: said("max_tokens") == Some(b"0"),
+            stops: names_some("stop") || names_some("stop_sequences"),
             // A whole answer counts its tokens by itself.
             reasoning: self.job.stream && self.ready.facts.supports(Feature::Reasoning) != Some(false),
         }

@@ -2,7 +2,7 @@
 
 use super::{Meets, START, Story, asks, fails, hop, ok, plan, ready};
 use std::sync::Arc;
-use understudy::domain::chain::{Chain, Leave};
+use understudy::domain::chain::{Chain, Leave, Step};
 use understudy::domain::outcome::{Class, KeySlot, Outcome, Skip};
 use understudy::domain::policy::{Consent, Hop, Plan, Preset, Verdict, Verdicts};
 use understudy::domain::time::Span;
@@ -307,6 +307,19 @@ fn outcomes_of_calls_that_are_over_change_nothing() {
     told.chain.on_outcome(99, ok().1, told.now);
     assert_eq!(told.trail(), trail);
     assert!(told.chain.hedge(told.now).is_none());
+}
+
+#[test]
+fn a_hedge_that_its_target_cannot_take_leaves_the_next_hop_to_be_one() {
+    let hops = vec![Hop { hedge_after: Some(Span(100)), ..hop("openai/a") }, hop("openai/b"), hop("openai/c")];
+    let prospects = hops.iter().map(|_| ready(&[KeySlot::Managed])).collect();
+    let mut chain = Chain::new(Arc::new(plan(hops)), prospects, Leave::default(), 7, START);
+    assert!(matches!(chain.next(START), Step::Call(call) if call.hop == 0));
+    let now = START + Span(100);
+    let hedge = chain.hedge(now).expect("the second hop");
+    chain.pass_over(hedge.id, Skip::Incompatible("n".to_owned()));
+    assert_eq!(chain.hedge(now).map(|call| call.hop), Some(2));
+    assert_eq!(chain.hedge(now).map(|call| call.hop), None, "once per request");
 }
 
 #[test]
