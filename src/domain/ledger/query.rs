@@ -70,14 +70,19 @@ impl ListQuery {
                 "class" => query.class = Some(one_of("class", value, &endings())?),
                 "mark" => query.mark = Some(one_of("mark", value, &MARKS)?),
                 "fallback" => query.fallback = Some(parse_bool("fallback", value)?),
-                "before" => query.before = Some(parse_cursor("before", value)?),
+                // Both bound the page above: with a range's end and the next page's mark the earlier one does.
+                "before" => query.end_at(parse_cursor("before", value)?),
+                "to" => query.end_at(parse_cursor("to", value)?),
                 "from" => query.since = Some(ledger_id_floor(time("from", value)?)),
-                "to" if query.before.is_none() => query.before = Some(parse_cursor("to", value)?),
                 "limit" => query.limit = parse_limit(value)?,
                 _ => {}
             }
         }
         Ok(query)
+    }
+
+    fn end_at(&mut self, cursor: String) {
+        self.before = Some(self.before.take().map_or(cursor.clone(), |before| before.min(cursor)));
     }
 
     /// The dimensions that it filters by, with their values.

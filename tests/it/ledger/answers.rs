@@ -45,6 +45,13 @@ fn list_queries_are_read() {
     let cursor = "0123456789abcdef0123456789abcdef";
     assert_eq!(listed(&[("before", cursor)]).before.as_deref(), Some(cursor));
     assert_eq!(listed(&[("before", "2026-11-21T08:00:00Z")]).before, Some(ledger_id_floor(Instant(EPOCH))));
+    // A range's end and a next page's mark: the earlier one holds.
+    let (early, late) = ("2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z");
+    for pairs in
+        [[("to", early), ("before", late)], [("before", late), ("to", early)], [("to", late), ("before", early)]]
+    {
+        assert_eq!(listed(&pairs).before, Some(ledger_id_floor(Instant(EPOCH))), "{pairs:?}");
+    }
     refused(&[("limit", "0")], "limit");
     refused(&[("limit", "501")], "limit");
     refused(&[("fallback", "maybe")], "fallback");
