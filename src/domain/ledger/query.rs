@@ -154,6 +154,19 @@ pub struct Retention {
     pub days: Span,
 }
 
+impl Retention {
+    /// The start of the oldest minute, hour or day of which the counters are kept: part of it may be older than their retention, but
+    /// not all.
+    pub fn oldest(&self, period: Period, now: Instant) -> Instant {
+        match period {
+            Period::Minute => period.start(now - self.minutes),
+            Period::Hour => period.start(now - self.hours),
+            Period::Day => period.start(now - self.days),
+            Period::Ever => Instant(0),
+        }
+    }
+}
+
 impl Default for Retention {
     fn default() -> Retention {
         let days = |n: u64| Span(n * 86_400_000);

@@ -178,11 +178,11 @@ pub fn prune(db: &Db, keeps: &Retention, now: Instant) -> Result<bool> {
         "DELETE FROM requests WHERE ledger_id IN (SELECT ledger_id FROM requests WHERE ledger_id < ? ORDER BY ledger_id LIMIT ?) RETURNING 1",
         vec![text(ledger_id_floor(now - keeps.attempts)), number(PRUNE)],
     )?;
-    for (period, span) in [(Period::Minute, keeps.minutes), (Period::Hour, keeps.hours), (Period::Day, keeps.days)] {
-        let values = vec![text(period.code()), number((now - span).0)];
+    for period in Period::POINTS {
+        let values = vec![text(period.code()), number(keeps.oldest(period, now).0)];
         db.run("DELETE FROM cells WHERE period = ? AND at < ?", values)?;
     }
-    let oldest_day = (now - keeps.days).0;
+    let oldest_day = keeps.oldest(Period::Day, now).0;
     db.run("DELETE FROM days WHERE day < ?", vec![number(oldest_day)])?;
     db.run("DELETE FROM boards WHERE day < ?", vec![number(oldest_day)])?;
     let oldest_slot = (now - keeps.attempts - SLOT).0;

@@ -16,6 +16,7 @@ use understudy::domain::ledger::query::{AnalyticsQuery, ListQuery, Retention, So
 use understudy::domain::ledger::rollup::{Dimension, Period, Rollup};
 use understudy::domain::ledger::row::{AttemptRow, RequestRow, ledger_id_floor};
 use understudy::domain::ledger::stored::{trail, trail_needle};
+use understudy::domain::ledger::when::parse_time;
 use understudy::domain::outcome::{Class, KeySlot, Skip};
 use understudy::domain::time::Instant;
 
@@ -479,6 +480,20 @@ fn what_exceeds_a_table_or_a_day_is_one_line() {
     };
     assert_eq!(told(9), ["a 9", "b 5", "c 3", "other 7"]);
     assert_eq!(told(3), ["a 9", "b 5", "other 10"]);
+}
+
+/// A day of which an hour is kept is a day that is told.
+#[test]
+fn counters_are_kept_from_the_start_of_what_holds_their_oldest_moment() {
+    let keeps = Retention::default();
+    let later = Instant(EPOCH + 61_001);
+    for (period, oldest) in [
+        (Period::Minute, "2026-11-19T08:01:00Z"),
+        (Period::Hour, "2026-08-23T08:00:00Z"),
+        (Period::Day, "2024-11-21T00:00:00Z"),
+    ] {
+        assert_eq!(Some(keeps.oldest(period, later)), parse_time(oldest), "{oldest}");
+    }
 }
 
 #[test]
