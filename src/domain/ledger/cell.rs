@@ -68,13 +68,13 @@ pub struct TargetCell {
     /// Requests that called it at least once.
     #[serde(rename = "n", skip_serializing_if = "zero")]
     pub requests: u64,
-    /// Of these, those that it answered.
+    /// Of these, those that it answered to the end.
     #[serde(rename = "ok", skip_serializing_if = "zero")]
     pub served: u64,
-    /// Of those, the ones where it was not the first hop.
+    /// Of those, and of its answers that broke, the ones where it was not the first hop.
     #[serde(rename = "fb", skip_serializing_if = "zero")]
     pub fallbacks: u64,
-    /// Of those, the ones that it answered as a degraded hop.
+    /// Of those, and of its answers that broke, the ones that it gave as a degraded hop.
     #[serde(rename = "dg", skip_serializing_if = "zero")]
     pub degraded: u64,
     /// Times that it was passed over, by reason.
@@ -271,8 +271,9 @@ impl TargetCell {
             return add(self.skips.entry(attempt.outcome.clone()).or_default(), 1);
         }
         add(&mut self.requests, u64::from(!again));
-        if attempt.succeeded() {
-            add(&mut self.served, 1);
+        add(&mut self.served, u64::from(attempt.succeeded()));
+        // As of the request: an answer that broke was one by this target all the same.
+        if attempt.committed || attempt.succeeded() {
             add(&mut self.fallbacks, u64::from(row.fallback));
             add(&mut self.degraded, u64::from(row.degraded));
         }

@@ -7,7 +7,7 @@ use understudy::domain::ledger::batch::shard_of;
 use understudy::domain::ledger::cell::{CELL_TARGETS, Cell};
 use understudy::domain::ledger::histogram::Histogram;
 use understudy::domain::ledger::rollup::{Dimension, Period, Rollup};
-use understudy::domain::ledger::row::{Billed, RequestRow};
+use understudy::domain::ledger::row::{AttemptRow, Billed, RequestRow};
 
 fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram {
     let mut histogram = Histogram::default();
@@ -126,6 +126,13 @@ fn a_target_alone_tells_which_of_its_answers_were_degraded() {
     cell.record(&request(2, 0, attempts()));
     let of = |model: &str| cell.of_target(model).degraded;
     assert_eq!((of("anthropic/b"), of("openai/a"), cell.degraded), (1, 0, 1));
+    // One that broke was an answer by a fallback, too.
+    let broken = AttemptRow { committed: true, ..attempt("anthropic/b", "interrupted", 9) };
+    let attempts = vec![attempt("openai/a", "timeout", 5), broken];
+    cell.record(&RequestRow { degraded: true, fallback: true, ..request(3, 0, attempts) });
+    let alone = cell.of_target("anthropic/b");
+    assert_eq!((alone.fallbacks, alone.degraded, alone.succeeded), (3, 2, 2));
+    assert_eq!((cell.fallbacks, cell.degraded), (3, 2));
 }
 
 #[test]
