@@ -163,9 +163,16 @@ impl Part {
     }
 
     fn targets(&self, query: &AnalyticsQuery) -> Value {
-        let mut targets: Vec<_> = self.total.targets.iter().collect();
-        targets.sort_by_key(|(model, target)| (std::cmp::Reverse(target.attempts()), model.as_str()));
-        targets.into_iter().take(query.lines).map(|(model, target)| target_line(model, target)).collect()
+        let mut rest = self.total.targets.get(OTHER).cloned().unwrap_or_default();
+        let mut sorted: Vec<_> = self.total.targets.iter().filter(|(model, _)| *model != OTHER).collect();
+        sorted.sort_by_key(|(model, target)| (std::cmp::Reverse(target.attempts()), model.as_str()));
+        let shown = shown(sorted.len(), rest != TargetCell::default(), query.lines);
+        let mut all: Vec<Value> = sorted.iter().take(shown).map(|(model, target)| target_line(model, target)).collect();
+        sorted.iter().skip(shown).for_each(|(_, target)| rest.merge(target));
+        if rest != TargetCell::default() {
+            all.push(target_line(OTHER, &rest));
+        }
+        Value::Array(all)
     }
 
     /// Every point of the range, those without a request too, so that a chart needs to fill nothing in.
@@ -222,14 +229,18 @@ fn lines(cells: &BTreeMap<String, Cell>, most: usize) -> Value {
     let mut rest = cells.get(OTHER).cloned().unwrap_or_default();
     let mut sorted: Vec<_> = cells.iter().filter(|(name, cell)| *name != OTHER && cell.requests > 0).collect();
     sorted.sort_by_key(|(name, cell)| (std::cmp::Reverse(cell.requests), name.as_str()));
-    let told_apart = sorted.len() + usize::from(rest.requests > 0);
-    let shown = if told_apart > most { most.saturating_sub(1) } else { sorted.len() };
+    let shown = shown(sorted.len(), rest.requests > 0, most);
     let mut all: Vec<Value> = sorted.iter().take(shown).map(|(name, cell)| named(name, cell)).collect();
     sorted.iter().skip(shown).for_each(|(_, cell)| rest.merge_requests(cell));
     if rest.requests > 0 {
         all.push(named(OTHER, &rest));
     }
     Value::Array(all)
+}
+
+/// How many lines there is room for, where `other` takes the last one for the rest.
+fn shown(told_apart: usize, has_rest: bool, most: usize) -> usize {
+    if told_apart + usize::from(has_rest) > most { most.saturating_sub(1) } else { told_apart }
 }
 
 fn named(name: &str, cell: &Cell) -> Value {

@@ -280,7 +280,8 @@ impl TargetCell {
         at(&mut self.classes, &attempt.outcome, |class| class.record(attempt));
     }
 
-    fn merge(&mut self, other: &TargetCell) {
+    /// Adds another's.
+    pub fn merge(&mut self, other: &TargetCell) {
         add(&mut self.requests, other.requests);
         add(&mut self.served, other.served);
         add(&mut self.fallbacks, other.fallbacks);

@@ -482,6 +482,30 @@ fn what_exceeds_a_table_or_a_day_is_one_line() {
     assert_eq!(told(3), ["a 9", "b 5", "other 10"]);
 }
 
+#[test]
+fn targets_beyond_a_table_are_one_line_of_it() {
+    let rows: Vec<_> = [("openai/a", 3), ("openai/b", 2), ("openai/c", 1), ("other", 1)]
+        .into_iter()
+        .flat_map(|(model, n)| (0..n).map(move |_| model))
+        .zip(0..)
+        .map(|(model, n)| request(n, 0, vec![attempt(model, "ok", 5)]))
+        .collect();
+    let told = |lines| {
+        let query = AnalyticsQuery { lines, ..analytics(&[]) };
+        let answer = part(&query, rows.iter()).answer(&query);
+        let lines = answer["targets"].as_array().expect("a list").clone();
+        lines
+            .iter()
+            .map(|line| {
+                format!("{} {} {}", line["model"].as_str().unwrap_or_default(), line["attempts"], line["outcomes"])
+            })
+            .collect::<Vec<_>>()
+    };
+    let [a, b, c] = [r#"openai/a 3 {"ok":3}"#, r#"openai/b 2 {"ok":2}"#, r#"openai/c 1 {"ok":1}"#];
+    assert_eq!(told(4), [a, b, c, r#"other 1 {"ok":1}"#]);
+    assert_eq!(told(3), [a, b, r#"other 2 {"ok":2}"#]);
+}
+
 /// A day of which an hour is kept is a day that is told.
 #[test]
 fn counters_are_kept_from_the_start_of_what_holds_their_oldest_moment() {
