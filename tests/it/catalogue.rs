@@ -147,6 +147,8 @@ fn costs_count_cached_tokens_at_their_own_price() {
     // 600,000 at $3, 400,000 at $0.30, 100,000 at $15 per million.
     assert_eq!(facts.cost_micro_usd(&usage), Some(1_800_000 + 120_000 + 1_500_000));
     assert_eq!(Catalogue::default().facts(&target("openai/unheard")).cost_micro_usd(&usage), None);
+    let claimed = Usage { input: 10, cached: 1_000_000, ..Usage::default() };
+    assert_eq!(facts.cost_micro_usd(&claimed), Some(3), "no more of them are charged than there was input");
 }
 
 /// The price of embeddings is one of input alone.

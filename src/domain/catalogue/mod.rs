@@ -114,8 +114,10 @@ impl Facts {
         // A dollar per million tokens is a millionth of a dollar per token. What there is none of needs no price: embeddings
         // have no output.
         let of = |tokens: u64, usd: Option<f64>| if tokens == 0 { Some(0.0) } else { Some(tokens as f64 * usd?) };
-        let fresh = of(usage.input.saturating_sub(usage.cached), self.input_usd_per_mtok)?;
-        let cached = of(usage.cached, self.cached_input_usd_per_mtok.or(self.input_usd_per_mtok))?;
+        // An upstream may claim more of them than it had of input.
+        let cached = usage.cached.min(usage.input);
+        let fresh = of(usage.input - cached, self.input_usd_per_mtok)?;
+        let cached = of(cached, self.cached_input_usd_per_mtok.or(self.input_usd_per_mtok))?;
         let output = of(usage.output, self.output_usd_per_mtok)?;
         Some((fresh + cached + output).round() as u64)
     }
