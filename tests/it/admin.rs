@@ -61,6 +61,15 @@ fn the_document_lists_exactly_the_routes() {
         .collect();
     assert_eq!(ids.len(), TABLE.len(), "operation ids differ");
     assert_eq!(document["openapi"], "3.1.0");
+    for row in TABLE {
+        assert_eq!(
+            row.body,
+            row.failures.contains(&413),
+            "{} {}: whatever takes a body bounds it",
+            row.method,
+            row.path
+        );
+    }
 }
 
 /// Every `$ref` under a value.

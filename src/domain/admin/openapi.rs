@@ -78,7 +78,7 @@ const fn reason(status: u16) -> &'static str {
         404 => "There is no such thing",
         405 => "The method is not allowed here",
         412 => "Another version is stored",
-        413 => "The document is too large",
+        413 => "The body is too large",
         422 => "The document is refused; error.findings says why",
         _ => "The store or the ledger does not answer",
     }

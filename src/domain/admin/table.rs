@@ -112,7 +112,6 @@ const FILTERS: &[&str] = &[
 const PAGED: &[&str] = &["after", "limit"];
 const ANALYTICS: &[&str] = &["policy", "target", "workload", "group", "user", "key", "from", "to", "bucket", "limit"];
 const WRITE: &[u16] = &[412, 413, 422, 503];
-const CHANGE: &[u16] = &[412, 422, 503];
 const STORE: &[u16] = &[503];
 
 const fn get(path: &'static str, endpoint: Endpoint, summary: &'static str, query: &'static [&'static str]) -> Row {
@@ -146,11 +145,11 @@ const fn delete(path: &'static str, endpoint: Endpoint, summary: &'static str) -
 }
 
 const fn post(path: &'static str, endpoint: Endpoint, summary: &'static str, query: &'static [&'static str]) -> Row {
-    Row { method: "POST", path, endpoint, summary, query, body: true, success: (200, JSON), failures: &[422, 503] }
+    Row { method: "POST", path, endpoint, summary, query, body: true, success: (200, JSON), failures: &[413, 422, 503] }
 }
 
 const fn rollback(path: &'static str, kind: Kind) -> Row {
-    Row { failures: CHANGE, ..post(path, Endpoint::Rollback(kind), "Publish an earlier version again", &[]) }
+    Row { failures: WRITE, ..post(path, Endpoint::Rollback(kind), "Publish an earlier version again", &[]) }
 }
 
 /// All of them, in the order of the contract.
@@ -199,13 +198,13 @@ pub static TABLE: &[Row] = &[
     get("/admin/keys/{id}", Endpoint::ReadKey, "One gateway key, without the key itself", &[]),
     Row {
         method: "PATCH",
-        failures: CHANGE,
+        failures: WRITE,
         ..post("/admin/keys/{id}", Endpoint::ChangeKey, "Change fields of a gateway key; null removes one", &[])
     },
     delete("/admin/keys/{id}", Endpoint::DeleteKey, "Delete a gateway key"),
     Row {
         method: "PUT",
-        failures: CHANGE,
+        failures: WRITE,
         ..post("/admin/keys/{id}/own/{provider}", Endpoint::PutOwn, "Seal a provider key of the caller's own", &[])
     },
     delete("/admin/keys/{id}/own/{provider}", Endpoint::DeleteOwn, "Delete a provider key of the caller's own"),
