@@ -119,11 +119,16 @@ fn failed(job: &Rc<Job>, driven: Driven, context: &Context) -> Answer {
 
 /// The client left: the attempt that was in flight speaks, to nobody.
 fn last_call(chain: &Chain) -> End {
-    last_attempt(chain).map_or(End::Exhausted, |id| End::Stopped { id })
+    last_attempt(chain.trail()).map_or(End::Exhausted, |id| End::Stopped { id })
 }
 
-fn last_attempt(chain: &Chain) -> Option<u32> {
-    chain.trail().iter().rev().find_map(|entry| entry.attempt().map(|attempt| attempt.id))
+/// The attempt of which a response and its row say what was dropped: where nobody answered, the last one.
+fn told(served: Option<&Call>, trail: &[TrailEntry]) -> Option<u32> {
+    served.map(|call| call.id).or_else(|| last_attempt(trail))
+}
+
+fn last_attempt(trail: &[TrailEntry]) -> Option<u32> {
+    trail.iter().rev().find_map(|entry| entry.attempt().map(|attempt| attempt.id))
 }
 
 /// What a response says of the chain that made it.
@@ -156,9 +161,9 @@ fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &LiteMap<
             }
         }
     }
-    // Where nobody answered, it is what the last attempt went without.
-    let told = served.map(|call| call.id).or_else(|| last_attempt(chain));
-    if let Some(marks) = told.and_then(|id| marks.get(&id)).filter(|marks| !marks.dropped.is_empty()) {
+    if let Some(marks) =
+        told(served, chain.trail()).and_then(|id| marks.get(&id)).filter(|marks| !marks.dropped.is_empty())
+    {
         set("x-understudy-dropped", listed(&marks.dropped));
     }
     said
@@ -257,9 +262,8 @@ impl Account {
             key: job.key.as_ref().map(|key| key.name.clone()),
             key_id: job.key.as_ref().map(|key| key.id.clone()),
             colo: job.colo.clone(),
-            dropped: served
-                .as_ref()
-                .and_then(|(call, _)| self.marks.get(&call.id))
+            dropped: told(served.as_ref().map(|(call, _)| *call), &self.trail)
+                .and_then(|id| self.marks.get(&id))
                 .map(|marks| dropped(&marks.dropped, DROPPED_MOST, &secrets))
                 .unwrap_or_default(),
             mark: job.mark.clone(),

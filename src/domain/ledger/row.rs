@@ -53,7 +53,7 @@ pub struct RequestRow {
     pub key_id: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub colo: Option<String>,
-    /// Parameters dropped on the way to the hop that answered.
+    /// Parameters dropped on the way to the hop that answered; where none did, to the last one called.
     #[serde(skip_serializing_if = "is_default")]
     pub dropped: Vec<String>,
     /// Rows of drills and comparisons stay out of the counters: `drill`, `compare`, or empty.
