@@ -15,6 +15,7 @@ use crate::domain::ledger::account::ended;
 use crate::domain::ledger::row::{AttemptRow, RequestRow};
 use crate::domain::outcome::{KeySlot, SKIPPED, Skip};
 use crate::domain::policy::{Commit, Hop, Param, Plan};
+use crate::domain::redact::redact_name;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Asked, Body, Endpoints, Headers, Limits};
 use crate::domain::route::Route;
@@ -188,7 +189,7 @@ impl Trial {
             seq: index as u32,
             at: began.0,
             call: true,
-            model: hop.target.to_string(),
+            model: redact_name(&hop.target.to_string(), &self.secrets()),
             key: slot.name().to_owned(),
             ms: now().since(began).0,
             ..AttemptRow::default()
@@ -213,7 +214,8 @@ impl Trial {
 
     /// The row of a hop that is not called.
     pub fn skipped(&self, index: usize, skip: &Skip) -> AttemptRow {
-        let model = self.at(index).map(|(hop, _)| hop.target.to_string()).unwrap_or_default();
+        let model = |hop: &Hop| redact_name(&hop.target.to_string(), &self.secrets());
+        let model = self.at(index).map(|(hop, _)| model(hop)).unwrap_or_default();
         let row = AttemptRow { seq: index as u32, at: now().0, model, ..AttemptRow::default() };
         passed_over(row, skip.name(), skip.detail().unwrap_or_default().to_owned())
     }

@@ -26,6 +26,14 @@ test('explain shows no key, wherever one stands, and what it shows stays JSON', 
   assert.ok(!/livekey|abcdefgh12345|managed-0123/.test(JSON.stringify(hops)), JSON.stringify(hops));
   assert.deepEqual([headers['x-extra'], headers['x-k'], headers['x-team']], ['Bearer [redacted]', '[redacted]', 'a']);
   assert.deepEqual([body.note, body.model, body.seed, body.messages[0].content], ['[redacted]', 'm', 7, 'mine is [redacted]']);
+  // In an address and a model's name, too, where these are shown and where a comparison is recorded.
+  const addressed = unique('addressed');
+  await worker.put('provider:pathed', { ...upstream.provider('pathed'), base_url: 'http://127.0.0.1:9/sk-inpathkey1234567/v1' });
+  await worker.put(`policy:${addressed}`, { chain: ['pathed/sk-modelkey12345678'], timeouts: { attempt_ms: 2000 } });
+  const { hops: [hop] } = await read(await tried(addressed, 'explain', { body: { messages } }));
+  assert.deepEqual([hop.model, new URL(hop.request.url).pathname.split('/')[1]], ['pathed/[redacted]', '[redacted]']);
+  const { data: [compared] } = await read(await tried(addressed, 'compare', { body: { messages } }));
+  assert.equal(compared.model, 'pathed/[redacted]');
   // Masked as a text of its own, never in the JSON around it.
   const odd = await startWorker({ secrets: { ACME_API_KEY: 'model' } });
   await odd.put('provider:acme', upstream.provider('acme'));

@@ -6,7 +6,7 @@ use crate::domain::document::json::shown;
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::row::AttemptRow;
 use crate::domain::outcome::Skip;
-use crate::domain::redact::redact_value;
+use crate::domain::redact::{redact_name, redact_value};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
 use crate::domain::route::Route;
@@ -105,7 +105,7 @@ pub async fn explain(asked: &Asked<'_>) -> Result<Reply, Failure> {
             };
             let preview = preview.as_ref().ok();
             json!({
-                "model": hop.target.to_string(),
+                "model": redact_name(&hop.target.to_string(), &secrets),
                 "call": skip.is_none(),
                 "reason": skip.map(reason),
                 "key": slot.as_ref().ok().map(|slot| slot.name()),
@@ -133,7 +133,8 @@ fn request(preview: &Preview, secrets: &[&str]) -> Value {
     let body = serde_json::from_slice::<Value>(&preview.body)
         .unwrap_or_else(|_| String::from_utf8_lossy(&preview.body).into_owned().into());
     let (headers, body) = (redact_value(&headers.into(), secrets), redact_value(&body, secrets));
-    json!({"method": "POST", "url": preview.url, "headers": headers, "body": body})
+    let url = redact_name(&preview.url, secrets);
+    json!({"method": "POST", "url": url, "headers": headers, "body": body})
 }
 
 /// The same request to every hop, with capped tokens, one after another; answers side by side.
