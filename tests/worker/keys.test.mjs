@@ -111,6 +111,22 @@ test('a key for a provider that is not there is refused, and stored once the pro
   assert.equal((await worker.admin(`/keys/${id}/own/nobody`, { method: 'DELETE' })).status, 204);
 });
 
+test('changes of one key at the same time are all made, where none names a version', async () => {
+  const { id } = await created({});
+  const path = `/keys/${id}`;
+  const providers = ['openai', 'anthropic', 'mistral'];
+  const puts = providers.map((provider) => worker.admin(`${path}/own/${provider}`, { method: 'PUT', body: { key: 'sk-at-once-0123456789' } }));
+  const patch = worker.admin(path, { method: 'PATCH', body: { description: 'at once' } });
+  const answers = await Promise.all([...puts, patch]);
+  assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200]);
+  const read = await worker.admin(path);
+  const { own, description } = await read.json();
+  assert.deepEqual([own.toSorted(), description], [providers.toSorted(), 'at once']);
+  const named = { method: 'PATCH', headers: { 'if-match': read.headers.get('etag') } };
+  const racers = await Promise.all(['one', 'two'].map((text) => worker.admin(path, { ...named, body: { description: text } })));
+  assert.deepEqual(racers.map(({ status }) => status).sort(), [200, 412]);
+});
+
 test('a managed key that is refused gives way to the caller’s own', async () => {
   const p = await policy([[status(401), answer()]], QUICK, { hops: [{ key: 'managed_then_own' }] });
   const { key } = await created({});

@@ -50,6 +50,11 @@ impl Failure {
         Refusal::new(404, code, message).into()
     }
 
+    /// Whether another version was stored than the one that was written upon.
+    pub fn is_conflict(&self) -> bool {
+        self.status == 412
+    }
+
     /// The answer.
     pub fn into_response(self) -> web_sys::Response {
         let mut error = json!({

@@ -23,6 +23,8 @@ use crate::edge::store::{self, Mark, Publication, Standing};
 use crate::routes::reply::Reply;
 use serde_json::{Map, Value, json};
 
+/// How often a change is made in all, where others write between its read and its write.
+const TRIES: u32 = 5;
 /// How far back the usage by day goes.
 const USAGE_DAYS: Span = Span(90 * 86_400_000);
 
@@ -169,13 +171,34 @@ async fn publish(
     Ok(store::publish(asked.env, publication).await?.version.unwrap_or_default())
 }
 
-/// The client's condition, or that nobody wrote between this request's read and its write.
-fn condition(asked: &Asked<'_>, standing: &Standing) -> Condition {
+/// The client's condition; without one, that the key is there.
+fn condition(asked: &Asked<'_>) -> Condition {
     match Condition::parse(asked.header("if-match").as_deref(), None) {
-        Condition::Always | Condition::Exists | Condition::Missing => {
-            Condition::Matches(vec![standing.version.clone()])
-        }
+        Condition::Always | Condition::Exists | Condition::Missing => Condition::Exists,
         matches @ Condition::Matches(_) => matches,
+    }
+}
+
+/// Changes a key's document and publishes it, with the version that it has then. Who names no version asks for the change upon
+/// whatever stands: where another write came between, it is made upon that.
+async fn changed(
+    asked: &Asked<'_>,
+    id: &str,
+    change: impl Fn(&mut Map<String, Value>) -> Result<(), Failure>,
+) -> Result<(Map<String, Value>, String), Failure> {
+    let mut left = TRIES;
+    loop {
+        left -= 1;
+        let (mut document, standing) = standing(asked, id).await?;
+        change(&mut document)?;
+        let (condition, again) = match condition(asked) {
+            named @ Condition::Matches(_) => (named, false),
+            _ => (Condition::Matches(vec![standing.version]), left > 0),
+        };
+        match publish(asked, id, &document, condition).await {
+            Err(failure) if again && failure.is_conflict() => {}
+            outcome => return Ok((document, outcome?)),
+        }
     }
 }
 
@@ -187,14 +210,16 @@ pub async fn change(asked: &Asked<'_>) -> Result<Reply, Failure> {
     // As at its creation: when it was made is not the client's to say.
     changes.shift_remove("created_at");
     in_rfc_3339(&mut changes);
-    let (mut document, standing) = standing(asked, id).await?;
-    for (field, value) in changes {
-        match value {
-            Value::Null => document.shift_remove(&field),
-            value => document.insert(field, value),
-        };
-    }
-    let version = publish(asked, id, &document, condition(asked, &standing)).await?;
+    let change = |document: &mut Map<String, Value>| {
+        for (field, value) in &changes {
+            match value {
+                Value::Null => document.shift_remove(field),
+                value => document.insert(field.clone(), value.clone()),
+            };
+        }
+        Ok(())
+    };
+    let (document, version) = changed(asked, id, change).await?;
     Ok(Reply::json(200, &shown(id, &document)).header("etag", &format!("\"{version}\"")))
 }
 
@@ -202,11 +227,11 @@ pub async fn change(asked: &Asked<'_>) -> Result<Reply, Failure> {
 pub async fn delete(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let id = id(asked)?;
     // Whatever it holds: one that does not parse goes, too.
-    let standing = stored(asked, id).await?;
+    stored(asked, id).await?;
     let publication = Publication {
         key: store_key(id),
         value: None,
-        condition: condition(asked, &standing),
+        condition: condition(asked),
         by: asked.who.clone(),
         action: Action::Delete,
     };
@@ -230,26 +255,31 @@ pub async fn put_own(asked: &Asked<'_>) -> Result<Reply, Failure> {
         let message = "provider keys cannot be sealed: set the secret KEK to base64 of 32 random bytes";
         return Err(Refusal::new(503, "kek_missing", message).into());
     };
-    let (mut document, standing) = standing(asked, id).await?;
+    stored(asked, id).await?;
     exists(asked, provider).await?;
     let sealed = kek.seal(secret, nonce, Place { key_hash: id, provider });
     let sealed = sealed.map_err(|error| Refusal::value("key", error))?;
-    if let Value::Object(own) = document.entry("own").or_insert_with(|| json!({})) {
-        own.insert(provider.to_owned(), sealed.into());
-    }
-    publish(asked, id, &document, condition(asked, &standing)).await?;
+    let seal = |document: &mut Map<String, Value>| {
+        if let Value::Object(own) = document.entry("own").or_insert_with(|| json!({})) {
+            own.insert(provider.to_owned(), sealed.as_str().into());
+        }
+        Ok(())
+    };
+    let (document, _) = changed(asked, id, seal).await?;
     Ok(Reply::json(200, &shown(id, &document)))
 }
 
 /// Deletes a provider key of the key's owner.
 pub async fn delete_own(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let (id, provider) = (id(asked)?, provider(asked)?);
-    let (mut document, standing) = standing(asked, id).await?;
-    let own = document.get_mut("own").and_then(Value::as_object_mut);
-    if own.and_then(|own| own.shift_remove(provider)).is_none() {
-        return Err(Refusal::new(404, "own_key_not_found", format!("it holds no key for {provider}")).into());
-    }
-    publish(asked, id, &document, condition(asked, &standing)).await?;
+    let take = |document: &mut Map<String, Value>| {
+        let own = document.get_mut("own").and_then(Value::as_object_mut);
+        match own.and_then(|own| own.shift_remove(provider)) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::new(404, "own_key_not_found", format!("it holds no key for {provider}")).into()),
+        }
+    };
+    changed(asked, id, take).await?;
     Ok(Reply::empty(204))
 }
 
