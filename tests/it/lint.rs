@@ -83,6 +83,9 @@ fn what_a_document_refers_to_is_told_where_it_does_not_parse() {
     // What is no model, or no chain, is told once.
     assert_eq!(told(r#"{"chain": ["nope /m", {"retries": 1}]}"#).len(), 2);
     assert_eq!(told(r#"{"chain": "nope/a -> policy/nope", "deadline_ms": 0}"#).len(), 3);
+    let hops = r#"{"chain": "policy/nope -> nope/x (99 retries) -> nope/y"}"#;
+    assert_eq!(told(hops).len(), 4, "{:#?}", told(hops));
+    assert_eq!(told(r#"{"chain": ["nope/x (99 retries)"]}"#).len(), 2);
     assert_eq!(told(r#"{"chain": ["nope/m"]"#).len(), 1);
     assert_eq!(documents::hops(Kind::Policy, br#"{"chain": ["nope/m"], "foo": 1}"#).len(), 1);
 }

@@ -102,18 +102,20 @@ pub fn from_value(name: &str, value: &Value) -> Result<PolicyFile, BadDocument> 
 /// The hops of a document that may be wrong otherwise, as far as their models can be read: each with its place in the chain.
 pub fn legible_hops(bytes: &[u8]) -> Vec<(usize, HopFile)> {
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return Vec::new() };
-    match &value["chain"] {
-        Value::Array(list) => {
-            let hop = |(place, value): (usize, &Value)| {
-                let model = match value {
-                    Value::Object(_) => word(&value["model"]),
-                    text => hop_text::parse_hop(word(text)).ok()?.model,
-                };
-                hop_text::check_model(model).is_ok().then(|| (place, HopFile::of(model)))
-            };
-            list.iter().take(hop_text::MAX_HOPS).enumerate().filter_map(hop).collect()
-        }
-        chain => hops(chain).into_iter().enumerate().collect(),
+    let models: Vec<&str> = match &value["chain"] {
+        Value::Array(list) => list.iter().map(legible_model).collect(),
+        chain => hop_text::models(word(chain)).collect(),
+    };
+    let hops = models.into_iter().take(hop_text::MAX_HOPS).enumerate();
+    hops.filter(|(_, model)| hop_text::check_model(model).is_ok())
+        .map(|(place, model)| (place, HopFile::of(model)))
+        .collect()
+}
+
+fn legible_model(hop: &Value) -> &str {
+    match hop {
+        Value::Object(_) => word(&hop["model"]),
+        text => hop_text::model(word(text)),
     }
 }
 

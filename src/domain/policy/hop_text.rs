@@ -80,8 +80,18 @@ fn parts(written: &str) -> impl Iterator<Item = &str> {
 
 /// Whether some hop of a text that is no chain has a model that is none, whatever else is wrong with it.
 pub fn names_no_model(written: &str) -> bool {
-    let model = |part| split_retries(part).map_or(part, |(model, _)| model);
-    parts(written).any(|part| check_model(model(part.trim())).is_err())
+    models(written).any(|model| check_model(model).is_err())
+}
+
+/// The models of a chain, whatever else is wrong with it.
+pub fn models(written: &str) -> impl Iterator<Item = &str> {
+    parts(written).map(model)
+}
+
+/// The model of a hop, whatever its retries.
+pub fn model(hop: &str) -> &str {
+    let hop = hop.trim();
+    split_retries(hop).map_or(hop, |(model, _)| model)
 }
 
 /// [`parse_hop`] for its verdict alone.
