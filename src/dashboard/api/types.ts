@@ -31,6 +31,9 @@
  * | GET /admin/audit                        | {data: [{at, by, action, name, before, after}], next}                     |
  */
 
+/** The line of a table for all that no line of its own tells of. */
+export const REST = "other";
+
 /** RFC 3339 with milliseconds. */
 export type Time = string;
 

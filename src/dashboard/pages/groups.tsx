@@ -1,7 +1,7 @@
 // Who asks: groups and users with their requests, fallbacks and cost.
 import { useState } from "preact/hooks";
 import { analytics } from "../api/read";
-import type { Named } from "../api/types";
+import { REST, type Named } from "../api/types";
 import { count, percent, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { href } from "../lib/router";
@@ -41,9 +41,6 @@ export function Groups() {
     </>
   );
 }
-
-/** All that no line of its own tells of. */
-const REST = "other";
 
 function NamedTable({ rows, view }: { rows: Named[]; view: View }) {
   const most = Math.max(1, ...rows.map((row) => row.requests));

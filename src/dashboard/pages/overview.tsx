@@ -1,6 +1,6 @@
 // How it goes: what was asked, what was answered, and what the understudies saved.
 import { analytics, endings, policies } from "../api/read";
-import type { Analytics, Counts, TargetCounts } from "../api/types";
+import { REST, type Analytics, type Counts, type TargetCounts } from "../api/types";
 import { count, ms, percent, usd } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { href, route, setQuery } from "../lib/router";
@@ -156,7 +156,7 @@ function TargetTable({ targets }: { targets: TargetCounts[] }) {
         <tbody>
           {targets.map((target) => (
             <tr key={target.model}>
-              <td class="lead"><a href={href("requests", { target: target.model })}><Model name={target.model} /></a></td>
+              <td class="lead">{target.model === REST ? target.model : <a href={href("requests", { target: target.model })}><Model name={target.model} /></a>}</td>
               <td class="r" data-label="Calls">{count(target.attempts)}</td>
               <td class="full"><OutcomeBar outcomes={endings(target)} /></td>
               <td class="r" data-label="Success">{percent(target.outcomes["ok"] ?? 0, target.attempts)}</td>
