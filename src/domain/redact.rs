@@ -15,6 +15,8 @@ use std::cmp::Reverse;
 const MASK: &str = "[redacted]";
 /// A known key is masked wherever it occurs, when it is at least so long: a shorter one would mask ordinary words.
 const EXACT_MIN: usize = 4;
+/// The same of the names of members in a body: its frame has shorter ones of its own.
+const EXACT_MIN_IN_FRAME: usize = 12;
 /// The same within a name: placeholders are keys too (`ollama`, `lm-studio`), and are called as their servers are.
 const EXACT_MIN_IN_NAME: usize = 16;
 /// Key characters after a prefix that make it a key.
@@ -54,9 +56,12 @@ pub fn redact_value(value: &Value, keys: &[&str]) -> Value {
     match value {
         Value::String(text) => redact(text, keys).into(),
         Value::Array(items) => items.iter().map(|item| redact_value(item, keys)).collect(),
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| (redact_name(name, keys), redact_value(value, keys))).collect()
-        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| {
+                (mask_prefixed(&mask_exact(name, keys, EXACT_MIN_IN_FRAME), key_at), redact_value(value, keys))
+            })
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }

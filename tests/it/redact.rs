@@ -79,6 +79,8 @@ fn a_masked_body_is_still_json() {
     ] {
         assert_eq!(redact_json(body, &[key]), expected, "{key}");
     }
+    // A member may be called by one.
+    assert_eq!(redact_json(r#"{"hunter2hunter2":1,"sk-abcdefgh1234":2}"#, &["hunter2hunter2"]), r#"{"[redacted]":2}"#);
     assert_eq!(redact_json("no JSON, but a-key-of-mine", &["a-key-of-mine"]), "no JSON, but [redacted]");
     // Some writers of JSON escape more than they must.
     let escaped = r#"{"message":"bad key c2Vjcm\u002B0a2V5MTIz, s\u006b-abcdefgh1234, grün \u00fc"}"#;

@@ -2,6 +2,7 @@
 
 use crate::domain::dialect::{Event, inband};
 use crate::domain::eventstream::Frame;
+use crate::domain::redact::redact_json;
 use crate::domain::route::Family;
 use crate::domain::sse;
 use base64::Engine;
@@ -35,6 +36,19 @@ pub fn tells_failure(family: Family, record: &sse::Event<'_>) -> bool {
 pub fn only_counts(events: &[Event]) -> bool {
     let counts = |event: &Event| matches!(event, Event::Usage(_));
     events.iter().any(counts) && events.iter().all(|event| counts(event) || matches!(event, Event::Tier(_)))
+}
+
+/// Passes on a record that tells of a failure: as it is, unless it repeats one of those keys that its upstream was sent.
+pub fn pass_masked(record: &sse::Event<'_>, keys: &[&str], out: &mut Vec<u8>) {
+    match redact_json(record.data, keys) {
+        clean if clean == record.data => out.extend_from_slice(record.raw),
+        clean => sse::write(out, record.name, &clean.replace('\n', " ")),
+    }
+}
+
+/// Keys as what masks them takes them.
+pub fn keys(keys: &[String]) -> Vec<&str> {
+    keys.iter().map(String::as_str).collect()
 }
 
 /// Whether a record ends a stream for its clients.

@@ -1,6 +1,10 @@
 //! Reads a stream record by record, and writes what the client is to see of it.
 
-use super::data::{exception, is_end, kind_of, only_counts, sequence_number, tells_failure, unwrapped};
+mod face;
+
+use super::data::{
+    exception, is_end, keys, kind_of, only_counts, pass_masked, sequence_number, tells_failure, unwrapped,
+};
 use super::seen::{self, Seen};
 use super::{Setup, Way};
 use crate::domain::classify::classify_error_value;
@@ -54,6 +58,8 @@ struct Sink {
     failed: Option<Failure>,
     /// An error event was written: nothing may follow.
     silent: bool,
+    /// The last event went on as it came, or a comment stood behind it.
+    kept_raw: bool,
     /// No byte of it is to be judged any more.
     blind: bool,
     /// What is read now may have been cut: a bad record is no more than that.
@@ -87,6 +93,7 @@ impl Reader {
             seen: Seen { said: Said::nothing(way == Way::Translate, setup.expected), ..Seen::default() },
             failed: None,
             silent: false,
+            kept_raw: true,
             blind: false,
             cut: false,
             events: Vec::new(),
@@ -152,51 +159,6 @@ impl Reader {
         }
     }
 
-    pub fn seen(&self) -> &Seen {
-        &self.sink.seen
-    }
-
-    pub fn way(&self) -> Way {
-        self.sink.way
-    }
-
-    pub fn family(&self) -> Family {
-        self.sink.family
-    }
-
-    pub fn wire(&self) -> Wire {
-        self.sink.wire
-    }
-
-    pub fn gate(&self) -> Gate {
-        self.sink.gate
-    }
-
-    pub fn open(&mut self) {
-        self.sink.gate = Gate::Open;
-    }
-
-    pub fn take_failure(&mut self) -> Option<Failure> {
-        self.sink.failed.take()
-    }
-
-    pub fn is_silent(&self) -> bool {
-        self.sink.silent
-    }
-
-    pub fn is_blind(&self) -> bool {
-        self.sink.blind
-    }
-
-    pub fn lose_sight(&mut self) {
-        self.sink.blind = true;
-    }
-
-    /// Nothing says where its answers end.
-    pub fn is_opaque(&self) -> bool {
-        self.sink.wire == Wire::Opaque
-    }
-
     /// What was passed on of an event that is not whole: what is written next would become part of it. Nothing behind the end
     /// or an error, where nothing is written next.
     pub fn unclosed(&self) -> &[u8] {
@@ -206,23 +168,26 @@ impl Reader {
             Framing::Sse(_) | Framing::Frames(_) => &self.left,
         }
     }
-
-    /// The client's encoder, where there is one.
-    pub fn encoder(&mut self) -> Option<&mut Box<dyn Encode>> {
-        self.sink.encoder.as_mut()
-    }
 }
 
 impl Sink {
     fn item(&mut self, item: Item<'_>, out: &mut Vec<u8>) {
         match item {
-            Item::Event(record) => self.record(&record, out),
-            Item::Quiet(raw) => match self.way {
-                // The half of an event says nothing.
-                Way::Inspect if !self.silent && !self.cut => out.extend_from_slice(raw),
-                Way::Translate if self.gate == Gate::Open && raw.starts_with(b":") => self.write(&Event::Ping, out),
-                Way::Pipe | Way::Inspect | Way::Reframe | Way::Translate => {}
-            },
+            Item::Event(record) => {
+                let before = out.len();
+                self.record(&record, out);
+                self.kept_raw = out[before..].starts_with(record.raw);
+            }
+            Item::Quiet(raw) => {
+                // An LF may be of a CRLF that was cut in two, behind an event that went on in other words or not at all.
+                self.kept_raw |= raw != b"\n";
+                match self.way {
+                    // The half of an event says nothing.
+                    Way::Inspect if self.kept_raw && !self.silent && !self.cut => out.extend_from_slice(raw),
+                    Way::Translate if self.gate == Gate::Open && raw.starts_with(b":") => self.write(&Event::Ping, out),
+                    Way::Pipe | Way::Inspect | Way::Reframe | Way::Translate => {}
+                }
+            }
         }
     }
 
@@ -255,7 +220,7 @@ impl Sink {
     /// Says that it broke where no encoder does: nothing follows.
     fn break_off(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         if matches!(self.way, Way::Inspect | Way::Reframe) && !self.silent {
-            let said = redact(&failure.reason, &self.keys());
+            let said = redact(&failure.reason, &keys(&self.keys));
             stream_error(self.family, failure.class, "stream_error", &said, self.seen.sequence, out);
             self.silent = true;
         }
@@ -314,12 +279,11 @@ impl Sink {
         let failure =
             events.iter().find_map(|event| if let Event::Error(failure) = event { Some(failure) } else { None });
         match (self.way, failure) {
-            (Way::Inspect, Some(_)) => match redact_json(record.data, &self.keys()) {
-                clean if clean == record.data => out.extend_from_slice(record.raw),
-                clean => sse::write(out, record.name, &clean.replace('\n', " ")),
-            },
+            (Way::Inspect, Some(_)) => pass_masked(record, &keys(&self.keys), out),
             (Way::Inspect, None) if !hidden => out.extend_from_slice(record.raw),
-            (Way::Reframe, Some(_)) => sse::write(out, &kind_of(record.data), &redact_json(record.data, &self.keys())),
+            (Way::Reframe, Some(_)) => {
+                sse::write(out, &kind_of(record.data), &redact_json(record.data, &keys(&self.keys)))
+            }
             (Way::Reframe, None) => sse::write(out, &kind_of(record.data), record.data),
             (Way::Pipe | Way::Inspect | Way::Translate, _) => {}
         }
@@ -334,18 +298,13 @@ impl Sink {
         self.silent |= matches!(self.way, Way::Inspect | Way::Reframe);
     }
 
-    /// What an upstream says of its failure may repeat one of them.
-    fn keys(&self) -> Vec<&str> {
-        self.keys.iter().map(String::as_str).collect()
-    }
-
     fn event(&mut self, mut event: Event, out: &mut Vec<u8>) {
         // What breaks after the end of a whole answer breaks nothing of it.
         if self.failed.is_some() || (self.seen.ended && matches!(event, Event::Error(_))) {
             return;
         }
         if let Event::Error(failure) = &mut event {
-            failure.reason = redact(&failure.reason, &self.keys());
+            failure.reason = redact(&failure.reason, &keys(&self.keys));
         }
         self.seen.note(&event);
         match (&event, self.gate) {

@@ -285,6 +285,16 @@ fn a_bad_frame_is_dropped_by_inspect_and_passed_by_pipe_and_recorded_by_both() {
 }
 
 #[test]
+fn nothing_is_left_of_a_dropped_event_where_its_line_end_was_cut_in_two() {
+    let (bad, rest) = ("data: {\"choices\": oops}\r\n\r", "\n");
+    let went = play(chat(), chunks(&[ROLE, HI, bad, rest, HI, STOP, DONE]), Ending::Clean);
+    assert_eq!(went.client, [ROLE, HI, HI, STOP, DONE].concat());
+    // Blank lines of the upstream's own go on.
+    let went = play(chat(), chunks(&[ROLE, HI, rest, ": still here\r\n", "\r", "\n", STOP, DONE]), Ending::Clean);
+    assert_eq!(went.client, [ROLE, HI, "\n: still here\r\n\r\n", STOP, DONE].concat());
+}
+
+#[test]
 fn the_usage_chunk_that_the_client_did_not_ask_for_is_hidden() {
     let hidden = Setup { hide_usage: true, ..piped(chat()) };
     for usage in [USAGE.to_owned(), USAGE.replace("\"choices\":[]", "\"choices\":[],\"service_tier\":\"default\"")] {
