@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use understudy::domain::answer;
 use understudy::domain::classify::{self, ErrorBody, ErrorRule};
 use understudy::domain::dialect::reply::Reply;
+use understudy::domain::dialect::restorer::Restorer;
 use understudy::domain::dialect::{self, CallKind, Event, Finish, Wire, json_text};
 use understudy::domain::outcome::Class;
 use understudy::domain::route::{Family, Route};
@@ -884,6 +885,24 @@ fn a_second_call_of_the_json_tool_is_left_out() {
     let answer = chat_sdk(&stream_of(Family::Chat, &events, voice(), reply));
     let calls = &answer["choices"][0]["message"]["tool_calls"];
     assert_eq!((calls.as_array().map(Vec::len), &calls[0]["function"]["name"]), (Some(1), &json!("f")), "{answer}");
+}
+
+/// An upstream that begins one block twice moves no other call away from its place.
+#[test]
+fn a_call_of_the_json_tool_that_begins_twice_is_counted_once() {
+    let reply = Reply { json_tool: Some("json".to_owned()), ..Reply::default() };
+    let mut restorer = Restorer::new(reply);
+    let start = |index: usize, name: &str| Event::ToolStart {
+        index,
+        id: format!("i{index}"),
+        name: name.to_owned(),
+        kind: CallKind::Function,
+    };
+    let mut out = Vec::new();
+    for event in [start(0, "json"), start(0, "json"), start(1, "json"), start(1, "json"), start(2, "f")] {
+        restorer.apply(event, &mut out);
+    }
+    assert!(matches!(out.as_slice(), [Event::ToolStart { index: 0, name, .. }] if name == "f"), "{out:?}");
 }
 
 #[test]

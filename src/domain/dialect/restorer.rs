@@ -66,8 +66,11 @@ impl Restorer {
             }
             Event::ToolStart { index, name, .. } if self.is_json_tool(&name) => {
                 self.held.clear();
+                let known = self.json == Some(index) || self.repeats.contains(&index);
                 match self.json {
                     None => self.json = Some(index),
+                    // An upstream may begin one call twice.
+                    Some(_) if known => {}
                     Some(_) => self.repeats.push(index),
                 }
             }
