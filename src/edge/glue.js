@@ -56,7 +56,9 @@ export class Line {
   committed = false;
   ends = Infinity;
   due = Infinity;
-  since = 0;
+  idle = Infinity;
+  fresh = false;
+  over = false;
   wrote = 0;
 
   constructor(client) {
@@ -91,8 +93,8 @@ export class Line {
 
   // The call ends `ms` from now, unless told otherwise until then; with Infinity no clock runs. Timers are not taken back but
   // looked at when they fire: most calls end long before, and taking one back costs more than setting it.
-  limit(ms) {
-    this.ends = ms === Infinity ? ms : clock() + ms;
+  limit(ms, now = clock()) {
+    this.ends = now + ms;
     if (this.ends < this.due) this.arm(ms);
   }
 
@@ -121,23 +123,31 @@ export class Line {
     return done ? undefined : value;
   }
 
-  // One turn of a relay: hands `out` to the client and waits for the upstream's next chunk; undefined at the end, false where
-  // the client is gone. The idle clock starts anew where the last chunk brought content (`fresh`), and rests while the client
-  // takes its time.
-  async turn(writer, out, reader, idle, fresh) {
-    const began = clock();
-    if (fresh) this.since = began;
-    try {
-      if (out.length > 0) await writer.write(out);
-    } catch {
-      return false;
+  // A relay, chunk after chunk: `step` answers what goes to the client in a chunk's place, undefined where that is the chunk
+  // itself, as it always is without a `step`. The loop runs here, since a future of Wasm for every chunk costs more than the
+  // reading of it. Between two chunks `idle` ms may pass: that clock starts anew where `step` found content (`fresh`), and rests
+  // while the client takes its time. Resolves with true at the end of the stream, or once `step` has said that nothing may
+  // follow (`over`), and with false where the client is gone; rejects with what the upstream's stream failed with.
+  async relay(reader, writer, step) {
+    let since = (this.wrote = clock());
+    for (;;) {
+      this.limit(since + this.idle - this.wrote, this.wrote);
+      const { done, value } = await reader.read();
+      this.ends = Infinity;
+      if (done) return true;
+      this.fresh = !step;
+      const out = step?.(value) ?? value;
+      // The platform's clock costs as much as the reading of a chunk: it is asked where it matters.
+      const began = this.fresh ? 0 : clock();
+      try {
+        if (out.length > 0) await writer.write(out);
+      } catch {
+        return false;
+      }
+      this.wrote = clock();
+      since = this.fresh ? this.wrote : since + this.wrote - began;
+      if (this.over) return true;
     }
-    this.wrote = clock();
-    this.since += this.wrote - began;
-    this.limit(this.since + idle - this.wrote);
-    const { done, value } = await reader.read();
-    this.ends = Infinity;
-    return done ? undefined : value;
   }
 
   // Sends a request; see `answer` for what it resolves with. Rejects where the runtime found no connection.

@@ -34,14 +34,18 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn read(this: &Wire, reader: &ReadableStreamDefaultReader, ms: f64) -> Promise;
     #[wasm_bindgen(method)]
-    fn turn(
+    fn relay(
         this: &Wire,
-        writer: &WritableStreamDefaultWriter,
-        out: Uint8Array,
         reader: &ReadableStreamDefaultReader,
-        ms: f64,
-        fresh: bool,
+        writer: &WritableStreamDefaultWriter,
+        step: Option<&Step>,
     ) -> Promise;
+    #[wasm_bindgen(method, setter)]
+    fn set_idle(this: &Wire, ms: f64);
+    #[wasm_bindgen(method, setter)]
+    fn set_fresh(this: &Wire, fresh: bool);
+    #[wasm_bindgen(method, setter)]
+    fn set_over(this: &Wire, over: bool);
     #[wasm_bindgen(method, getter)]
     fn wrote(this: &Wire) -> f64;
     #[wasm_bindgen(method)]
@@ -112,13 +116,12 @@ pub struct Line {
     clock: Cell<(Phase, Span)>,
 }
 
-/// What came of one turn of a relay.
-pub enum Turn {
-    /// The upstream's next chunk.
-    Chunk(Uint8Array),
-    /// The upstream's stream is over.
-    Over,
-    ClientGone,
+/// What a relay does with each chunk: answers what goes to the client in its place, `None` where that is the chunk itself.
+pub type Step<'a> = ScopedClosure<'a, dyn Fn(Vec<u8>) -> Option<Vec<u8>>>;
+
+/// A step of [`Line::relay`].
+pub fn step<'a>(of: &'a (impl Fn(Vec<u8>) -> Option<Vec<u8>> + 'a)) -> Step<'a> {
+    ScopedClosure::<dyn Fn(Vec<u8>) -> Option<Vec<u8>> + 'a>::borrow(of)
 }
 
 /// Why a line ended before its time.
@@ -189,30 +192,41 @@ impl Line {
         Ok((!chunk.is_undefined()).then(|| chunk.unchecked_into()))
     }
 
-    /// Hands `out` to the client and waits for the upstream's next chunk. The idle clock, which ends the line, starts anew where
-    /// the last chunk brought content (`fresh`), and rests while the client takes its time.
+    /// Hands chunk after chunk to the client, as `step` says, or all as they come; whether the client took them to the end. The idle
+    /// clock, which ends the line, starts anew where one brought content ([`Line::heard_content`]; without a `step` all do), and
+    /// rests while the client takes its time.
     ///
     /// # Errors
     /// What the upstream's stream failed with.
-    pub async fn turn(
+    pub async fn relay(
         &self,
-        writer: &Writer,
-        out: Uint8Array,
         reader: &Reader,
+        writer: &Writer,
         idle: Span,
-        fresh: bool,
-    ) -> Result<Turn, JsValue> {
-        self.clock.set((Phase::Idle, idle));
-        let turn = self.wire.turn(writer.inner(), out, reader.inner(), ms_of(idle), fresh);
-        let next = JsFuture::from(turn).await?;
-        Ok(match next.as_bool() {
-            Some(_) => Turn::ClientGone,
-            None if next.is_undefined() => Turn::Over,
-            None => Turn::Chunk(next.unchecked_into()),
-        })
+        step: Option<&Step<'_>>,
+    ) -> Result<bool, JsValue> {
+        self.set_idle(idle);
+        let done = JsFuture::from(self.wire.relay(reader.inner(), writer.inner(), step)).await?;
+        Ok(done.is_truthy())
     }
 
-    /// When the client last took something of a [`Line::turn`].
+    /// How long a relay waits for content from here on.
+    pub fn set_idle(&self, idle: Span) {
+        self.clock.set((Phase::Idle, idle));
+        self.wire.set_idle(ms_of(idle));
+    }
+
+    /// The chunk of this step of a relay brought content.
+    pub fn heard_content(&self) {
+        self.wire.set_fresh(true);
+    }
+
+    /// Nothing follows what this step of a relay answers.
+    pub fn finish(&self) {
+        self.wire.set_over(true);
+    }
+
+    /// When the client last took something of a [`Line::relay`].
     pub fn wrote_at(&self) -> Instant {
         Instant(self.wire.wrote() as u64)
     }

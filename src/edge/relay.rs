@@ -14,33 +14,19 @@ use super::attempt::Marks;
 use super::body::{Identity, Reader, Writer, message_of};
 use super::glue;
 use super::glue::now;
-use super::line::{EndedBy, Line, Turn, within};
+use super::line::{EndedBy, Line, step, within};
+use super::observer::Observer;
 use super::silence::Quiet;
 use crate::domain::outcome::{Class, Failure, Phase};
 use crate::domain::policy::RelayMode;
 use crate::domain::relay::{Ending, Relay, Tail};
 use crate::domain::time::Span;
 use futures::future::{Either, FutureExt, select};
-use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast, JsValue};
+use std::cell::RefCell;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, ReadableStreamByobReader};
+use web_sys::ReadableStream;
 
-/// How long the observer lets bytes gather before its first look, and at least. Each look costs as much as the piping of ten
-/// chunks and more, so that the next comes when about [`ENOUGH`] will lie there.
-const LOOK: Span = Span(250);
-/// The longest between two looks, and no longer than a quarter of the idle clock.
-const SELDOM: Span = Span(1_000);
-/// As long as it takes to read what has come.
-const AT_ONCE: Span = Span(1);
-/// What is worth a look.
-const ENOUGH: usize = 32 << 10;
-/// How many times as long the next rest may be as the last one was.
-const LONGER: usize = 4;
-/// How much it reads at once.
-const READ_BYTES: u32 = 64 << 10;
-/// How far behind it may fall, in reads of [`READ_BYTES`].
-const BEHIND: u32 = 16;
 /// No clock runs.
 const FOREVER: Span = Span(u64::MAX);
 /// How long a stream that has said its end may take to close. The client waits for that as well, and nothing can follow.
@@ -137,28 +123,53 @@ impl Committed {
 
     /// Each event is read before it is passed on.
     async fn inspect(&mut self, reader: &Reader, writer: &Writer) -> Ending {
-        let (mut seen, mut fresh) = (self.relay.contents(), true);
+        // What was held may hold the error event already, or the end.
+        if self.relay.failed() {
+            return Ending::Clean;
+        }
+        let closing = self.idle.min(CLOSING);
+        let idle = if self.relay.ended() { closing } else { self.idle };
         let mut quiet = Quiet::new(self.relay.translates());
-        let mut out = Vec::new();
-        // What was held may hold the error event already.
-        while !self.relay.failed() {
-            let ended = self.relay.ended();
-            let idle = if ended { self.idle.min(CLOSING) } else { self.idle };
-            let turn = self.line.turn(writer, Uint8Array::from(out.as_slice()), reader, idle, fresh || ended);
-            let chunk = match quiet.broken_by(turn, &self.line, &mut self.relay, writer).await {
-                Ok(Turn::Chunk(chunk)) => chunk.to_vec(),
-                Ok(Turn::Over) => return Ending::Clean,
-                Ok(Turn::ClientGone) => return Ending::ClientGone,
-                Err(error) => return self.broke(&error),
-            };
-            out.clear();
-            self.relay.push(&chunk, &mut out);
-            fresh = self.saw_content(&mut seen);
+        let passed = {
+            let watch = self.watch();
+            let line = watch.line;
+            let watch = RefCell::new(watch);
+            let read = |chunk| watch.borrow_mut().step(chunk, closing);
+            let read = step(&read);
+            let passing = line.relay(reader, writer, idle, Some(&read));
+            quiet.broken_by(passing, line, || watch.borrow_mut().ping(), writer).await
+        };
+        self.how_it_passed(passed)
+    }
+
+    /// Chunks go on as they come: any byte of them is content.
+    async fn pass(&mut self, reader: &Reader, writer: &Writer) -> Ending {
+        let passed = match self.relay.gathers() {
+            None => self.line.relay(reader, writer, self.idle, None).await,
+            Some(whole) => {
+                let (line, whole) = (&self.line, RefCell::new(whole));
+                let keep = |chunk: Vec<u8>| {
+                    whole.borrow_mut().push(&chunk);
+                    line.heard_content();
+                    None
+                };
+                line.relay(reader, writer, self.idle, Some(&step(&keep))).await
+            }
+        };
+        self.how_it_passed(passed)
+    }
+
+    fn how_it_passed(&self, passed: Result<bool, JsValue>) -> Ending {
+        match passed {
+            Ok(true) => Ending::Clean,
+            Ok(false) => Ending::ClientGone,
+            Err(error) => self.broke(&error),
         }
-        match writer.write(&out).await {
-            Ok(()) => Ending::Clean,
-            Err(_) => Ending::ClientGone,
-        }
+    }
+
+    fn watch(&mut self) -> Watch<'_> {
+        let contents = self.relay.contents();
+        Watch { line: &self.line, relay: &mut self.relay, marks: &mut self.marks, contents }
     }
 
     /// The upstream's stream failed: by itself, or because one of ours ended it.
@@ -172,43 +183,18 @@ impl Committed {
         }
     }
 
-    /// Whether there are more content events than were `seen`.
-    fn saw_content(&mut self, seen: &mut u64) -> bool {
-        let contents = self.relay.contents();
-        let grew = contents > std::mem::replace(seen, contents);
-        if grew {
-            self.marks.ttft_ms.get_or_insert_with(|| self.line.elapsed().0);
-        }
-        grew
-    }
-
-    /// Chunks go on as they come: any byte of them is content.
-    async fn pass(&mut self, reader: &Reader, writer: &Writer) -> Ending {
-        let mut out = Uint8Array::new_with_length(0);
-        loop {
-            out = match self.line.turn(writer, out, reader, self.idle, true).await {
-                Ok(Turn::Chunk(chunk)) => chunk,
-                Ok(Turn::Over) => return Ending::Clean,
-                Ok(Turn::ClientGone) => return Ending::ClientGone,
-                Err(error) => return self.broke(&error),
-            };
-            if let Some(whole) = self.relay.gathers() {
-                whole.push(&out.to_vec());
-            }
-        }
-    }
-
     /// The runtime moves the bytes; a second branch is read now and then.
     async fn pipe(&mut self, rest: ReadableStream, identity: &Identity) -> Ending {
         // The client may have left meanwhile: then the call is aborted, and there is nothing to branch.
-        let (ours, mut observer) = match branched(&rest, Span(self.idle.0 / 4)) {
+        let (ours, mut observer) = match Observer::beside(&rest, Span(self.idle.0 / 4)) {
             Ok(branches) => branches,
             Err(error) => return self.broke(&error),
         };
         let mut piping = JsFuture::from(glue::pipe(&ours, &identity.writable)).boxed_local();
-        let (mut seen, mut since, mut late) = (self.relay.contents(), now(), false);
+        let (mut since, mut late, most) = (now(), false, self.idle);
+        let mut watch = self.watch();
         let ended = loop {
-            let idle = Span(self.idle.0.saturating_sub(now().since(since).0));
+            let idle = Span(most.0.saturating_sub(now().since(since).0));
             let left = match idle {
                 // Blind, nobody can tell any more whether content comes: the pipe alone ends this.
                 _ if observer.blind() => FOREVER,
@@ -219,17 +205,16 @@ impl Committed {
                 idle => idle + observer.rest_for,
             };
             late = idle == Span::ZERO;
-            self.line.limit(Phase::Idle, left, self.idle);
+            watch.line.limit(Phase::Idle, left, most);
             let chunk = match select(&mut piping, observer.next().boxed_local()).await {
                 Either::Left((ended, _)) => break ended,
                 Either::Right((chunk, _)) => chunk,
             };
-            self.observe(&chunk);
-            if self.saw_content(&mut seen) {
+            if watch.take(&chunk, &mut Vec::new()) {
                 since = now();
             }
             if observer.blind() {
-                self.relay.lose_sight();
+                watch.relay.lose_sight();
             }
         };
         let ending = match ended {
@@ -254,15 +239,11 @@ impl Committed {
         }
     }
 
-    fn observe(&mut self, chunk: &[u8]) {
-        self.relay.push(chunk, &mut Vec::new());
-    }
-
     /// Reads what the branch still holds: it receives every byte before the end or the error.
     async fn drain(&mut self, observer: &mut Observer) {
         let rest = async {
             while let Some(chunk) = observer.read().await {
-                self.observe(&chunk);
+                self.relay.push(&chunk, &mut Vec::new());
             }
         };
         within(DRAIN, rest).await;
@@ -272,115 +253,47 @@ impl Committed {
     }
 }
 
-/// Both branches of a stream: one to be piped, one that is looked at.
-fn branched(stream: &ReadableStream, most: Span) -> Result<(ReadableStream, Observer), JsValue> {
-    let branches = glue::tee(stream)?;
-    Ok((branches.get(0).unchecked_into(), Observer::open(&branches.get(1).unchecked_into(), most)?))
+/// What reads a stream as it goes by.
+struct Watch<'a> {
+    line: &'a Line,
+    relay: &'a mut Relay,
+    marks: &'a mut Marks,
+    /// Content events so far.
+    contents: u64,
 }
 
-/// The second branch of a piped stream.
-struct Observer {
-    reader: ReadableStreamByobReader,
-    /// A read under way: its chunk must not be lost when the future that waits for it is dropped.
-    reading: Option<JsFuture>,
-    state: Sight,
-    /// Before the next look.
-    rest_for: Span,
-    /// What that never exceeds.
-    most: Span,
-    /// Bytes read since the last rest.
-    gathered: usize,
-    /// Reads in a row that came back full.
-    full: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sight {
-    /// The last read was full: there is more at once.
-    Eager,
-    /// The branch was read empty, or never yet: let some gather first.
-    Rested,
-    Ended,
-    /// It fell too far behind.
-    Blind,
-}
-
-impl Observer {
-    fn open(branch: &ReadableStream, most: Span) -> Result<Observer, JsValue> {
-        let reader = glue::reader_of(branch, true)?.unchecked_into();
-        Ok(Observer {
-            reader,
-            reading: None,
-            state: Sight::Rested,
-            rest_for: LOOK.min(most),
-            most,
-            gathered: 0,
-            full: 0,
-        })
+impl Watch<'_> {
+    /// Takes a chunk in; whether it brought content.
+    fn take(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> bool {
+        self.relay.push(chunk, out);
+        let contents = self.relay.contents();
+        let grew = contents > std::mem::replace(&mut self.contents, contents);
+        if grew {
+            self.marks.ttft_ms.get_or_insert_with(|| self.line.elapsed().0);
+        }
+        grew
     }
 
-    fn blind(&self) -> bool {
-        self.state == Sight::Blind
+    /// What goes to the client for a chunk, if that is not the chunk itself. A stream that has said its end has `closing` to close.
+    fn step(&mut self, chunk: Vec<u8>, closing: Span) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity(chunk.len());
+        let grew = self.take(&chunk, &mut out);
+        let ended = self.relay.ended();
+        if grew || ended {
+            self.line.heard_content();
+        }
+        if ended {
+            self.line.set_idle(closing);
+        }
+        if self.relay.failed() {
+            self.line.finish();
+        }
+        (out != chunk).then_some(out)
     }
 
-    /// Looks again at once; answers how long that takes.
-    fn hurry(&mut self) -> Span {
-        self.rest_for = AT_ONCE;
-        AT_ONCE
-    }
-
-    /// What has gathered since the last look. Never resolves once the branch has ended or fell behind: the pipe says how.
-    async fn next(&mut self) -> Vec<u8> {
-        if self.state == Sight::Rested {
-            // A timer that is taken back when the stream ends. A promise that is dropped before it settles would keep its
-            // callbacks for ever, and this one's timer dies with the invocation.
-            glue::sleep(self.rest_for).await;
-        }
-        match self.read().await {
-            Some(chunk) => chunk,
-            None => futures::future::pending().await,
-        }
-    }
-
-    /// One read; `None` at the end, after an error, and when it fell behind.
-    async fn read(&mut self) -> Option<Vec<u8>> {
-        if matches!(self.state, Sight::Ended | Sight::Blind) {
-            return None;
-        }
-        let reader = &self.reader;
-        let reading = self.reading.get_or_insert_with(|| JsFuture::from(glue::read_some(reader, READ_BYTES)));
-        let chunk = reading.await;
-        self.reading = None;
-        match chunk {
-            Ok(chunk) if !chunk.is_undefined() => {
-                let bytes = chunk.unchecked_into::<Uint8Array>().to_vec();
-                self.rest_after(bytes.len());
-                Some(bytes)
-            }
-            Ok(_) | Err(_) => {
-                self.state = Sight::Ended;
-                None
-            }
-        }
-    }
-
-    fn rest_after(&mut self, read: usize) {
-        let full = read >= READ_BYTES as usize;
-        self.full = if full { self.full + 1 } else { 0 };
-        self.gathered += read;
-        self.state = if full { Sight::Eager } else { Sight::Rested };
-        if !full {
-            let gathered = std::mem::take(&mut self.gathered).max(ENOUGH / LONGER);
-            let rest_for = Span(self.rest_for.0 * ENOUGH as u64 / gathered as u64);
-            self.rest_for = rest_for.clamp(LOOK, SELDOM).min(self.most);
-        }
-        if self.full >= BEHIND {
-            self.cancel();
-        }
-    }
-
-    fn cancel(&mut self) {
-        self.state = Sight::Blind;
-        let _ = glue::cancel(&self.reader);
+    fn ping(&mut self) -> Vec<u8> {
+        let mut ping = Vec::new();
+        self.relay.ping(&mut ping);
+        ping
     }
 }

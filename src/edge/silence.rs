@@ -3,7 +3,6 @@
 use super::body::Writer;
 use super::glue::{self, now};
 use super::line::Line;
-use crate::domain::relay::Relay;
 use crate::domain::time::{Instant, Span};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use std::future::Future;
@@ -27,26 +26,24 @@ impl Quiet {
         Quiet { since: now(), alarm }
     }
 
-    /// Waits for a turn of `line`; the client gets pings meanwhile.
+    /// Waits for what `line` is at; the client gets pings meanwhile.
     pub async fn broken_by<T>(
         &mut self,
-        turn: impl Future<Output = T>,
+        passing: impl Future<Output = T>,
         line: &Line,
-        relay: &mut Relay,
+        ping: impl Fn() -> Vec<u8>,
         writer: &Writer,
     ) -> T {
-        let mut turn = pin!(turn);
+        let mut passing = pin!(passing);
         loop {
-            if let Either::Left((read, _)) = select(&mut turn, &mut self.alarm).await {
-                return read;
+            if let Either::Left((passed, _)) = select(&mut passing, &mut self.alarm).await {
+                return passed;
             }
             let heard = self.since.max(line.wrote_at());
             let mut left = Span(QUIET.0.saturating_sub(now().since(heard).0));
             if left == Span::ZERO {
-                let mut ping = Vec::new();
-                relay.ping(&mut ping);
                 // A client that has left is found out by what is written next.
-                let _ = writer.write(&ping).await;
+                let _ = writer.write(&ping()).await;
                 self.since = now();
                 left = QUIET;
             }
