@@ -26,6 +26,12 @@ fn models_have_their_upstreams_names_on_the_wire() {
         ("bedrock/claude-sonnet-4-5@us-gov-west-1", "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0"),
         ("bedrock/claude-sonnet-4-5@global", "global.anthropic.claude-sonnet-4-5-20250929-v1:0"),
         ("bedrock/claude-sonnet-4-5@ap-northeast-1", "jp.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        // Since Opus 4.7 their ids at Bedrock end in no date and no version.
+        ("bedrock/claude-opus-4-7@ap-northeast-1", "jp.anthropic.claude-opus-4-7"),
+        ("bedrock/claude-opus-4-8@eu-central-1", "eu.anthropic.claude-opus-4-8"),
+        ("bedrock/claude-opus-5@ap-southeast-2", "au.anthropic.claude-opus-5"),
+        ("bedrock/anthropic.claude-sonnet-5@us-west-2", "us.anthropic.claude-sonnet-5"),
+        ("bedrock/claude-fable-5@global", "global.anthropic.claude-fable-5"),
         ("bedrock/claude-3-7-sonnet@ap-northeast-1", "apac.anthropic.claude-3-7-sonnet-20250219-v1:0"),
         ("bedrock/claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
         ("bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0@eu-west-1", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"),

@@ -354,7 +354,8 @@ fn is_profile(text: &str) -> bool {
 /// The inference profile of a region, with its dot: on-demand calls of newer models need one. Models since Claude 4.5 have
 /// profiles for Japan and Australia in place of one for Asia.
 fn profile_prefix(id: &str, region: Option<&str>) -> &'static str {
-    let recent = ["-4-5-", "-4-6"].iter().any(|version| id.contains(version));
+    let recent =
+        ["-4-5-", "-4-6", "-4-7", "-4-8", "opus-5", "sonnet-5", "fable-5"].iter().any(|name| id.contains(name));
     match region.unwrap_or("us-east-1") {
         "global" => "global.",
         region if region.starts_with("us-gov") => "us-gov.",
