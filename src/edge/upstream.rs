@@ -137,21 +137,13 @@ pub fn preview(job: &Job, hop: &Hop, ready: &Ready, slot: KeySlot) -> Result<Pre
         .url(&job.route, wire, &ready.model_id, hop.target.region.as_deref(), job.stream, vars)
         .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
     let mut headers = dressed(job, ready, wire, slot);
-    match auth_of(ready, wire, slot) {
+    match ready.provider.key_of(&job.route, wire, slot) {
         Auth::None => {}
         Auth::Header { name, scheme: Some(scheme) } => headers.set(&name, format!("{scheme} {REDACTED}")),
         Auth::Header { name, scheme: None } => headers.set(&name, REDACTED),
         Auth::Aws | Auth::Google => headers.set("authorization", REDACTED),
     }
     Ok(Preview { url, headers: headers.0, body: encoded.body, dropped: encoded.dropped })
-}
-
-/// How the key of a slot travels.
-fn auth_of(ready: &Ready, wire: Wire, slot: KeySlot) -> Auth {
-    match slot {
-        KeySlot::Own => ready.provider.own_auth(wire),
-        KeySlot::Managed => ready.provider.auth(wire),
-    }
 }
 
 /// The body for this hop, always from the client's original one.
@@ -340,7 +332,8 @@ impl Draft<'_> {
         slot: KeySlot,
         credential: Option<&Credential>,
     ) -> Result<(), Failure> {
-        match (auth_of(self.ready, self.wire, slot), credential.map(|credential| &credential.kind)) {
+        let auth = self.ready.provider.key_of(&self.job.route, self.wire, slot);
+        match (auth, credential.map(|credential| &credential.kind)) {
             (Auth::None, _) | (_, None | Some(Kind::None)) => Ok(()),
             (Auth::Header { name, scheme }, Some(Kind::Key(key))) => {
                 let value = match scheme {

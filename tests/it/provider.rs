@@ -1,7 +1,7 @@
 //! Providers: the built-in table, documents that add or override one, and the addresses that are refused.
 
 use understudy::domain::dialect::Wire;
-use understudy::domain::outcome::Class;
+use understudy::domain::outcome::{Class, KeySlot};
 use understudy::domain::provider::{Auth, Provider, document, setting, table};
 use understudy::domain::route::Route;
 
@@ -338,6 +338,19 @@ fn a_key_travels_as_the_row_or_the_dialect_has_it_where_the_document_does_not_sa
         auth("x", &own("anthropic", r#""scheme": "Bearer","#), Wire::Messages),
         header("authorization", Some("Bearer"))
     );
+}
+
+/// Azure's two hosts name the header of one key each in its own way.
+#[test]
+fn tokens_are_counted_with_a_key_as_messages_have_it() {
+    let azure = Provider::built_in("azure").expect("built in");
+    let header = |name: &'static str| Auth::Header { name: name.into(), scheme: None };
+    for slot in [KeySlot::Managed, KeySlot::Own] {
+        let of = |route: Route, model: &str| azure.key_of(&route, azure.wire(&route, model).expect("a wire"), slot);
+        assert_eq!(of(Route::Messages, "claude-sonnet-4-5"), header("x-api-key"));
+        assert_eq!(of(Route::CountTokens, "claude-sonnet-4-5"), header("x-api-key"));
+        assert_eq!(of(Route::Embeddings, "text-embedding-3-small"), header("api-key"));
+    }
 }
 
 /// Cloudflare's AI Gateway is an upstream as others are: its headers are not the platform's.

@@ -21,6 +21,7 @@ mod template;
 
 use crate::domain::classify::ErrorRule;
 use crate::domain::dialect::Wire;
+use crate::domain::outcome::KeySlot;
 use crate::domain::route::Route;
 use std::borrow::Cow;
 use table::{Dialect, Row, Scheme};
@@ -274,6 +275,15 @@ impl Provider {
     /// The region that a call of this target goes to: its own, or the provider's default. `None` for providers without.
     pub fn region(&self, region: Option<&str>, vars: impl Fn(&str) -> Option<String>) -> Option<String> {
         self.row.and_then(|row| region_of(row, region, &vars))
+    }
+
+    /// How the key of a slot travels with one call. Where tokens are counted it does as with the Messages that are counted.
+    pub fn key_of(&self, route: &Route, wire: Wire, slot: KeySlot) -> Auth {
+        let wire = if *route == Route::CountTokens && wire == Wire::Opaque { Wire::Messages } else { wire };
+        match slot {
+            KeySlot::Own => self.own_auth(wire),
+            KeySlot::Managed => self.auth(wire),
+        }
     }
 
     /// How its key travels on this wire.
