@@ -353,6 +353,24 @@ fn tokens_are_counted_with_a_key_as_messages_have_it() {
     }
 }
 
+/// A profile's name in place of a region: some place serves it.
+#[test]
+fn a_profile_of_bedrocks_is_called_in_a_region_that_has_it() {
+    let bedrock = Provider::built_in("bedrock").expect("built in");
+    let called = |region: &str| bedrock.region(Some(region), |_| None).expect("a region");
+    let of = ["us", "eu", "jp", "au", "apac", "us-gov", "global"].map(called);
+    let places = [
+        "us-east-1",
+        "eu-central-1",
+        "ap-northeast-1",
+        "ap-southeast-2",
+        "ap-southeast-1",
+        "us-gov-west-1",
+        "us-east-1",
+    ];
+    assert_eq!(of, places);
+}
+
 /// Cloudflare's AI Gateway is an upstream as others are: its headers are not the platform's.
 #[test]
 fn an_ai_gateway_s_own_headers_may_be_set() {

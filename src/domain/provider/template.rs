@@ -23,6 +23,7 @@ fn aws_region(region: &str) -> Option<&str> {
         "jp" => Some("ap-northeast-1"),
         "au" => Some("ap-southeast-2"),
         "apac" => Some("ap-southeast-1"),
+        "us-gov" => Some("us-gov-west-1"),
         place => Some(place),
     }
 }
