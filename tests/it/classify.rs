@@ -455,6 +455,40 @@ fn errors_inside_a_200() {
     }
 }
 
+/// Every code that a Responses stream may fail with: of a picture that it cannot read another try changes nothing.
+#[test]
+fn codes_of_a_response_that_failed() {
+    let of = |code: &str| classify_error_value(&json!({"code": code, "message": "x"}), Some(200)).class;
+    for code in [
+        "invalid_image",
+        "invalid_image_format",
+        "invalid_base64_image",
+        "invalid_image_url",
+        "image_too_large",
+        "image_too_small",
+        "image_parse_error",
+        "invalid_image_mode",
+        "image_file_too_large",
+        "unsupported_image_media_type",
+        "empty_image_file",
+        "failed_to_download_image",
+        "image_file_not_found",
+    ] {
+        assert_eq!(of(code), Class::InvalidRequest, "{code}");
+    }
+    for (code, class) in [
+        ("server_error", Class::ServerError),
+        ("rate_limit_exceeded", Class::RateLimited),
+        ("invalid_prompt", Class::ContentPolicy),
+        ("bio_policy", Class::ContentPolicy),
+        ("image_content_policy_violation", Class::ContentPolicy),
+        ("data_residency_mismatch", Class::Forbidden),
+        ("vector_store_timeout", Class::Timeout),
+    ] {
+        assert_eq!(of(code), class, "{code}");
+    }
+}
+
 /// An upstream that repeats text which was cut amid a character still says what is wrong.
 #[test]
 fn half_a_character_in_an_error_hides_nothing_of_it() {

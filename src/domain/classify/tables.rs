@@ -34,6 +34,7 @@ const WORDS: &[(Class, &[&str])] = &[
             "contentfiltered",
             "contentpolicy",
             "contentpolicyviolation",
+            "imagecontentpolicyviolation",
             "responsibleaipolicyviolation",
             "invalidprompt",
             "moderationblocked",
@@ -75,7 +76,10 @@ const WORDS: &[(Class, &[&str])] = &[
             "insufficientsystemresource",
         ],
     ),
-    (Class::Timeout, &["timeout", "modeltimeout", "requesttimeout", "gatewaytimeout", "deadlineexceeded"]),
+    (
+        Class::Timeout,
+        &["timeout", "modeltimeout", "requesttimeout", "gatewaytimeout", "deadlineexceeded", "vectorstoretimeout"],
+    ),
     (
         Class::Auth,
         &[
@@ -108,6 +112,7 @@ const WORDS: &[(Class, &[&str])] = &[
             "requestforbidden",
             "notauthorized",
             "unsupportedcountryregionterritory",
+            "dataresidencymismatch",
             "mpagreementbeingcreated",
             "ftuformnotfilled",
             "failedprecondition",
@@ -141,7 +146,28 @@ const WORDS: &[(Class, &[&str])] = &[
 const VAGUE: &[(Class, &[&str])] = &[
     (
         Class::InvalidRequest,
-        &["invalidrequest", "badrequest", "validation", "invalidargument", "conflict", "invalidvalue"],
+        &[
+            "invalidrequest",
+            "badrequest",
+            "validation",
+            "invalidargument",
+            "conflict",
+            "invalidvalue",
+            // What a Responses stream fails with for a picture that it was given.
+            "invalidimage",
+            "invalidimageformat",
+            "invalidimagemode",
+            "invalidimageurl",
+            "invalidbase64image",
+            "imagetoolarge",
+            "imagetoosmall",
+            "imagefiletoolarge",
+            "imageparse",
+            "imagefilenotfound",
+            "emptyimagefile",
+            "unsupportedimagemediatype",
+            "failedtodownloadimage",
+        ],
     ),
     (
         Class::ServerError,
