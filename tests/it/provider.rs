@@ -340,6 +340,24 @@ fn a_key_travels_as_the_row_or_the_dialect_has_it_where_the_document_does_not_sa
     );
 }
 
+/// A document that moves a built-in provider and names no key: who brings one signs, or names the header, as for the provider itself.
+#[test]
+fn a_callers_key_travels_to_a_moved_provider_as_to_that_provider() {
+    let moved = |name: &str| parse(name, r#"{"base_url": "http://localhost:9000/v1"}"#);
+    let header = |name: &'static str, scheme: Option<&'static str>| Auth::Header {
+        name: name.into(),
+        scheme: scheme.map(Into::into),
+    };
+    assert_eq!(moved("bedrock").own_auth(Wire::Invoke), Auth::Aws);
+    assert_eq!(moved("vertex").own_auth(Wire::RawPredict), Auth::Google);
+    assert_eq!(moved("azure").own_auth(Wire::Chat), header("api-key", None));
+    assert_eq!(moved("azure").own_auth(Wire::Messages), header("x-api-key", None));
+    assert_eq!(moved("anthropic").own_auth(Wire::Messages), header("x-api-key", None));
+    assert_eq!(moved("openai").own_auth(Wire::Chat), header("authorization", Some("Bearer")));
+    assert_eq!(moved("acme").own_auth(Wire::Chat), header("authorization", Some("Bearer")));
+    assert_eq!(Provider::built_in("sim").expect("built in").own_auth(Wire::Chat), Auth::None);
+}
+
 /// Azure's two hosts name the header of one key each in its own way.
 #[test]
 fn tokens_are_counted_with_a_key_as_messages_have_it() {

@@ -304,12 +304,12 @@ impl Provider {
         }
     }
 
-    /// How a caller's own key travels: as the provider's, and where the provider needs none, as its dialect has it.
+    /// How a caller's own key travels: as the provider's, and where the provider needs none, as its row or its dialect has it.
     pub fn own_auth(&self, wire: Wire) -> Auth {
         match (self.auth(wire), self.row.map(|row| row.scheme)) {
             (Auth::None, Some(Scheme::None)) => Auth::None,
             (Auth::None, _) if wire == Wire::Messages => X_API_KEY,
-            (Auth::None, _) => BEARER,
+            (Auth::None, _) => self.usual_auth(wire),
             (auth, _) => auth,
         }
     }
