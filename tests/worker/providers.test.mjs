@@ -90,7 +90,8 @@ describe('bedrock', () => {
 
   test('a chat client at Claude: region, inference profile, signature, envelope', async () => {
     const [call] = [answering({ [FRANKFURT]: ok('messages') })];
-    const { data: said, response } = await worker.openai().chat.completions.create({ model: 'bedrock/claude-sonnet-4-5@eu-central-1', messages, seed: 1 }).withResponse();
+    const beta = 'context-1m-2025-08-07';
+    const { data: said, response } = await worker.openai().chat.completions.create({ model: 'bedrock/claude-sonnet-4-5@eu-central-1', messages, seed: 1 }, { headers: { 'anthropic-beta': beta } }).withResponse();
     assert.equal(said.choices[0].message.content, SAID);
     assert.equal(response.headers.get('x-understudy-model'), 'bedrock/claude-sonnet-4-5@eu-central-1');
     assert.equal(response.headers.get('x-understudy-dropped'), 'seed');
@@ -98,6 +99,7 @@ describe('bedrock', () => {
     assert.equal(sent.path, `${CLAUDE}/invoke`);
     signed(sent, 'eu-central-1');
     assert.equal(sent.json.anthropic_version, 'bedrock-2023-05-31');
+    assert.deepEqual(sent.json.anthropic_beta, [beta], 'where alone Bedrock looks for it');
     assert.ok(!('model' in sent.json) && !('stream' in sent.json));
     assert.deepEqual(sent.json.messages, [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }]);
   });
@@ -244,12 +246,14 @@ describe('azure', () => {
     await worker.openai().chat.completions.create({ model: 'azure/my-gpt', messages });
     await worker.openai().responses.create({ model: 'azure/my-gpt', input: 'Hi' });
     await worker.openai().chat.completions.create({ model: 'azure/claude-sonnet-4-5', messages });
+    await worker.anthropic().messages.countTokens({ model: 'azure/claude-sonnet-4-5', messages });
     assert.deepEqual(sent.map((call) => call.host + call.path), [
       `${RESOURCE}/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21`,
       `${RESOURCE}/openai/v1/responses`,
       'acme.services.ai.azure.com/anthropic/v1/messages',
+      'acme.services.ai.azure.com/anthropic/v1/messages/count_tokens',
     ]);
-    assert.deepEqual(sent.map((call) => [call.headers.get('api-key'), call.headers.get('x-api-key'), call.headers.get('authorization')]), [['azure-key', null, null], ['azure-key', null, null], [null, 'azure-key', null]]);
+    assert.deepEqual(sent.map((call) => [call.headers.get('api-key'), call.headers.get('x-api-key'), call.headers.get('authorization')]), [['azure-key', null, null], ['azure-key', null, null], [null, 'azure-key', null], [null, 'azure-key', null]]);
     assert.equal(sent[2].headers.get('anthropic-version'), '2023-06-01');
   });
 
