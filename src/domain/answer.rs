@@ -25,6 +25,14 @@ pub struct Checked {
     pub rewritten: Option<Vec<u8>>,
 }
 
+/// Whether a whole answer comes to its client in other words than it had: of another family, and Bedrock's count of tokens.
+pub fn is_rewritten(route: &Route, wire: Wire) -> bool {
+    match route {
+        Route::CountTokens => wire == Wire::Invoke,
+        route => wire != Wire::Opaque && wire.family() != Some(route.family()),
+    }
+}
+
 /// Checks a whole answer with a 2xx status. `voice` is for a wire of another family and for a stream; `stream` says that the
 /// client asked for one, although the upstream answered with JSON.
 ///
@@ -83,7 +91,7 @@ pub fn check_expecting(
     if *route == Route::CountTokens {
         // The tokens that it tells of are those of a request that nobody has made.
         checked.usage = Some(Usage::default());
-        checked.rewritten = if asked == Wire::Invoke { envelope::counted(body) } else { None };
+        checked.rewritten = is_rewritten(route, asked).then(|| envelope::counted(body)).flatten();
     }
     if !same || (stream && wire != Wire::Opaque) {
         let voice = voice.cloned().unwrap_or_default();

@@ -12,6 +12,7 @@ use super::glue;
 use super::job::{Job, Ready};
 use super::line::{Answer, EndedBy, Line, Reading};
 use super::upstream::{self, Stop};
+use crate::domain::answer;
 use crate::domain::chain::{Call, Clocks};
 use crate::domain::classify;
 use crate::domain::dialect::Wire;
@@ -211,7 +212,8 @@ impl<'a> Attempt<'a> {
 
     /// `commit: headers`: the answer is handed on at its 200.
     fn hands_on(&self, wire: Wire) -> bool {
-        !self.job.stream && self.job.plan.stream.commit == Commit::Headers && !self.translates(wire)
+        let at_headers = self.job.plan.stream.commit == Commit::Headers;
+        !self.job.stream && at_headers && !answer::is_rewritten(&self.job.route, wire)
     }
 
     /// A 2xx: held back until it has earned its commit.

@@ -205,9 +205,7 @@ fn destination<'a>(hop: &'a Hop, ready: &'a Ready, wire: Wire) -> Destination<'a
 /// InvokeModel takes betas in the body alone.
 fn with_betas(job: &Job, wire: Wire, encoded: Encoded) -> Encoded {
     match job.headers.value("anthropic-beta") {
-        Some(betas) if wire == Wire::Invoke => {
-            Encoded { body: envelope::with_betas(encoded.body, betas), ..encoded }
-        }
+        Some(betas) if wire == Wire::Invoke => Encoded { body: envelope::with_betas(encoded.body, betas), ..encoded },
         Some(_) | None => encoded,
     }
 }

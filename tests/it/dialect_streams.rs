@@ -1109,6 +1109,35 @@ fn on_a_route_that_nobody_reads_the_tokens_are_what_the_upstream_says() {
     assert_eq!(usage(&Route::CountTokens, r#"{"input_tokens": 14}"#), Some((0, 0, 0)), "nobody made that request");
 }
 
+/// Such answers are read whole under every `commit`: none is handed on as it comes.
+#[test]
+fn what_is_rewritten_for_its_client() {
+    let rewritten = answer::is_rewritten;
+    for (route, wire) in [
+        (Route::Chat, Wire::Converse),
+        (Route::Chat, Wire::Invoke),
+        (Route::Responses, Wire::Chat),
+        (Route::Messages, Wire::Converse),
+        (Route::CountTokens, Wire::Invoke),
+    ] {
+        assert!(rewritten(&route, wire), "{route:?} {wire:?}");
+    }
+    for (route, wire) in [
+        (Route::Chat, Wire::Chat),
+        (Route::Completions, Wire::Completions),
+        (Route::Responses, Wire::Responses),
+        (Route::Messages, Wire::Invoke),
+        (Route::Messages, Wire::RawPredict),
+        (Route::CountTokens, Wire::RawPredict),
+        (Route::CountTokens, Wire::Opaque),
+        (Route::Embeddings, Wire::Opaque),
+    ] {
+        assert!(!rewritten(&route, wire), "{route:?} {wire:?}");
+    }
+    let count = answer::check(&Route::CountTokens, Wire::Invoke, br#"{"inputTokens": 21}"#, None, false);
+    assert_eq!(count.expect("a count").rewritten.as_deref(), Some(&br#"{"input_tokens":21}"#[..]));
+}
+
 #[test]
 fn an_error_within_a_list_is_one_for_a_chat_client_too() {
     let error = r#"[{"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}}]"#;

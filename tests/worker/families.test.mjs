@@ -264,8 +264,11 @@ describe('what crosses, and what does not', () => {
   test('Bedrock counts tokens too, in its own envelope', async () => {
     upstream.on('bedrock/undefined', json({ inputTokens: 21 }));
     const system = 'Be brief.';
-    const { input_tokens } = await worker.anthropic().messages.countTokens({ model: await chain(['only/count', 'bedrock/claude-sonnet-4-5@eu-central-1']), system, messages });
-    assert.equal(input_tokens, 21);
+    for (const more of [{}, { stream: { commit: 'headers' } }]) {
+      const model = await chain(['only/count', 'bedrock/claude-sonnet-4-5@eu-central-1'], more);
+      const { input_tokens } = await worker.anthropic().messages.countTokens({ model, system, messages });
+      assert.equal(input_tokens, 21);
+    }
     const { path, json: sent } = upstream.calls('bedrock/undefined').at(-1);
     assert.equal(path, '/v1/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens');
     const counted = JSON.parse(Buffer.from(sent.input.invokeModel.body, 'base64').toString());
