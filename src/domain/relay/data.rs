@@ -1,5 +1,6 @@
 //! What a relay needs of a record's data, beside what the dialects read.
 
+use crate::domain::dialect::decoder::Malformed;
 use crate::domain::dialect::{Event, inband};
 use crate::domain::eventstream::Frame;
 use crate::domain::redact::redact_json;
@@ -56,14 +57,18 @@ pub fn is_end(record: &sse::Event<'_>) -> bool {
     record.name == "message_stop" || record.data.trim_ascii() == "[DONE]"
 }
 
-/// The Anthropic event inside an InvokeModel chunk.
-pub fn unwrapped(payload: &str) -> Option<String> {
+/// The Anthropic event inside an InvokeModel chunk; `None` in a frame that holds none.
+///
+/// # Errors
+/// What stands there is no base64 of text.
+pub fn unwrapped(payload: &str) -> Result<Option<String>, Malformed> {
     #[derive(Deserialize)]
     struct Chunk {
         bytes: String,
     }
-    let chunk: Chunk = serde_json::from_slice(payload.as_bytes()).ok()?;
-    String::from_utf8(STANDARD.decode(chunk.bytes).ok()?).ok()
+    let Ok(chunk) = serde_json::from_slice::<Chunk>(payload.as_bytes()) else { return Ok(None) };
+    let event = STANDARD.decode(chunk.bytes).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    event.map(Some).ok_or_else(|| Malformed("what a frame holds is no base64 of text".to_owned()))
 }
 
 /// The `type` of an Anthropic event: the name of its server-sent event.

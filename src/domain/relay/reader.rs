@@ -198,9 +198,13 @@ impl Sink {
         if let Some(name) = exception {
             return self.exception(frame, name, &payload, out);
         }
-        let inner = (self.wire == Wire::Invoke).then(|| unwrapped(&payload)).flatten();
-        let data = inner.as_deref().unwrap_or(&payload);
-        self.record(&sse::Event { name: frame.text(":event-type").unwrap_or_default(), data, raw: &[] }, out);
+        let name = frame.text(":event-type").unwrap_or_default();
+        match if self.wire == Wire::Invoke { unwrapped(&payload) } else { Ok(None) } {
+            Ok(inner) => {
+                self.record(&sse::Event { name, data: inner.as_deref().unwrap_or(&payload), raw: &[] }, out);
+            }
+            Err(Malformed(what)) => self.broke_form(what),
+        }
     }
 
     /// An exception frame. Where frames are only put into other frames, no encoder says it in the client's words.

@@ -399,6 +399,25 @@ fn a_damaged_frame() {
     assert!(went.client.ends_with(DONE) && went.tail.finished, "{}", went.client);
 }
 
+/// A whole frame whose event cannot be read is a bad record: what it said is missing, and the answer would look whole.
+#[test]
+fn a_frame_that_holds_no_event() {
+    let text = |name: &str, value: &str| (name.to_owned(), eventstream::Value::Text(value.to_owned()));
+    let headers = vec![text(":event-type", "chunk"), text(":message-type", "event")];
+    for bytes in ["%%%", "/w=="] {
+        let payload = format!("{{\"bytes\":\"{bytes}\"}}").into_bytes();
+        let bad = eventstream::encode(&Frame { headers: headers.clone(), payload });
+        let went = play(setup(Wire::Invoke, Family::Chat), [bad.as_slice()], Ending::Clean);
+        assert_eq!(went.committed.unwrap_err().class, Class::Malformed);
+        let mut frames: Vec<Vec<u8>> = MESSAGES.iter().map(|event| frame(data_of(event))).collect();
+        frames.insert(3, bad);
+        frames.push(frame("{\"type\":\"message_stop\"}"));
+        let went = play(setup(Wire::Invoke, Family::Chat), frames.iter().map(Vec::as_slice), Ending::Clean);
+        assert_eq!(went.tail.outcome.map(|failure| failure.class), Some(Class::Malformed), "{}", went.client);
+        assert!(went.client.ends_with(DONE), "{}", went.client);
+    }
+}
+
 #[test]
 fn an_error_that_repeats_a_key_after_the_commit_is_masked() {
     let error = "data: {\"error\":{\"message\":\"bad key acme-key-123, sk-0123456789abcdef\",\"type\":\"server_error\",\"code\":null}}\n\n";
