@@ -198,6 +198,10 @@ impl Sink {
         if let Some(name) = exception {
             return self.exception(frame, name, &payload, out);
         }
+        // An event without a payload says nothing, as one of a type unknown.
+        if payload.trim_ascii().is_empty() {
+            return;
+        }
         let name = frame.text(":event-type").unwrap_or_default();
         match if self.wire == Wire::Invoke { unwrapped(&payload) } else { Ok(None) } {
             Ok(inner) => {

@@ -399,6 +399,21 @@ fn a_damaged_frame() {
     assert!(went.client.ends_with(DONE) && went.tail.finished, "{}", went.client);
 }
 
+#[test]
+fn a_frame_without_a_payload_says_nothing() {
+    let kind = (":event-type".to_owned(), eventstream::Value::Text("heartbeat".to_owned()));
+    let empty = eventstream::encode(&Frame { headers: vec![kind], payload: Vec::new() });
+    let mut frames = vec![empty.clone()];
+    frames.extend(MESSAGES.iter().map(|event| frame(data_of(event))));
+    frames.insert(3, empty.clone());
+    frames.push(frame("{\"type\":\"message_stop\"}"));
+    let went = play(setup(Wire::Invoke, Family::Chat), frames.iter().map(Vec::as_slice), Ending::Clean);
+    assert!(went.committed.is_ok() && went.client.ends_with(DONE), "{}", went.client);
+    assert_eq!(went.tail.outcome, None);
+    let went = play(setup(Wire::Converse, Family::Chat), [empty.as_slice()], Ending::Clean);
+    assert_eq!(went.committed.unwrap_err().class, Class::Interrupted);
+}
+
 /// A whole frame whose event cannot be read is a bad record: what it said is missing, and the answer would look whole.
 #[test]
 fn a_frame_that_holds_no_event() {
