@@ -233,8 +233,13 @@ fn what_bedrock_lacks_for_a_generation_of_claude() {
         (&sent["output_config"], dropped),
         (&json!({"format": schema}), vec!["output_config.effort".to_owned()])
     );
+    for of_anthropic in ["opus-4-7", "opus-4-8", "opus-5", "sonnet-5", "fable-5"] {
+        let model = format!("eu.anthropic.claude-{of_anthropic}");
+        let to = Destination { wire: Wire::Invoke, provider: "bedrock", model: &model, max_output_tokens: None };
+        let wrapped = wrap(both.to_string().as_bytes(), &to, Translate::Lenient);
+        assert_eq!(wrapped.map(drop), Err(Incompatible("json_schema".to_owned())), "{model}");
+    }
     let newest = "anthropic.claude-opus-4-8";
-    assert_eq!(on(newest, Wire::Invoke, &both), Err(Incompatible("json_schema".to_owned())));
     assert!(on("claude-opus-4-8", Wire::RawPredict, &both).is_ok());
     let older = json!({"messages": [], "output_format": schema});
     assert_eq!(on(newest, Wire::Invoke, &older), Err(Incompatible("json_schema".to_owned())));

@@ -92,6 +92,7 @@ const TABLE: &[(&str, Claude)] = &[
     ("opus-5", OPUS_4_8),
     ("opus-4-8", OPUS_4_8),
     ("opus-4-7", OPUS_4_7),
+    ("sonnet-5", NEWEST),
     ("sonnet-4-6", V4_6),
     ("opus-4-6", V4_6),
     ("opus-4-5", OPUS_4_5),
