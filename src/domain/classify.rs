@@ -158,6 +158,10 @@ fn by_words(body: &ErrorBody) -> Option<Class> {
             let said = said.filter(|class| matches!(class, Class::QuotaExhausted | Class::ContentPolicy));
             said.or_else(|| tables::by_word(word))
         }
+        // Of a model that is not there and of one that the account may not use yet, Bedrock speaks with one name.
+        "resourcenotfound" if tables::by_text(&body.message, Some(403)) == Some(Class::Forbidden) => {
+            Some(Class::Forbidden)
+        }
         word => tables::by_word(word),
     })
 }

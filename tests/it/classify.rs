@@ -174,6 +174,12 @@ fn bedrock_errors() {
     of(Class::Auth, 403, "ExpiredTokenException", "{}");
     of(Class::Auth, 403, "InvalidSignatureException", "{}");
     of(Class::NotFound, 404, "ResourceNotFoundException", "{}");
+    of(
+        Class::Forbidden,
+        404,
+        "ResourceNotFoundException",
+        r#"{"message":"Model use case details have not been submitted for this account. Fill out the Anthropic use case details form before using the model."}"#,
+    );
     of(Class::Timeout, 408, "ModelTimeoutException", "{}");
     of(Class::ServerError, 424, "ModelErrorException", r#"{"message":"x","originalStatusCode":500}"#);
     of(Class::ServerError, 424, "ModelErrorException", r#"{"message":"x","originalStatusCode":503}"#);
