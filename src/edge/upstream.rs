@@ -190,7 +190,8 @@ pub fn translated(
 ) -> Result<Encoded, Incompatible> {
     let to = destination(hop, ready, wire);
     let cleaned = envelope.cleaned(bytes, &hop.params);
-    translate::translate_request(route.family(), &cleaned, &to, &ready.facts, hop.translate)
+    let known_as = ready.provider.known_as(&hop.target.model, &ready.model_id);
+    translate::translate_request_as(known_as, route.family(), &cleaned, &to, &ready.facts, hop.translate)
 }
 
 fn destination<'a>(hop: &'a Hop, ready: &'a Ready, wire: Wire) -> Destination<'a> {

@@ -131,6 +131,45 @@ fn max_tokens_is_made_up_or_clamped() {
     }
 }
 
+/// A deployment's name and a profile's ARN tell nothing: what the model takes goes by its own, and the request names theirs.
+#[test]
+fn a_model_behind_a_name_of_the_owners_is_asked_as_the_model_it_is() {
+    let asked = hello(json!({"temperature": 0.5, "max_tokens": 9_000, "reasoning_effort": "high"}));
+    let sent = |known_as: &str, to: &Destination<'_>| {
+        let facts = Facts::default();
+        let bytes = asked.to_string().into_bytes();
+        let encoded = dialect::translate_request_as(known_as, Family::Chat, &bytes, to, &facts, Translate::Lenient);
+        let encoded = encoded.expect("the hop fits");
+        (serde_json::from_slice::<Value>(&encoded.body).expect("a body is JSON"), encoded.dropped)
+    };
+    let (body, dropped) = sent("claude-opus-4-8", &to(Wire::Messages, "azure", "prod-chat"));
+    assert_eq!((&body["model"], &body["thinking"]), (&json!("prod-chat"), &json!({"type": "adaptive"})));
+    assert_eq!((&body["max_tokens"], dropped), (&json!(9_000), vec!["temperature".to_owned()]));
+    let arn = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/abc";
+    let (body, _) = sent("claude-opus-4-8", &to(Wire::Invoke, "bedrock", arn));
+    assert_eq!((body.get("model"), &body["output_config"]["effort"]), (None, &json!("high")));
+    let messages = ask(json!({"temperature": 0.5, "stream": true, "messages": [{"role": "user", "content": "Hi"}]}));
+    let gpt = to(Wire::Chat, "azure", "prod-chat");
+    let of = |known_as: &str| {
+        let bytes = messages.to_string().into_bytes();
+        let encoded = dialect::translate_request_as(
+            known_as,
+            Family::Messages,
+            &bytes,
+            &gpt,
+            &Facts::default(),
+            Translate::Lenient,
+        );
+        let encoded = encoded.expect("the hop fits");
+        (serde_json::from_slice::<Value>(&encoded.body).expect("a body is JSON"), encoded.dropped)
+    };
+    let (body, dropped) = of("gpt-5-mini");
+    assert_eq!((&body["model"], body.get("temperature")), (&json!("prod-chat"), None));
+    assert_eq!(dropped, ["temperature"]);
+    let (body, dropped) = of("prod-chat");
+    assert_eq!((&body["model"], &body["temperature"], dropped), (&json!("prod-chat"), &json!(0.5), vec![]));
+}
+
 #[test]
 fn sampling_goes_by_the_model() {
     let both = hello(json!({"temperature": 1.5, "top_p": 0.9}));

@@ -192,6 +192,10 @@ fn a_claude_is_known_by_its_name_where_its_id_is_of_the_owners_making() {
     assert_eq!(wire("azure", "claude-sonnet-4-5", "prod-chat"), Some(Wire::Messages));
     assert_eq!(wire("azure", "fast", "claude-haiku-4-5"), Some(Wire::Messages));
     assert_eq!(wire("azure", "gpt-4o", "prod-chat"), Some(Wire::Chat));
+    let azure = Provider::built_in("azure").expect("built in");
+    assert_eq!(azure.known_as("gpt-5-mini", "prod-chat"), "gpt-5-mini");
+    assert_eq!(azure.known_as("fast", "gpt-5-mini"), "gpt-5-mini", "what tells something by itself");
+    assert_eq!(azure.known_as("fast", "mistral-large-2411"), "mistral-large-2411");
 }
 
 #[test]

@@ -40,7 +40,9 @@ pub mod schema;
 pub mod sequence;
 pub mod translate;
 
-pub use translate::{decode_request, decoder, encoder, read_answer, replayed, translate_request, write_answer};
+pub use translate::{
+    decode_request, decoder, encoder, read_answer, replayed, translate_request, translate_request_as, write_answer,
+};
 
 use crate::domain::outcome::Failure;
 use crate::domain::route::Family;

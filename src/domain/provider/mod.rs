@@ -21,6 +21,7 @@ mod template;
 
 use crate::domain::classify::ErrorRule;
 use crate::domain::dialect::Wire;
+use crate::domain::dialect::chat::hosts;
 use crate::domain::outcome::KeySlot;
 use crate::domain::route::Route;
 use std::borrow::Cow;
@@ -148,15 +149,15 @@ impl Provider {
         self.routes.iter().any(|name| name == route.name())
     }
 
-    /// The name by which a model's maker is known: its upstream's, but where that is of the owner's own making, as a deployment's at
-    /// Azure and a profile's at Bedrock are.
+    /// The name by which a model's maker is known, and what it takes: its upstream's, but where that is of the owner's own making,
+    /// as a deployment's at Azure and a profile's at Bedrock are, and tells nothing.
     pub fn known_as<'a>(&self, ours: &'a str, id: &'a str) -> &'a str {
         let of_owner = match self.dialect {
             Dialect::Azure => true,
             Dialect::Bedrock => id.starts_with("arn:"),
             Dialect::OpenAi | Dialect::Anthropic | Dialect::Vertex => false,
         };
-        if of_owner && !is_claude(id) { ours } else { id }
+        if of_owner && !hosts::tells(&self.name, id) { ours } else { id }
     }
 
     /// The wire on which a request of `route` goes to `model`: the route's own where the provider has it, else the nearest

@@ -2,7 +2,7 @@
 
 use crate::domain::dialect::conversation::Effort;
 use crate::domain::dialect::ids::IdRule;
-use crate::domain::provider::table;
+use crate::domain::provider::{is_claude, table};
 
 /// What a host takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +142,11 @@ pub enum Thinker {
     Gpt5,
     /// gpt-5.1 and later: from `none`, and at `none` with sampling.
     Later,
+}
+
+/// Whether a model's name tells what it takes.
+pub fn tells(provider: &str, model: &str) -> bool {
+    is_claude(model) || thinker(model) != Thinker::No || ids(provider, model) != IdRule::Chat
 }
 
 /// The strongest effort that a model of OpenAI's takes: `xhigh` since gpt-5.2 and for `codex-max`, else `high`.
