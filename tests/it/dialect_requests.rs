@@ -118,6 +118,11 @@ fn max_tokens_is_made_up_or_clamped() {
     let capped = Destination { max_output_tokens: Some(16_384), ..gpt() };
     let (body, dropped) = sent(Family::Messages, &ask(json!({"max_tokens": 32_000})), &capped);
     assert_eq!((body["max_completion_tokens"].as_u64(), dropped), (Some(16_384), vec!["max_tokens".to_owned()]));
+    // What nobody knows of another maker's model is tried.
+    let glm = to(Wire::Messages, "acme", "glm-5");
+    let (body, dropped) = sent(Family::Chat, &hello(json!({"max_tokens": 32_000})), &glm);
+    assert_eq!((body["max_tokens"].as_u64(), dropped), (Some(32_000), vec![]));
+    assert_eq!(sent(Family::Chat, &hello(json!({"stream": true})), &glm).0["max_tokens"], 8_192);
     let deepseek = to(Wire::Chat, "deepseek", "deepseek-chat");
     assert_eq!(sent(Family::Messages, &ask(json!({})), &deepseek).0["max_tokens"], 100);
     assert_eq!(unfit(Family::Messages, ask(json!({"max_tokens": 0})), &gpt()), "max_tokens");

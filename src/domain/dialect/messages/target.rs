@@ -17,6 +17,7 @@ use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, root, schema};
 use crate::domain::policy::Translate;
+use crate::domain::provider::is_claude;
 use serde_json::{Map, Value, json};
 
 /// Above this many tokens Anthropic wants a stream: what we make up for a whole answer stays below.
@@ -93,20 +94,21 @@ impl Writer<'_> {
         }
     }
 
-    /// `max_tokens` must be there. Bedrock's bound is exclusive.
+    /// `max_tokens` must be there. Bedrock's bound is exclusive. What is no Claude may write more than what is made up for it.
     fn limits(&mut self) -> Result<(), Incompatible> {
-        let cap = self.to.max_output_tokens.unwrap_or(self.claude.max_output);
-        let cap = if self.to.wire == Wire::Invoke { cap.saturating_sub(1) } else { cap };
-        let most = match self.from.max_output_tokens {
+        let known = self.to.max_output_tokens.or(is_claude(self.to.model).then_some(self.claude.max_output));
+        let below = |cap: u64| if self.to.wire == Wire::Invoke { cap.saturating_sub(1) } else { cap };
+        let cap = known.map(below);
+        let most = match (self.from.max_output_tokens, cap.unwrap_or(self.claude.max_output)) {
             // Here it would fill the cache and answer nothing.
-            Some(0) => return Err(Incompatible(self.from.name_of(Field::MaxOutputTokens).to_owned())),
-            Some(wanted) if wanted > cap => {
+            (Some(0), _) => return Err(Incompatible(self.from.name_of(Field::MaxOutputTokens).to_owned())),
+            (Some(wanted), most) if cap.is_some() && wanted > most => {
                 self.drop(Field::MaxOutputTokens)?;
-                cap
+                most
             }
-            Some(wanted) => wanted,
-            None if self.from.stream => cap,
-            None => cap.min(WHOLE_ANSWER_MAX),
+            (Some(wanted), _) => wanted,
+            (None, most) if self.from.stream => most,
+            (None, most) => most.min(WHOLE_ANSWER_MAX),
         };
         self.put("max_tokens", most);
         Ok(())
