@@ -295,6 +295,14 @@ fn nothing_is_left_of_a_dropped_event_where_its_line_end_was_cut_in_two() {
 }
 
 #[test]
+fn an_error_told_behind_a_line_end_that_was_cut_in_two_is_told_as_behind_a_whole_one() {
+    let whole = play(chat(), chunks(&[ROLE, HI, "event: error\ndata: it broke\r\n\r\n"]), Ending::Clean);
+    let cut = play(chat(), chunks(&[ROLE, HI, "event: error\ndata: it broke\r\n\r", "\n"]), Ending::Clean);
+    assert!(whole.client.contains("it broke\r\n\r\ndata: {\"error\""), "{}", whole.client);
+    assert_eq!(cut.client, whole.client);
+}
+
+#[test]
 fn the_usage_chunk_that_the_client_did_not_ask_for_is_hidden() {
     let hidden = Setup { hide_usage: true, ..piped(chat()) };
     for usage in [USAGE.to_owned(), USAGE.replace("\"choices\":[]", "\"choices\":[],\"service_tier\":\"default\"")] {
