@@ -59,7 +59,8 @@ fn input_becomes_turns_with_calls_and_results_beside_what_they_belong_to() {
         |id: &str, said: &str| Part::ToolResult { id: id.to_owned(), parts: vec![text(said)], is_error: false };
     assert_eq!(conversation.turns[1].parts, [text("I look."), call("call_1", "Paris"), call("call_2", "Nice")]);
     assert_eq!(conversation.turns[2].parts, [result("call_1", "rain"), result("call_2", "sun")]);
-    assert_eq!(conversation.residue, [Residue::Quality("input.reasoning".to_owned())]);
+    let quality = |path: &str| Residue::Quality(path.to_owned());
+    assert_eq!(conversation.residue, [quality("input.reasoning"), quality("input.phase")]);
 }
 
 #[test]
@@ -114,8 +115,32 @@ fn hints_on_tools_are_quality_residue() {
         |hint: &str, value: Value| json!({"input": "a", "tools": [{"type": "function", "name": "f", hint: value}]});
     for hint in ["defer_loading", "allowed_callers", "output_schema"] {
         leaves(tool(hint, json!(true)), Residue::Quality(format!("tools.{hint}")));
+        let custom = json!({"input": "a", "tools": [{"type": "custom", "name": "f", hint: true}]});
+        leaves(custom, Residue::Quality(format!("tools.{hint}")));
         assert!(conversation(tool(hint, json!(false))).residue.is_empty(), "{hint}");
     }
+}
+
+#[test]
+fn labels_of_items_are_quality_residue() {
+    let item = |item: Value| json!({"input": [{"role": "user", "content": "a"}, item]});
+    let quality = |body: Value, path: &str| leaves(item(body), Residue::Quality(path.to_owned()));
+    let text = json!([{"type": "output_text", "text": "b", "annotations": [], "logprobs": []}]);
+    let message = |phase: Value| json!({"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "phase": phase, "content": text});
+    quality(message(json!("commentary")), "input.phase");
+    quality(message(json!("final_answer")), "input.phase");
+    quality(json!({"role": "assistant", "phase": "commentary", "content": "b"}), "input.phase");
+    assert_eq!(conversation(item(message(Value::Null))).residue, []);
+    for (name, value) in [("namespace", json!("crm")), ("caller", json!({"type": "program", "call_id": "c"}))] {
+        let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", name: value});
+        quality(call, &format!("input.{name}"));
+        let call = json!({"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "", name: value});
+        quality(call, &format!("input.{name}"));
+    }
+    let file = |detail: &str| json!({"role": "user", "content": [{"type": "input_file", "file_url": "https://e.com/a.pdf", "detail": detail}]});
+    quality(file("high"), "input.input_file.detail");
+    quality(file("low"), "input.input_file.detail");
+    assert_eq!(conversation(item(file("auto"))).residue, []);
 }
 
 #[test]

@@ -4,11 +4,12 @@
 //! message               turn of its role; leading system and developer ones join the instructions
 //! function_call, custom_tool_call                 part of the assistant's turn, with the message before it
 //! function_call_output, custom_tool_call_output   part of a user's turn, with the outputs beside it
-//! reasoning             dropped: bound to the account that made it
+//! reasoning             dropped: bound to the account that made it; so are the labels of items (phase, namespace, caller)
 //! item_reference, hosted tools' items, compaction   the hop is skipped
 //! ```
 
 use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::{CallKind, Incompatible, media};
 use serde_json::Value;
 
@@ -82,7 +83,15 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// What only this wire says of an item beside its content, and its models alone were trained on.
+    fn labels(&mut self, item: &Value, names: &[&str]) {
+        for name in names.iter().filter(|name| !says_nothing(&item[**name])) {
+            self.conversation.quality(format!("input.{name}"));
+        }
+    }
+
     fn message(&mut self, n: usize, item: &Value) -> Result<(), Incompatible> {
+        self.labels(item, &["phase"]);
         let parts = parts_of(self.conversation, &item["content"], &format!("input[{n}].content"))?;
         match item["role"].as_str() {
             Some("system" | "developer") if self.conversation.turns.is_empty() => {
@@ -99,6 +108,7 @@ impl Reader<'_> {
 
     /// `given` is the field of what the tool was called with.
     fn call(&mut self, n: usize, item: &Value, given: &str, kind: CallKind) -> Result<(), Incompatible> {
+        self.labels(item, &["namespace", "caller"]);
         let field = |name: &str| {
             item[name].as_str().map(str::to_owned).ok_or_else(|| Incompatible(format!("input[{n}].{name}")))
         };
@@ -157,7 +167,12 @@ fn parts_of(conversation: &mut Conversation, value: &Value, path: &str) -> Resul
                 None => conversation.semantic("file_id"),
             },
             "input_file" => match file(part).ok_or_else(|| bad("file_data"))? {
-                Some(document) => parts.push(document),
+                Some(document) => {
+                    if part["detail"].as_str().is_some_and(|detail| detail != "auto") {
+                        conversation.quality("input.input_file.detail");
+                    }
+                    parts.push(document);
+                }
                 None => conversation.semantic("file_id"),
             },
             other => conversation.semantic(other),

@@ -74,20 +74,23 @@ fn bad(path: &str) -> Incompatible {
     Incompatible(path.to_owned())
 }
 
+/// What this wire alone says of a tool that the client runs.
+const HINTS: [&str; 3] = ["defer_loading", "allowed_callers", "output_schema"];
+
 fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompatible> {
     for tool in value.as_array().ok_or_else(|| bad("tools"))? {
-        match tool["type"].as_str() {
-            Some("function") => {
-                for hint in ["defer_loading", "allowed_callers", "output_schema"] {
-                    if !says_nothing(&tool[hint]) {
-                        conversation.quality(format!("tools.{hint}"));
-                    }
-                }
-                conversation.tools.push(function(tool)?);
+        let read = match tool["type"].as_str() {
+            Some("function") => function(tool)?,
+            Some("custom") => custom(tool)?,
+            Some(hosted) => {
+                conversation.semantic(hosted);
+                continue;
             }
-            Some("custom") => conversation.tools.push(custom(tool)?),
-            Some(hosted) => conversation.semantic(hosted),
             None => return Err(bad("tools.type")),
+        };
+        conversation.tools.push(read);
+        for hint in HINTS.iter().filter(|hint| !says_nothing(&tool[**hint])) {
+            conversation.quality(format!("tools.{hint}"));
         }
     }
     Ok(())
