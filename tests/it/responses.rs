@@ -946,6 +946,20 @@ fn the_response_has_every_field_that_clients_require() {
         "usage",
         "store",
         "text",
+        "completed_at",
+        "background",
+        "max_output_tokens",
+        "max_tool_calls",
+        "previous_response_id",
+        "prompt_cache_key",
+        "reasoning",
+        "safety_identifier",
+        "service_tier",
+        "top_logprobs",
+        "truncation",
+        "user",
+        "frequency_penalty",
+        "presence_penalty",
     ] {
         assert!(response.get(name).is_some(), "{name}");
     }
@@ -953,6 +967,26 @@ fn the_response_has_every_field_that_clients_require() {
     assert_eq!(response["tool_choice"], "required");
     // Nothing was stored, whatever was asked.
     assert_eq!(response["store"], false);
+}
+
+/// SDKs that are generated from OpenAI's specification want every field of what they read.
+#[test]
+fn what_a_response_echoes_in_part_has_its_defaults() {
+    let schema = json!({"type": "json_schema", "name": "n", "schema": {"type": "object"}});
+    let echoed = |request: Value| {
+        let voice = Voice { request: Some(request), ..voice() };
+        encode::answer(&[start(), say("a"), Event::Finish(Finish::Stop), Event::End], &voice)
+    };
+    let low = echoed(json!({"text": {"verbosity": "low", "format": null}, "reasoning": {"effort": "low"}}));
+    assert_eq!(low["text"], json!({"format": {"type": "text"}, "verbosity": "low"}));
+    assert_eq!(low["reasoning"], json!({"effort": "low", "summary": null}));
+    let shaped = echoed(json!({"text": {"format": schema}, "reasoning": {}}));
+    assert_eq!(shaped["text"], json!({"format": schema, "verbosity": "medium"}));
+    assert_eq!(shaped["reasoning"], json!({"effort": null, "summary": null}));
+    let custom = json!({"type": "custom", "name": "c"});
+    let tools = echoed(json!({"tools": [{"type": "function", "name": "f", "strict": true}, custom]}));
+    let function = json!({"type": "function", "name": "f", "description": null, "parameters": null, "strict": true});
+    assert_eq!(tools["tools"], json!([function, custom]));
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

@@ -17,15 +17,17 @@ const TAIL_MAX: usize = 48;
 
 /// What a response echoes of its request, and what stands there when the request did not say.
 const ECHO: &[(&str, &str)] = &[
+    ("frequency_penalty", "0.0"),
     ("instructions", "null"),
     ("max_output_tokens", "null"),
     ("max_tool_calls", "null"),
     ("parallel_tool_calls", "true"),
+    ("presence_penalty", "0.0"),
     ("prompt_cache_key", "null"),
     ("reasoning", r#"{"effort":null,"summary":null}"#),
     ("safety_identifier", "null"),
     ("temperature", "1.0"),
-    ("text", r#"{"format":{"type":"text"}}"#),
+    ("text", r#"{"format":{"type":"text"},"verbosity":"medium"}"#),
     ("tool_choice", r#""auto""#),
     ("tools", "[]"),
     ("top_logprobs", "0"),
@@ -33,6 +35,8 @@ const ECHO: &[(&str, &str)] = &[
     ("user", "null"),
     ("metadata", "{}"),
 ];
+/// What a function has among the `tools` of a response, be it null.
+const OF_FUNCTIONS: [&str; 3] = ["description", "parameters", "strict"];
 
 /// One response without its output.
 #[derive(Clone, Debug)]
@@ -52,8 +56,8 @@ impl Shell {
         let request = voice.request.as_ref();
         let asked = |name: &str| request.and_then(|body| body.get(name)).filter(|value| !value.is_null());
         let echo = ECHO.iter().map(|(name, default)| {
-            let value = asked(name).cloned().or_else(|| serde_json::from_slice(default.as_bytes()).ok());
-            ((*name).to_owned(), value.unwrap_or(Value::Null))
+            let default: Value = serde_json::from_slice(default.as_bytes()).unwrap_or_default();
+            ((*name).to_owned(), asked(name).map_or_else(|| default.clone(), |asked| echoed(asked, &default)))
         });
         let summary = |name: &str| asked("reasoning").is_some_and(|reasoning| reasoning[name].is_string());
         Shell {
@@ -117,6 +121,8 @@ impl Shell {
         put("id", json!(format!("{TRANSLATED}{}", self.tail)));
         put("object", json!("response"));
         put("created_at", json!(self.created));
+        // No clock is at hand where the answer ends.
+        put("completed_at", Value::Null);
         put("status", json!(status));
         put("background", json!(false));
         put("error", Value::Null);
@@ -131,6 +137,32 @@ impl Shell {
         response.insert("usage".to_owned(), usage);
         Value::Object(response)
     }
+}
+
+/// What was asked for, with the defaults of what was left out of it: SDKs that are generated from OpenAI's specification want every
+/// field of what they read.
+fn echoed(asked: &Value, default: &Value) -> Value {
+    match (asked, default) {
+        (Value::Object(asked), Value::Object(default)) => {
+            let said = asked.iter().filter(|(_, value)| !value.is_null());
+            let all = default.iter().chain(said).map(|(name, value)| (name.clone(), value.clone()));
+            Value::Object(all.collect())
+        }
+        (Value::Array(tools), Value::Array(_)) => tools.iter().map(tool).collect(),
+        (asked, _) => asked.clone(),
+    }
+}
+
+fn tool(tool: &Value) -> Value {
+    let mut tool = tool.clone();
+    if let Some(fields) =
+        tool.as_object_mut().filter(|fields| fields.get("type").is_some_and(|kind| kind == "function"))
+    {
+        for name in OF_FUNCTIONS {
+            fields.entry(name).or_insert(Value::Null);
+        }
+    }
+    tool
 }
 
 fn usage_of(usage: Usage) -> Value {
