@@ -152,6 +152,8 @@ fn what_biases_quality_is_quality_residue_and_defaults_are_none() {
     quality(json!({"prompt_cache_retention": "24h"}), "prompt_cache_retention");
     quality(json!({"include": ["reasoning.encrypted_content"]}), "include");
     quality(json!({"reasoning": {"context": "auto"}}), "reasoning.context");
+    // A level of tomorrow, as in chat.
+    quality(json!({"reasoning": {"effort": "extreme"}}), "reasoning.effort");
     quality(json!({"something_new": 1}), "something_new");
     let harmless = json!({
         "stop": [], "frequency_penalty": 0, "context_management": [], "something_new": {},
@@ -206,7 +208,6 @@ fn shapes_that_no_responses_api_takes_are_named_by_their_path() {
         (json!({"instructions": {}}), "instructions"),
         (json!({"tools": [{"name": "a"}]}), "tools.type"),
         (json!({"text": {"format": {"type": "json_schema"}}}), "text.format.schema"),
-        (json!({"reasoning": {"effort": "extreme"}}), "reasoning.effort"),
         (json!({"max_output_tokens": "many"}), "max_output_tokens"),
     ] {
         assert_eq!(request::decode(&body), Err(Incompatible(path.to_owned())), "{body}");

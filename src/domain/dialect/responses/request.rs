@@ -199,10 +199,10 @@ fn reasoning(conversation: &mut Conversation, value: &Value) -> Result<(), Incom
     let fields: &Map<String, Value> = value.as_object().ok_or_else(|| bad("reasoning"))?;
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         match name.as_str() {
-            "effort" => {
-                let effort = value.as_str().and_then(Effort::parse).ok_or_else(|| bad("reasoning.effort"))?;
-                conversation.reasoning.effort = Some(effort);
-            }
+            "effort" => match value.as_str().and_then(Effort::parse) {
+                Some(effort) => conversation.reasoning.effort = Some(effort),
+                None => conversation.quality("reasoning.effort"),
+            },
             "summary" => conversation.reasoning.summary = value.as_str().map(str::to_owned),
             "generate_summary" if conversation.reasoning.summary.is_some() => {}
             "generate_summary" => conversation.reasoning.summary = value.as_str().map(str::to_owned),
