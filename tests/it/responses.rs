@@ -84,6 +84,24 @@ fn images_and_files_keep_their_sources() {
     );
 }
 
+#[test]
+fn a_file_without_its_type_has_the_one_of_its_name() {
+    let part = |name: Option<&str>| json!({"type": "input_file", "filename": name, "file_data": "aGk="});
+    for (name, media_type) in [
+        (Some("notes.TXT"), "text/plain"),
+        (Some("notes.md"), "text/markdown"),
+        (Some("a.b.csv"), "text/csv"),
+        (Some("a.docx"), "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        (Some("a.pdf"), "application/pdf"),
+        (Some("a"), "application/pdf"),
+        (None, "application/pdf"),
+    ] {
+        let parts = conversation(json!({"input": [{"role": "user", "content": [part(name)]}]})).turns[0].parts.clone();
+        let source = Source::Base64 { media_type: media_type.to_owned(), data: "aGk=".to_owned() };
+        assert_eq!(parts, [Part::Document { source, title: name.map(str::to_owned) }], "{name:?}");
+    }
+}
+
 #[track_caller]
 fn leaves(body: Value, residue: Residue) {
     assert_eq!(conversation(body.clone()).residue, [residue], "{body}");

@@ -44,6 +44,24 @@ pub fn file_name(title: Option<&str>, media_type: &str) -> String {
     }
 }
 
+/// The media type of a file whose data do not say it, by the end of its name. A PDF is what such fields are for.
+pub fn type_of_name(name: Option<&str>) -> &'static str {
+    let end = name.and_then(|name| name.rsplit_once('.')).map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
+    match end.as_str() {
+        "txt" | "text" | "log" => "text/plain",
+        "md" | "markdown" => "text/markdown",
+        "csv" => "text/csv",
+        "htm" | "html" => "text/html",
+        "json" => "application/json",
+        "doc" => "application/msword",
+        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "xls" => "application/vnd.ms-excel",
+        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "pptx" => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        _ => "application/pdf",
+    }
+}
+
 /// Whether a name ends in a dot and a few letters.
 fn ends_as_a_file(name: &str) -> bool {
     let end = name.rsplit_once('.').map(|(_, end)| end).unwrap_or_default();

@@ -195,8 +195,11 @@ fn file(part: &Value) -> Option<Option<Part>> {
     let title = part["filename"].as_str().map(str::to_owned);
     let source = match (part["file_data"].as_str(), part["file_url"].as_str()) {
         (Some(data), _) if data.starts_with("data:") => media::source(data)?,
-        // Bare base64 is taken as well; a PDF is what the field is for.
-        (Some(data), _) => Source::Base64 { media_type: "application/pdf".to_owned(), data: data.to_owned() },
+        // Bare base64 is taken as well.
+        (Some(data), _) => {
+            let media_type = media::type_of_name(title.as_deref()).to_owned();
+            Source::Base64 { media_type, data: data.to_owned() }
+        }
         (None, Some(url)) => Source::Url(url.to_owned()),
         (None, None) => return Some(None),
     };
