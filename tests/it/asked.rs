@@ -471,8 +471,12 @@ fn a_response_that_was_translated_here_cannot_be_continued() {
         400,
         "msg_us_abc_0 was translated here and is stored nowhere",
     );
+    // A reference need not say that it is one.
+    let untyped = json!({"input": [{"role": "user", "content": "a"}, {"id": "msg_us_abc_0"}]});
+    refuses(untyped, &[], 400, "msg_us_abc_0 was translated here and is stored nowhere");
     asked(naming("item_reference", "msg_abc"), &[]);
     asked(naming("message", "msg_us_abc_0"), &[]);
+    asked(json!({"input": [{"role": "assistant", "content": "a", "id": "msg_us_abc_0"}]}), &[]);
     asked(json!({"input": ["about_us_"]}), &[]);
     asked(json!({"input": "about_us_"}), &[]);
 }

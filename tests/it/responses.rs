@@ -121,6 +121,7 @@ fn what_only_the_wires_owner_can_hold_is_semantic_residue() {
     semantic(json!({"tool_choice": {"type": "file_search"}}), "file_search");
     semantic(json!({"tool_choice": {"type": "custom", "name": "a"}}), "custom_tools");
     semantic(json!({"input": [{"type": "item_reference", "id": "msg_1"}]}), "item_reference");
+    semantic(json!({"input": [{"type": null, "id": "msg_1"}]}), "item_reference");
     semantic(json!({"input": [{"type": "local_shell_call", "id": "a"}]}), "local_shell_call");
     semantic(json!({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]}), "file_id");
     semantic(json!({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}), "file_id");

@@ -23,7 +23,11 @@ struct Item<'a> {
     id: Option<Cow<'a, str>>,
     #[serde(borrow, default, rename = "type")]
     kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    role: Option<Cow<'a, str>>,
 }
+
+const REFERENCE: &str = "item_reference";
 
 /// An `input` without what was made here; `None` where nothing of it was. Other items keep their bytes.
 pub fn left_out(input: &[u8]) -> Option<Box<RawValue>> {
@@ -47,15 +51,16 @@ pub fn left_out(input: &[u8]) -> Option<Box<RawValue>> {
 pub fn named(input: &[u8]) -> Option<String> {
     memmem::find(input, MADE.as_bytes())?;
     let items: Vec<&RawValue> = serde_json::from_slice(input).ok()?;
-    let named = items.into_iter().map(RawValue::get).find(|item| made(item).as_deref() == Some("item_reference"))?;
+    let named = items.into_iter().map(RawValue::get).find(|item| made(item).as_deref() == Some(REFERENCE))?;
     serde_json::from_str::<Item<'_>>(named).ok()?.id.map(Cow::into_owned)
 }
 
-/// The type of an item that was made here.
+/// The type of an item that was made here. A reference need not say that it is one: it is what has neither type nor role.
 fn made(item: &str) -> Option<Cow<'_, str>> {
-    let Item { id, kind } = serde_json::from_str(item).ok()?;
+    let Item { id, kind, role } = serde_json::from_str(item).ok()?;
     let (_, tail) = id.as_deref()?.split_once('_')?;
-    tail.starts_with(MADE.trim_start_matches('_')).then(|| kind.unwrap_or_default())
+    let untold = || Cow::from(if role.is_some() { "message" } else { REFERENCE });
+    tail.starts_with(MADE.trim_start_matches('_')).then(|| kind.unwrap_or_else(untold))
 }
 
 fn without_id(item: &str) -> Cow<'_, str> {

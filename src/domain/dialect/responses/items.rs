@@ -64,6 +64,8 @@ impl Reader<'_> {
     fn item(&mut self, n: usize, item: &Value) -> Result<(), Incompatible> {
         match item["type"].as_str() {
             None if item["role"].is_string() => self.message(n, item),
+            // A reference need not say that it is one.
+            None if item["id"].is_string() => self.residue("item_reference"),
             Some("message") => self.message(n, item),
             Some("function_call") => self.call(n, item, "arguments", CallKind::Function),
             Some("custom_tool_call") => self.call(n, item, "input", CallKind::Custom),
