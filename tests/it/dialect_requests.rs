@@ -1607,6 +1607,14 @@ fn arguments_that_are_no_object_are_kept_within_one() {
         let (sent, dropped) = sent(Family::Responses, &body, &to(Wire::Chat, "together", "Qwen/Qwen3-Coder"));
         assert_eq!(sent["messages"][1]["tool_calls"][0]["function"]["arguments"], read, "{arguments}");
         assert!(dropped.is_empty());
+        let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let body = json!({"model": "m", "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": null, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c1", "content": "r"},
+        ]});
+        let (sent, _) = self::sent(Family::Chat, &body, &to(Wire::Responses, "acme", "Qwen/Qwen3-Coder"));
+        assert_eq!(sent["input"][1]["arguments"], read, "{arguments}");
     }
 }
 

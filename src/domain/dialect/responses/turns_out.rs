@@ -14,7 +14,7 @@ use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::names::{self, CHAT_MAX};
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{CallKind, Incompatible, media};
+use crate::domain::dialect::{CallKind, Incompatible, json_text, media};
 use serde_json::{Value, json};
 
 /// Writes all turns.
@@ -72,7 +72,8 @@ fn items_of(turn: &Turn, customs: &HashSet<String>, reply: &mut Reply) -> Result
                 "type": "function_call",
                 "call_id": ids::rewritten(id, IdRule::Plain),
                 "name": names::on_wire(name, CHAT_MAX, reply),
-                "arguments": if arguments.trim().is_empty() { "{}" } else { arguments },
+                // Hosts that make a prompt of them by themselves read them, as those of chat do.
+                "arguments": json_text::object(arguments).get(),
             })),
             other => content.extend(part_of(other, turn.role)?),
         }
