@@ -469,6 +469,47 @@ fn items_that_come_whole_are_read_whole() {
     assert_eq!(events.iter().filter_map(said).collect::<Vec<_>>(), ["Hm.", "I look.", "{\"a\":1}", "So."]);
 }
 
+/// Hosts that make their stream of another API's put some of an answer into the response at its end alone: a call that is lost there
+/// ends an agent's loop.
+#[test]
+fn what_a_stream_tells_at_its_end_alone_is_told() {
+    let thought = json!({"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]});
+    let message = json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "So."}]});
+    let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": "f", "arguments": format!("{{\"of\":\"{id}\"}}")});
+    let event = |kind: &str, at: u64, more: Value| {
+        let mut event = json!({"type": format!("response.{kind}"), "output_index": at});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let thinks = event("reasoning_text.delta", 0, json!({"delta": "Hm."}));
+    let says = event("output_text.delta", 1, json!({"delta": "So."}));
+    let begins = event(
+        "output_item.added",
+        2,
+        json!({"item": {"type": "function_call", "call_id": "c0", "name": "f", "arguments": ""}}),
+    );
+    let item = |at: u64, item: &Value| event("output_item.done", at, json!({"item": item}));
+    let output = [thought.clone(), message.clone(), call("c0"), call("c1")];
+    let end = json!({"type": "response.completed", "response": {"id": "r", "status": "completed", "output": output}});
+    let told = |events: &[Value]| {
+        let events = events.iter().chain([&end]);
+        sum(&events_of_stream(events.map(|event| format!("data: {event}\n\n")).collect::<String>().as_bytes(), 64))
+    };
+    let whole = sum(&events_of_answer(end["response"].to_string().as_bytes()));
+    assert_eq!((whole.text.as_str(), whole.calls.len(), &whole.finish), ("So.", 2, &Some(Finish::ToolCalls)));
+    for (name, stream) in [
+        ("nothing", vec![]),
+        ("thoughts", vec![thinks.clone()]),
+        ("thoughts, and the message whole", vec![thinks.clone(), item(0, &thought), item(1, &message)]),
+        ("no calls", vec![thinks.clone(), says.clone()]),
+        ("a call without what it is called with", vec![thinks.clone(), says.clone(), begins.clone()]),
+        ("one call", vec![thinks.clone(), says.clone(), begins.clone(), item(2, &call("c0"))]),
+        ("all", vec![thinks, says, begins, item(2, &call("c0")), item(3, &call("c1"))]),
+    ] {
+        assert_eq!(told(&stream), whole, "{name}");
+    }
+}
+
 /// A picture takes longer than an idle clock; each draft of it is progress, as each piece of code of a hosted tool is.
 #[test]
 fn pieces_of_hosted_items_are_content() {

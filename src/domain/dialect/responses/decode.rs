@@ -10,7 +10,7 @@
 //! output_item.added{function_call}    ToolStart               function_call_arguments.delta / .done -> ToolArguments
 //! output_item.done{function_call}     ToolEnd                 (custom_tool_call and custom_tool_call_input.* likewise)
 //! output_item.done{message}           Text, Refusal           (when no delta of any came)
-//! completed, incomplete               Usage, Finish, End      (or all of the output, when nothing was streamed)
+//! completed, incomplete               Usage, Finish, End      (and what of the output was not told by then)
 //! failed, error (flat or nested)      Error, once
 //! any other item or delta             Foreign
 //! ```
@@ -33,8 +33,12 @@ pub struct Decoder {
     calls: BTreeMap<u64, Call>,
     /// Places in the output of which text was shown.
     shown: BTreeSet<u64>,
-    /// Text comes in pieces: an item that is done says nothing new.
-    pieces: bool,
+    /// Words come in pieces: a message that is done says nothing new.
+    spoken: bool,
+    /// The same of thoughts.
+    thought: bool,
+    /// Some words were told, in pieces or not.
+    spoke: bool,
     /// Something of the answer was shown.
     any: bool,
     /// The end, or a failure, was told: nothing follows.
@@ -136,9 +140,13 @@ impl Decoder {
     fn text(&mut self, place: u64, raw: Option<&RawValue>, event: fn(String) -> Event, out: &mut Vec<Event>) {
         let text = raw.and_then(text_of).unwrap_or_default();
         if !text.is_empty() {
-            self.pieces = true;
+            let event = event(text.into_owned());
+            match event {
+                Event::Reasoning(_) => self.thought = true,
+                _ => (self.spoken, self.spoke) = (true, true),
+            }
             self.note(place);
-            out.push(event(text.into_owned()));
+            out.push(event);
         }
     }
 
@@ -165,24 +173,29 @@ impl Decoder {
             self.foreign(out);
             return Ok(());
         };
+        self.known(place, &item, done, out);
+        Ok(())
+    }
+
+    fn known(&mut self, place: u64, item: &Item<'_>, done: bool, out: &mut Vec<Event>) {
         match item.kind.as_str() {
             "function_call" => {
-                self.call(place, &item, CallKind::Function, out);
+                self.call(place, item, CallKind::Function, out);
                 if done {
                     self.end_call(place, item.arguments.as_ref().map_or("", Str::as_str), out);
                 }
             }
             "custom_tool_call" => {
-                self.call(place, &item, CallKind::Custom, out);
+                self.call(place, item, CallKind::Custom, out);
                 if done {
                     self.end_call(place, &item.input.and_then(text_of).unwrap_or_default(), out);
                 }
             }
-            // A message or reasoning: its pieces come by themselves, but from a host that makes its stream of a whole answer.
-            _ if done && !self.pieces => self.words(place, &item, out),
+            // Their pieces come by themselves, but from a host that makes its stream of a whole answer, or part of it.
+            "message" if done && !self.spoken => self.words(place, item, out),
+            "reasoning" if done && !self.thought => self.words(place, item, out),
             _ => {}
         }
-        Ok(())
     }
 
     fn call(&mut self, place: u64, item: &Item<'_>, kind: CallKind, out: &mut Vec<Event>) {
@@ -247,9 +260,12 @@ impl Decoder {
             self.error(inband::failure(error.get()), out);
             return Ok(());
         }
-        if !self.any {
-            for (place, raw) in (0..).zip(response.output.iter().flatten()) {
-                self.whole_item(place, raw, out)?;
+        match self.any {
+            true => self.untold(response, out),
+            false => {
+                for (place, raw) in (0..).zip(response.output.iter().flatten()) {
+                    self.whole_item(place, raw, out)?;
+                }
             }
         }
         match response.status.as_ref().map(Str::as_str) {
@@ -263,6 +279,25 @@ impl Decoder {
             _ => self.close(Finish::Stop, out),
         }
         Ok(())
+    }
+
+    /// What some hosts tell at the end alone: words where none were told before, and calls after those that were, which are known
+    /// by their order. What cannot be read of it changes nothing any more.
+    fn untold(&mut self, response: &Response<'_>, out: &mut Vec<Event>) {
+        let (spoke, mut calls) = (self.spoke, 0);
+        let items = response.output.iter().flatten().filter_map(|raw| item_of(raw).ok().flatten());
+        for (n, item) in (0..).zip(items) {
+            match item.kind.as_str() {
+                "message" if !spoke => self.words(n, &item, out),
+                "function_call" | "custom_tool_call" => {
+                    let place = self.calls.iter().find(|(_, call)| call.index == calls).map(|(place, _)| *place);
+                    let next = || self.calls.keys().next_back().map_or(0, |last| last.saturating_add(1));
+                    calls += 1;
+                    self.known(place.unwrap_or_else(next), &item, true, out);
+                }
+                _ => {}
+            }
+        }
     }
 
     fn whole_item(&mut self, place: u64, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), Malformed> {
@@ -288,6 +323,7 @@ impl Decoder {
             (None, None) => return self.foreign(out),
         };
         if event.is_content() {
+            self.spoke = true;
             self.note(place);
             out.push(event);
         }
