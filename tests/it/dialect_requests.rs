@@ -596,6 +596,27 @@ fn images_and_files() {
 }
 
 #[test]
+fn a_file_of_text_is_text_to_every_model() {
+    let data = "data:text/plain;charset=utf-8;base64,SXQgcmFpbnMu";
+    let file = json!({"type": "input_file", "filename": "a.txt", "file_data": data});
+    let body = json!({"model": "m", "input": [
+        {"role": "user", "content": [{"type": "input_text", "text": "So?"}, file]},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": [file]},
+    ]});
+    let messages = sent(Family::Responses, &body, &to(Wire::Chat, "together", "Qwen")).0["messages"].clone();
+    assert_eq!(messages[0]["content"][1], json!({"type": "text", "text": "a.txt\nIt rains."}));
+    assert_eq!(messages[2], json!({"role": "tool", "tool_call_id": "c1", "content": "a.txt\nIt rains."}));
+    let messages = sent(Family::Responses, &body, &sonnet()).0["messages"].clone();
+    let source = json!({"type": "text", "media_type": "text/plain", "data": "It rains."});
+    assert_eq!(messages[0]["content"][1], json!({"type": "document", "title": "a.txt", "source": source}));
+    // What is no text cannot be sent as such.
+    let broken = json!({"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,/w=="});
+    let body = json!({"model": "m", "input": [{"role": "user", "content": [broken]}]});
+    assert_eq!(unfit(Family::Responses, body, &to(Wire::Chat, "together", "Qwen")), "files");
+}
+
+#[test]
 fn an_image_in_a_tool_result_follows_in_a_user_message() {
     let body = ask(json!({"messages": [
         {"role": "user", "content": "a"},

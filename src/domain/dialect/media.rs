@@ -1,6 +1,8 @@
 //! Images and files as URLs with their data inside: `data:<type>;base64,<data>`.
 
 use crate::domain::dialect::conversation::Source;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// What an `image_url` or `file_data` holds: base64 data, or an address. Types are lower-case, `image/jpg` is `image/jpeg`.
 /// `None` for a data URL that is not base64.
@@ -18,6 +20,17 @@ pub fn url(source: &Source) -> Option<String> {
         Source::Url(url) => Some(url.clone()),
         Source::Base64 { media_type, data } => Some(format!("data:{media_type};base64,{data}")),
         Source::Text(_) => None,
+    }
+}
+
+/// The text of a document that is nothing else, be it in base64.
+pub fn text_of(source: &Source) -> Option<String> {
+    match source {
+        Source::Text(text) => Some(text.clone()),
+        Source::Base64 { media_type, data } if media_type.starts_with("text/") => {
+            String::from_utf8(STANDARD.decode(data).ok()?).ok()
+        }
+        Source::Base64 { .. } | Source::Url(_) => None,
     }
 }
 

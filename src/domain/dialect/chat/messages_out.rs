@@ -143,13 +143,13 @@ impl Writer<'_> {
                     texts.push(format!("[image returned by tool {id}, see next message]"));
                     shown.extend(self.parts(std::slice::from_ref(part))?);
                 }
-                Part::Document { source: Source::Text(text), title } => {
-                    texts.push(media::titled(title.as_deref(), text));
-                }
-                Part::Document { .. } => {
-                    texts.push(format!("[document returned by tool {id}, see next message]"));
-                    shown.extend(self.parts(std::slice::from_ref(part))?);
-                }
+                Part::Document { source, title } => match media::text_of(source) {
+                    Some(text) => texts.push(media::titled(title.as_deref(), &text)),
+                    None => {
+                        texts.push(format!("[document returned by tool {id}, see next message]"));
+                        shown.extend(self.parts(std::slice::from_ref(part))?);
+                    }
+                },
                 Part::CacheBreak(_) => self.drops.quality(self.from.name_of(Field::CacheControl))?,
                 Part::ToolCall { .. } | Part::ToolResult { .. } => {
                     return Err(Incompatible("messages.tool_result".to_owned()));
@@ -180,13 +180,15 @@ impl Writer<'_> {
     }
 
     fn document(&self, source: &Source, title: Option<&str>) -> Result<Value, Incompatible> {
+        if let Some(text) = media::text_of(source) {
+            return Ok(json!({"type": "text", "text": media::titled(title, &text)}));
+        }
         match source {
-            Source::Text(text) => Ok(json!({"type": "text", "text": media::titled(title, text)})),
             Source::Base64 { media_type, .. } if self.manner.files && media_type == "application/pdf" => {
                 let name = media::file_name(title, media_type);
                 Ok(json!({"type": "file", "file": {"filename": name, "file_data": media::url(source)}}))
             }
-            Source::Base64 { .. } | Source::Url(_) => Err(Incompatible("files".to_owned())),
+            Source::Base64 { .. } | Source::Url(_) | Source::Text(_) => Err(Incompatible("files".to_owned())),
         }
     }
 

@@ -17,9 +17,7 @@ use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::messages::claude::Claude;
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
-use crate::domain::dialect::{Incompatible, Wire, json_text};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::domain::dialect::{Incompatible, Wire, json_text, media};
 use serde_json::{Value, json};
 
 /// The images that Anthropic reads.
@@ -169,19 +167,15 @@ impl<'a> Blocks<'a> {
     }
 
     fn document(&self, source: &Source, title: Option<&str>) -> Result<Value, Incompatible> {
-        let lacking = || Incompatible("files".to_owned());
         let source = match source {
             Source::Base64 { media_type, data } if media_type == "application/pdf" => {
                 json!({"type": "base64", "media_type": media_type, "data": data})
             }
-            Source::Base64 { media_type, data } if media_type.starts_with("text/") => {
-                let bytes = STANDARD.decode(data).map_err(|_| lacking())?;
-                let text = String::from_utf8(bytes).map_err(|_| lacking())?;
+            Source::Url(url) if self.wire == Wire::Messages => json!({"type": "url", "url": url}),
+            source => {
+                let text = media::text_of(source).ok_or_else(|| Incompatible("files".to_owned()))?;
                 json!({"type": "text", "media_type": "text/plain", "data": text})
             }
-            Source::Text(text) => json!({"type": "text", "media_type": "text/plain", "data": text}),
-            Source::Url(url) if self.wire == Wire::Messages => json!({"type": "url", "url": url}),
-            Source::Base64 { .. } | Source::Url(_) => return Err(lacking()),
         };
         let mut block = json!({"type": "document", "source": source});
         if let Some(title) = title {
