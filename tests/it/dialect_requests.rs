@@ -1124,6 +1124,30 @@ fn cache_breakpoints_cross_to_claude() {
     assert_eq!(dropped, ["prompt_cache_breakpoint"]);
 }
 
+#[test]
+fn a_cache_breakpoint_may_ask_for_a_life_of_its_own() {
+    let asks = |ttl: &str| json!({"mode": "explicit", "ttl": ttl});
+    let (short, long) = (json!({"type": "ephemeral"}), json!({"type": "ephemeral", "ttl": "1h"}));
+    for (ttls, expected) in [
+        (["12h", "30m"], [&long, &short]),
+        (["30m", "30m"], [&short, &short]),
+        // What lives long stands first at Anthropic.
+        (["30m", "12h"], [&long, &long]),
+    ] {
+        for (family, kind, list) in [(Family::Chat, "text", "messages"), (Family::Responses, "input_text", "input")] {
+            let parts: Vec<Value> = ttls
+                .iter()
+                .map(|ttl| json!({"type": kind, "text": "a", "prompt_cache_breakpoint": asks(ttl)}))
+                .collect();
+            let (body, dropped) =
+                sent(family, &json!({"model": "m", list: [{"role": "user", "content": parts}]}), &sonnet());
+            let content = &body["messages"][0]["content"];
+            assert_eq!([&content[0]["cache_control"], &content[1]["cache_control"]], expected, "{ttls:?}");
+            assert!(dropped.is_empty(), "{dropped:?}");
+        }
+    }
+}
+
 /// Every recorded request of a family goes to the other one, or says what it lacks.
 #[test]
 fn recorded_requests_cross() {

@@ -9,8 +9,8 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
-use crate::domain::dialect::{CallKind, Incompatible, media};
+use crate::domain::dialect::conversation::{Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::{CallKind, Incompatible, hints, media};
 use serde_json::Value;
 
 /// Reads the messages.
@@ -161,9 +161,7 @@ impl Place {
                     if let Some(known) = self.part(conversation, part, m)? {
                         read.push(known);
                     }
-                    if part.get("prompt_cache_breakpoint").is_some_and(Value::is_object) {
-                        read.push(Part::CacheBreak(Cache::Short));
-                    }
+                    read.extend(hints::breakpoint(part));
                 }
                 Ok(read)
             }

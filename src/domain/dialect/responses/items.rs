@@ -8,9 +8,9 @@
 //! item_reference, hosted tools' items, compaction   the hop is skipped
 //! ```
 
-use crate::domain::dialect::conversation::{Cache, Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::conversation::{Conversation, Part, Role, Source, Turn};
 use crate::domain::dialect::drops::says_nothing;
-use crate::domain::dialect::{CallKind, Incompatible, media};
+use crate::domain::dialect::{CallKind, Incompatible, hints, media};
 use serde_json::Value;
 
 /// Reads `instructions`.
@@ -179,9 +179,7 @@ fn parts_of(conversation: &mut Conversation, value: &Value, path: &str) -> Resul
             },
             other => conversation.semantic(other),
         }
-        if !part["prompt_cache_breakpoint"].is_null() {
-            parts.push(Part::CacheBreak(Cache::Short));
-        }
+        parts.extend(hints::breakpoint(part));
     }
     Ok(parts)
 }
