@@ -1027,6 +1027,12 @@ fn a_user_who_is_an_address_goes_as_a_hash() {
 fn service_tiers_have_other_names() {
     assert_eq!(chat_to_claude(hello(json!({"service_tier": "default"})))["service_tier"], "standard_only");
     assert_eq!(claude_to_chat(ask(json!({"service_tier": "standard_only"})))["service_tier"], "default");
+    // A tier that chat does not have is left out there.
+    for (tier, expected, dropped) in [("priority", json!("priority"), 0), ("ultrafast", Value::Null, 1)] {
+        let body = json!({"model": "m", "input": "Hi", "service_tier": tier});
+        let (sent, list) = sent(Family::Responses, &body, &gpt());
+        assert_eq!((&sent["service_tier"], list), (&expected, vec!["service_tier".to_owned(); dropped]), "{tier}");
+    }
 }
 
 #[test]

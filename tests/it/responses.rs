@@ -132,7 +132,7 @@ fn what_only_the_wires_owner_can_hold_is_semantic_residue() {
 fn hints_on_tools_are_quality_residue() {
     let tool =
         |hint: &str, value: Value| json!({"input": "a", "tools": [{"type": "function", "name": "f", hint: value}]});
-    for hint in ["defer_loading", "allowed_callers", "output_schema"] {
+    for hint in ["defer_loading", "allowed_callers", "output_schema", "async"] {
         leaves(tool(hint, json!(true)), Residue::Quality(format!("tools.{hint}")));
         let custom = json!({"input": "a", "tools": [{"type": "custom", "name": "f", hint: true}]});
         leaves(custom, Residue::Quality(format!("tools.{hint}")));
@@ -150,7 +150,8 @@ fn labels_of_items_are_quality_residue() {
     quality(message(json!("final_answer")), "input.phase");
     quality(json!({"role": "assistant", "phase": "commentary", "content": "b"}), "input.phase");
     assert_eq!(conversation(item(message(Value::Null))).residue, []);
-    for (name, value) in [("namespace", json!("crm")), ("caller", json!({"type": "program", "call_id": "c"}))] {
+    let caller = json!({"type": "program", "call_id": "c"});
+    for (name, value) in [("namespace", json!("crm")), ("caller", caller), ("async", json!(true))] {
         let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", name: value});
         quality(call, &format!("input.{name}"));
         let call = json!({"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "", name: value});
@@ -592,6 +593,32 @@ fn an_error_inside_a_200_is_told_once_whichever_shape_it_has() {
     ] {
         let stream = format!("data: {data}\n\ndata: {data}\n\n");
         assert_eq!(sum(&events_of_stream(stream.as_bytes(), 64)).error, Some(expected), "{data}");
+    }
+}
+
+/// Every code that the wire's own specification gives a failed response: none of what lies in the request is tried again.
+#[test]
+fn a_failed_response_has_the_class_of_its_code() {
+    for (class, codes) in [
+        (Class::ServerError, "server_error a_code_of_tomorrow"),
+        (Class::RateLimited, "rate_limit_exceeded"),
+        (Class::ContentPolicy, "invalid_prompt bio_policy image_content_policy_violation"),
+        (Class::ContentPolicy, "misalignment_policy_violation"),
+        (Class::Forbidden, "data_residency_mismatch"),
+        (Class::Timeout, "vector_store_timeout"),
+        (Class::InvalidRequest, "invalid_image invalid_image_format invalid_base64_image invalid_image_url"),
+        (Class::InvalidRequest, "image_too_large image_too_small image_parse_error invalid_image_mode"),
+        (Class::InvalidRequest, "image_file_too_large unsupported_image_media_type empty_image_file"),
+        (Class::InvalidRequest, "failed_to_download_image image_file_not_found"),
+    ] {
+        for code in codes.split(' ') {
+            let error = json!({"code": code, "message": "m"});
+            let response = json!({"id": "resp_1", "status": "failed", "error": error, "output": []});
+            let told = Some((class, Some(code.to_owned())));
+            let stream = format!("data: {}\n\n", json!({"type": "response.failed", "response": response}));
+            assert_eq!(sum(&events_of_stream(stream.as_bytes(), 64)).error, told, "{code}");
+            assert_eq!(sum(&events_of_answer(response.to_string().as_bytes())).error, told, "{code}");
+        }
     }
 }
 

@@ -38,6 +38,7 @@ const WORDS: &[(Class, &[&str])] = &[
             "responsibleaipolicyviolation",
             "invalidprompt",
             "moderationblocked",
+            "misalignmentpolicyviolation",
             "biopolicy",
             "cyberpolicy",
             "guardrailintervened",

@@ -255,7 +255,8 @@ impl Writer<'_> {
         }
         match self.from.service_tier.as_deref() {
             None => {}
-            Some(tier) if openai => self.put("service_tier", tier),
+            // Of OpenAI's tiers this one alone is of Responses.
+            Some(tier) if openai && tier != "ultrafast" => self.put("service_tier", tier),
             Some("auto" | "default") => {}
             Some(_) => self.drop(Field::ServiceTier)?,
         }

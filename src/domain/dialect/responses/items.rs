@@ -4,7 +4,7 @@
 //! message               turn of its role; leading system and developer ones join the instructions
 //! function_call, custom_tool_call                 part of the assistant's turn, with the message before it
 //! function_call_output, custom_tool_call_output   part of a user's turn, with the outputs beside it
-//! reasoning             dropped: bound to the account that made it; so are the labels of items (phase, namespace, caller)
+//! reasoning             dropped: bound to the account that made it; so are the labels of items (phase, namespace, caller, async)
 //! item_reference, hosted tools' items, compaction   the hop is skipped
 //! ```
 
@@ -110,7 +110,7 @@ impl Reader<'_> {
 
     /// `given` is the field of what the tool was called with.
     fn call(&mut self, n: usize, item: &Value, given: &str, kind: CallKind) -> Result<(), Incompatible> {
-        self.labels(item, &["namespace", "caller"]);
+        self.labels(item, &["namespace", "caller", "async"]);
         let field = |name: &str| {
             item[name].as_str().map(str::to_owned).ok_or_else(|| Incompatible(format!("input[{n}].{name}")))
         };

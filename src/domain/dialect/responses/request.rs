@@ -75,7 +75,7 @@ fn bad(path: &str) -> Incompatible {
 }
 
 /// What this wire alone says of a tool that the client runs.
-const HINTS: [&str; 3] = ["defer_loading", "allowed_callers", "output_schema"];
+const HINTS: [&str; 4] = ["defer_loading", "allowed_callers", "output_schema", "async"];
 
 fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompatible> {
     for tool in value.as_array().ok_or_else(|| bad("tools"))? {
