@@ -135,9 +135,15 @@ impl Encoder {
         self.output.emit(kind, json!({"response": response}), out);
     }
 
-    /// Of the item that is open: one that the limit cut off says so itself, beside the response.
+    /// Of the item that is open: one that the limit or a filter cut off says so itself, beside the response.
     fn status(&self) -> &'static str {
-        if self.finish == Some(Finish::Length) { "incomplete" } else { "completed" }
+        match self.finish {
+            Some(Finish::Length) => "incomplete",
+            Some(Finish::ContentFilter(_)) if !self.output.refused() => "incomplete",
+            Some(Finish::ContentFilter(_) | Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls) | None => {
+                "completed"
+            }
+        }
     }
 
     /// A filter that says why, and nothing else: the explanation is the refusal.

@@ -80,8 +80,14 @@ impl Output {
 
     /// Whether some part of the output is a refusal.
     pub fn refused(&self) -> bool {
-        let mut parts = self.items.iter().filter_map(|item| item["content"].as_array()).flatten();
-        parts.any(|part| part["type"] == "refusal")
+        let refuses = |part: &Value| part["type"] == "refusal";
+        let open = match &self.open {
+            Some(Item::Message { parts, part }) => {
+                part.as_ref().is_some_and(|part| part.kind == PartKind::Refusal) || parts.iter().any(refuses)
+            }
+            Some(Item::Reasoning { .. } | Item::Call(_)) | None => false,
+        };
+        open || self.items.iter().filter_map(|item| item["content"].as_array()).flatten().any(refuses)
     }
 
     /// The likelihoods of the tokens of the text that comes next, a JSON list.
