@@ -220,6 +220,35 @@ fn reasoning_models_of_openai_are_spoken_to_in_their_way() {
     );
 }
 
+/// They answer 400 to any other level.
+#[test]
+fn every_model_of_openai_is_asked_for_a_level_that_it_takes() {
+    for (model, levels) in [
+        ("o3", "low low low medium high high high"),
+        ("gpt-5", "minimal minimal low medium high high high"),
+        ("gpt-5-codex", "low low low medium high high high"),
+        ("gpt-5-pro", "high high high high high high high"),
+        ("gpt-5.1", "none low low medium high high high"),
+        ("gpt-5.1-codex-max", "low low low medium high xhigh xhigh"),
+        ("gpt-5.2", "none low low medium high xhigh xhigh"),
+        ("openai/gpt-5.2-pro", "medium medium medium medium high xhigh xhigh"),
+        ("gpt-5.3-codex", "low low low medium high xhigh xhigh"),
+        ("gpt-5.6", "none low low medium high xhigh max"),
+        ("gpt-6", "none low low medium high xhigh max"),
+    ] {
+        let wanted = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+        for (wanted, level) in wanted.into_iter().zip(levels.split(' ')) {
+            let chat =
+                json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "reasoning_effort": wanted});
+            let body = sent(Family::Chat, &chat, &to(Wire::Responses, "acme", model)).0;
+            assert_eq!(body["reasoning"]["effort"], level, "{model} {wanted}");
+            let asked = json!({"model": "m", "input": "Hi", "reasoning": {"effort": wanted}});
+            let body = sent(Family::Responses, &asked, &to(Wire::Chat, "openai", model)).0;
+            assert_eq!(body["reasoning_effort"], level, "{model} {wanted}");
+        }
+    }
+}
+
 #[test]
 fn effort_becomes_thinking() {
     let effort = |effort: &str| hello(json!({"reasoning_effort": effort, "max_tokens": 30_000, "temperature": 0.3}));

@@ -92,11 +92,26 @@ pub fn refuses_effort(provider: &str, model: &str) -> bool {
     grok && (provider == "vertex" || !DIALLED.iter().any(|name| model.contains(name)))
 }
 
-/// The level nearest to the one wanted that a model takes, from `least` on: the small Grok knows none between low and high.
-pub fn nearest(model: &str, wanted: Effort, least: Effort) -> Effort {
-    match wanted.clamp(least, strongest(model)) {
+/// The level nearest to the one wanted that a model takes: the small Grok knows none between low and high, and OpenAI's none
+/// between none and low since gpt-5.1.
+pub fn nearest(model: &str, wanted: Effort) -> Effort {
+    match wanted.clamp(weakest(model), strongest(model)) {
         Effort::Medium if model.contains("grok-3-mini") => Effort::Low,
+        Effort::Minimal if thinker(model) == Thinker::Later => Effort::Low,
         level => level,
+    }
+}
+
+/// The weakest effort that a model takes: `none` since gpt-5.1, but where thinking is what it is for.
+fn weakest(model: &str) -> Effort {
+    let name = plain(model);
+    match thinker(model) {
+        Thinker::O | Thinker::No => Effort::Low,
+        Thinker::Gpt5 if name.contains("-pro") => Effort::High,
+        Thinker::Later if name.contains("-pro") => Effort::Medium,
+        Thinker::Gpt5 | Thinker::Later if name.contains("codex") => Effort::Low,
+        Thinker::Gpt5 => Effort::Minimal,
+        Thinker::Later => Effort::None,
     }
 }
 
@@ -136,11 +151,10 @@ pub fn max_tokens(provider: &str, model: &str) -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinker {
     No,
-    /// o1, o3, o4: `low` is their least effort.
+    /// o1, o3, o4
     O,
-    /// gpt-5: from `minimal`.
     Gpt5,
-    /// gpt-5.1 and later: from `none`, and at `none` with sampling.
+    /// gpt-5.1 and later: at effort `none` with sampling.
     Later,
 }
 
@@ -149,12 +163,13 @@ pub fn tells(provider: &str, model: &str) -> bool {
     is_claude(model) || thinker(model) != Thinker::No || ids(provider, model) != IdRule::Chat
 }
 
-/// The strongest effort that a model of OpenAI's takes: `xhigh` since gpt-5.2 and for `codex-max`, else `high`.
-pub fn strongest(model: &str) -> Effort {
-    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+/// The strongest effort that a model of OpenAI's takes: `max` since gpt-5.6, `xhigh` since gpt-5.2 and for `codex-max`, else `high`.
+fn strongest(model: &str) -> Effort {
+    let name = plain(model);
     let version: String = name.strip_prefix("gpt-").unwrap_or_default().chars().take_while(is_of_version).collect();
     let (major, minor) = version.split_once('.').unwrap_or((&version, "0"));
     match (major.parse::<u32>(), minor.parse::<u32>()) {
+        (Ok(major), Ok(minor)) if (major, minor) >= (5, 6) => Effort::Max,
         _ if name.contains("codex-max") => Effort::Xhigh,
         (Ok(major), Ok(minor)) if (major, minor) >= (5, 2) => Effort::Xhigh,
         _ => Effort::High,
@@ -167,7 +182,7 @@ const fn is_of_version(letter: &char) -> bool {
 
 /// Which kind of reasoning model a name of OpenAI's is (on OpenAI, Azure or behind a router's prefix).
 pub fn thinker(model: &str) -> Thinker {
-    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    let name = plain(model);
     if ["o1", "o3", "o4"].iter().any(|known| name == *known || name.starts_with(&format!("{known}-"))) {
         return Thinker::O;
     }
@@ -179,4 +194,9 @@ pub fn thinker(model: &str) -> Thinker {
         (Ok(major), _) if major >= 5 => Thinker::Later,
         _ => Thinker::No,
     }
+}
+
+/// A model's name without a router's prefix.
+fn plain(model: &str) -> String {
+    model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase()
 }

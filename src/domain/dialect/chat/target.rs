@@ -3,7 +3,7 @@
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
-use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice};
+use crate::domain::dialect::conversation::{Conversation, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids;
 use crate::domain::dialect::names::{self, CHAT_MAX};
@@ -207,12 +207,7 @@ impl Writer<'_> {
             return self.drops.thinking(self.from);
         }
         let Some(wanted) = self.from.reasoning.wanted_effort() else { return Ok(()) };
-        let least = match self.thinker {
-            Thinker::Later => Effort::None,
-            Thinker::Gpt5 => Effort::Minimal,
-            Thinker::O | Thinker::No => Effort::Low,
-        };
-        self.put("reasoning_effort", hosts::nearest(self.to.model, wanted, least).name());
+        self.put("reasoning_effort", hosts::nearest(self.to.model, wanted).name());
         Ok(())
     }
 

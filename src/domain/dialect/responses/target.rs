@@ -4,8 +4,8 @@
 //! always written unless the client asked for it.
 
 use crate::domain::catalogue::{Facts, Feature};
-use crate::domain::dialect::chat::hosts::{Thinker, strongest, thinker};
-use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Part, Tool, ToolChoice};
+use crate::domain::dialect::chat::hosts::{Thinker, nearest, thinker};
+use crate::domain::dialect::conversation::{Conversation, Field, Format, OutputFormat, Part, Tool, ToolChoice};
 use crate::domain::dialect::drops::{Drops, says_no_word};
 use crate::domain::dialect::ids;
 use crate::domain::dialect::names::{self, CHAT_MAX};
@@ -179,14 +179,10 @@ impl Writer<'_> {
 
     fn reasoning(&mut self, facts: &Facts) -> Result<(), Incompatible> {
         let (wanted, summary) = (self.from.reasoning.wanted_effort(), self.from.reasoning.summary.as_deref());
-        let least = match self.thinker {
-            Thinker::Later => Effort::None,
-            Thinker::Gpt5 => Effort::Minimal,
-            Thinker::O => Effort::Low,
-            Thinker::No if facts.supports(Feature::Reasoning) == Some(true) => Effort::Low,
-            Thinker::No => return self.no_reasoning(summary),
-        };
-        let effort = wanted.map(|wanted| wanted.clamp(least, strongest(self.to.model)).name());
+        if self.thinker == Thinker::No && facts.supports(Feature::Reasoning) != Some(true) {
+            return self.no_reasoning(summary);
+        }
+        let effort = wanted.map(|wanted| nearest(self.to.model, wanted).name());
         let fields = [("effort", effort), ("summary", summary)];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
         let reasoning: Map<String, Value> = given.collect();
