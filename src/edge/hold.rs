@@ -146,17 +146,12 @@ impl Attempt<'_> {
 
     /// What is known of the answer before it comes.
     fn expected(&self) -> Expected {
-        let said = |field| match &self.job.body {
+        let said = |field: &str| match &self.job.body {
             request::Body::Json(envelope) => envelope.value_under(&self.job.bytes, &self.hop.params, field),
             request::Body::Form(_) => None,
         };
-        let names_some = |field| said(field).is_some_and(|value| !matches!(value, b"null" | b"[]" | b"\"\""));
-        Expected {
-            nothing: said("max_tokens") == Some(b"0"),
-            stops: names_some("stop") || names_some("stop_sequences"),
-            // A whole answer counts its tokens by itself.
-            reasoning: self.job.stream && self.ready.facts.supports(Feature::Reasoning) != Some(false),
-        }
+        // A whole answer counts its tokens by itself.
+        Expected::of(said, self.job.stream && self.ready.facts.supports(Feature::Reasoning) != Some(false))
     }
 
     fn note(&mut self, intake: &Intake) {

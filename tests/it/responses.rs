@@ -4,17 +4,19 @@ use crate::recorded;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use understudy::domain::answer::check_expecting;
 use understudy::domain::catalogue::Facts;
 use understudy::domain::dialect::conversation::{Conversation, Part, Residue, Role, Source, ToolChoice};
 use understudy::domain::dialect::decoder::{Decode, Encode, Voice};
 use understudy::domain::dialect::reply::Reply;
 use understudy::domain::dialect::responses::{decode, encode, request, target};
+use understudy::domain::dialect::said::Expected;
 use understudy::domain::dialect::{
     CallKind, Destination, Event, Finish, Incompatible, Wire, translate_request, write_answer,
 };
 use understudy::domain::outcome::{Class, Failure};
 use understudy::domain::policy::Translate;
-use understudy::domain::route::Family;
+use understudy::domain::route::{Family, Route};
 use understudy::domain::sse;
 use understudy::domain::usage::Usage;
 
@@ -540,6 +542,26 @@ fn an_item_of_another_kind_is_content_whatever_it_holds() {
     ];
     let stream: String = records.iter().map(|record| format!("data: {record}\n\n")).collect();
     assert_eq!(sum(&events_of_stream(stream.as_bytes(), stream.len())), said);
+}
+
+/// OpenAI's clients may ask for the cache to be filled, and for no answer.
+#[test]
+fn an_answer_that_nobody_asked_for_may_be_empty() {
+    let expected = |options: &'static str| {
+        Expected::of(|name| (name == "prompt_cache_options").then_some(options.as_bytes()), false)
+    };
+    let empty =
+        json!({"id": "resp_1", "status": "completed", "output": [], "usage": {"input_tokens": 5, "output_tokens": 0}});
+    let body = empty.to_string().into_bytes();
+    let checked = |options| check_expecting(expected(options), &Route::Responses, Wire::Responses, &body, None, false);
+    assert!(checked(r#"{"mode": "implicit", "prewarm": true}"#).is_ok());
+    for options in [r#"{"prewarm": false}"#, "null", "[]", "{"] {
+        assert_eq!(checked(options).map_err(|failure| failure.class), Err(Class::Malformed), "{options}");
+    }
+    leaves(
+        json!({"input": "a", "prompt_cache_options": {"prewarm": true}}),
+        Residue::Semantic("prompt_cache_options.prewarm".to_owned()),
+    );
 }
 
 #[test]

@@ -15,6 +15,10 @@ pub fn breakpoint(part: &Value) -> Option<Part> {
 /// before one that lives long do so too: Anthropic refuses them in another order.
 pub fn settle(conversation: &mut Conversation, options: Option<&Value>) {
     let options = options.filter(|options| !says_nothing(options));
+    // It fills the cache and answers nothing: no other family can.
+    if options.is_some_and(prewarms) {
+        return conversation.semantic("prompt_cache_options.prewarm");
+    }
     let mut breaks: Vec<&mut Cache> = Vec::new();
     let turns = conversation.turns.iter_mut().flat_map(|turn| &mut turn.parts);
     conversation.system.iter_mut().chain(turns).for_each(|part| gather(part, &mut breaks));
@@ -24,6 +28,11 @@ pub fn settle(conversation: &mut Conversation, options: Option<&Value>) {
         Some(_) | None => breaks.iter().rposition(|life| **life == Cache::Long).unwrap_or(0),
     };
     breaks.into_iter().take(long).for_each(|life| *life = Cache::Long);
+}
+
+/// Whether options ask for the cache to be filled, and for no answer.
+pub fn prewarms(options: &Value) -> bool {
+    options.get("prewarm").and_then(Value::as_bool) == Some(true)
 }
 
 /// Anthropic knows five minutes and an hour: "30m" is the former, "12h" the latter.

@@ -1,17 +1,31 @@
 //! Which answers are empty, whether they came in one piece or in events.
 
-use crate::domain::dialect::{Event, Finish};
+use crate::domain::dialect::{Event, Finish, hints};
 use crate::domain::usage::Usage;
 
 /// What is known of an answer before it comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// The client asked for no token: it fills Anthropic's cache so.
+    /// The client asked for no token: it fills a cache so.
     pub nothing: bool,
     /// The client named sequences to stop at: one may come first, and most wires do not tell it from an end.
     pub stops: bool,
     /// The model may reason, as far as anybody knows, and its answer need not count its tokens.
     pub reasoning: bool,
+}
+
+impl Expected {
+    /// What a body says of its answer. `said`: its top-level values by name, as JSON.
+    pub fn of<'a>(said: impl Fn(&str) -> Option<&'a [u8]>, reasoning: bool) -> Expected {
+        let names_some = |field| said(field).is_some_and(|value| !matches!(value, b"null" | b"[]" | b"\"\""));
+        let options = || serde_json::from_slice(said("prompt_cache_options")?).ok();
+        Expected {
+            // Anthropic's clients, and OpenAI's.
+            nothing: said("max_tokens") == Some(b"0") || options().is_some_and(|options| hints::prewarms(&options)),
+            stops: names_some("stop") || names_some("stop_sequences"),
+            reasoning,
+        }
+    }
 }
 
 /// Whether an answer says anything.
