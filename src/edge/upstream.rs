@@ -14,7 +14,7 @@ use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::said::Expected;
-use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas, envelope, translate};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas, envelope, json_text, translate};
 use crate::domain::outcome::{Class, Failure, KeySlot, Phase};
 use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
 use crate::domain::provider::Auth;
@@ -238,9 +238,8 @@ pub fn setup(job: &Job, hop: &Hop, wire: Wire, reply: Reply, expected: Expected)
 pub fn voice(job: &Job, hop: &Hop, reply: Reply) -> Voice {
     let (include_usage, request) = match &job.body {
         Body::Json(envelope) => {
-            let request = (job.route == Route::Responses)
-                .then(|| serde_json::from_slice(&envelope.cleaned(&job.bytes, &[])).ok())
-                .flatten();
+            let request =
+                (job.route == Route::Responses).then(|| json_text::tree(&envelope.cleaned(&job.bytes, &[]))).flatten();
             (envelope.usage_param(&job.bytes).is_none(), request)
         }
         Body::Form(_) => (false, None),

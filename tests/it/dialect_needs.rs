@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use understudy::domain::catalogue::{Facts, Feature};
 use understudy::domain::dialect::Wire;
 use understudy::domain::dialect::capability::{self, Candidate, Needs, lacks};
+use understudy::domain::dialect::json_text;
 use understudy::domain::route::Family;
 
 fn facts(features: &[Feature]) -> Facts {
@@ -89,6 +90,16 @@ fn words_alone_are_no_needs() {
         let needs = needs(Family::Chat, body.to_string().as_bytes());
         assert!(Feature::ALL.iter().all(|feature| !needs.has(*feature)), "{body}: {needs:?}");
     }
+}
+
+/// JavaScript writes half of a character where it cut a text: the rest of such a body is read as any other's.
+#[test]
+fn half_a_character_hides_no_need() {
+    let body = br#"{"messages":[{"role":"user","content":[{"type":"text","text":"a\ud83d"},{"type":"image_url","image_url":{"url":"https://e.com/a.png"}}]}]}"#;
+    assert!(needs(Family::Chat, body).has(Feature::Vision));
+    let tree = json_text::tree(br#"{"reasoning":{"summary":"auto"},"input":"a\ud83d"}"#).expect("JSON");
+    assert_eq!(tree, json!({"reasoning": {"summary": "auto"}, "input": "a\u{fffd}"}));
+    assert_eq!(json_text::tree(b"{"), None);
 }
 
 #[test]

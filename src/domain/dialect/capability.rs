@@ -20,7 +20,7 @@
 //! scripts up to half too low. An image counts as 1,000. For skipping a hop the least counts: bytes / 6, an image as 85.
 
 use crate::domain::catalogue::{Facts, Feature};
-use crate::domain::dialect::Wire;
+use crate::domain::dialect::{Wire, json_text};
 use crate::domain::provider::is_claude;
 use crate::domain::route::Family;
 use memchr::memmem;
@@ -97,7 +97,7 @@ pub fn needs<'a>(family: Family, length: usize, value: &dyn Fn(&str) -> Option<&
     top_level(&top, family, &mut needs);
     let contents = [top("messages"), top("input")];
     for content in contents.into_iter().flatten().filter(|content| holds_media(content)) {
-        if let Ok(value) = serde_json::from_slice::<Value>(content) {
+        if let Some(value) = json_text::tree(content) {
             walk(&value, &mut needs, &mut count);
         }
     }

@@ -85,6 +85,12 @@ pub fn mended(json: &str) -> Option<String> {
     (kept > 0).then(|| out + json.get(kept..).unwrap_or_default())
 }
 
+/// JSON as a tree, be it mended. `None` for what is no JSON.
+pub fn tree(json: &[u8]) -> Option<serde_json::Value> {
+    let mended = || mended(std::str::from_utf8(json).ok()?);
+    serde_json::from_slice(json).ok().or_else(|| serde_json::from_str(&mended()?).ok())
+}
+
 /// How deep JSON may nest that is closed here.
 const CLOSED_DEPTH_MAX: usize = 64;
 

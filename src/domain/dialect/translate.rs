@@ -33,7 +33,7 @@ pub fn translate_request(
     if family == Family::Messages && matches!(to.wire, Wire::Invoke | Wire::RawPredict) {
         return envelope::wrap(body, to, translate);
     }
-    let body = tree(body).ok_or_else(|| Incompatible("body".to_owned()))?;
+    let body = json_text::tree(body).ok_or_else(|| Incompatible("body".to_owned()))?;
     let conversation = decode_request(family, &body)?;
     drop(body);
     // The client would look for them in the answer, and chat alone has them to give.
@@ -92,11 +92,6 @@ fn renamed(body: Vec<u8>, model: &str) -> Vec<u8> {
         None => return body,
     }
     serde_json::to_vec(&tree).unwrap_or(body)
-}
-
-fn tree(body: &[u8]) -> Option<Value> {
-    let mended = || json_text::mended(std::str::from_utf8(body).ok()?);
-    serde_json::from_slice(body).ok().or_else(|| serde_json::from_str(&mended()?).ok())
 }
 
 /// A client's body in no family's words.
