@@ -159,6 +159,12 @@ fn labels_of_items_are_quality_residue() {
         let call = json!({"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "", name: value});
         quality(call, &format!("input.{name}"));
     }
+    // That the model calls by itself holds everywhere.
+    let call =
+        json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "caller": {"type": "direct"}});
+    assert_eq!(conversation(item(call)).residue, []);
+    let tool = json!({"type": "function", "name": "f", "allowed_callers": ["direct"]});
+    assert_eq!(conversation(json!({"input": "a", "tools": [tool]})).residue, []);
     let file = |detail: &str| json!({"role": "user", "content": [{"type": "input_file", "file_url": "https://e.com/a.pdf", "detail": detail}]});
     quality(file("high"), "input.input_file.detail");
     quality(file("low"), "input.input_file.detail");

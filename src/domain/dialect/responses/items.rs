@@ -87,7 +87,7 @@ impl Reader<'_> {
 
     /// What only this wire says of an item beside its content, and its models alone were trained on.
     fn labels(&mut self, item: &Value, names: &[&str]) {
-        for name in names.iter().filter(|name| !says_nothing(&item[**name])) {
+        for name in names.iter().filter(|name| !is_usual(&item[**name])) {
             self.conversation.quality(format!("input.{name}"));
         }
     }
@@ -143,6 +143,11 @@ impl Reader<'_> {
             turn.parts.extend(parts);
         }
     }
+}
+
+/// Whether a label says what holds without it: that the model calls the tool by itself, and no program of its.
+pub fn is_usual(label: &Value) -> bool {
+    says_nothing(label) || label["type"] == "direct" || label.as_array().is_some_and(|callers| *callers == ["direct"])
 }
 
 /// A text or a list of content parts.

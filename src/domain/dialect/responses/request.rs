@@ -89,7 +89,7 @@ fn tools(conversation: &mut Conversation, value: &Value) -> Result<(), Incompati
             None => return Err(bad("tools.type")),
         };
         conversation.tools.push(read);
-        for hint in HINTS.iter().filter(|hint| !says_nothing(&tool[**hint])) {
+        for hint in HINTS.iter().filter(|hint| !items::is_usual(&tool[**hint])) {
             conversation.quality(format!("tools.{hint}"));
         }
     }
