@@ -506,8 +506,10 @@ fn what_a_stream_tells_at_its_end_alone_is_told() {
     };
     let whole = sum(&events_of_answer(end["response"].to_string().as_bytes()));
     assert_eq!((whole.text.as_str(), whole.calls.len(), &whole.finish), ("So.", 2, &Some(Finish::ToolCalls)));
+    let part = |n: u64, text: &str| event("output_text.done", 1, json!({"content_index": n, "text": text}));
     for (name, stream) in [
         ("nothing", vec![]),
+        ("thoughts, and the words part by part", vec![thinks.clone(), part(0, "So"), part(1, ".")]),
         ("thoughts", vec![thinks.clone()]),
         ("thoughts, and the message whole", vec![thinks.clone(), item(0, &thought), item(1, &message)]),
         ("no calls", vec![thinks.clone(), says.clone()]),

@@ -31,8 +31,8 @@ pub struct Decoder {
     started: bool,
     /// Calls by their place in the output.
     calls: BTreeMap<u64, Call>,
-    /// Places in the output of which text was shown.
-    shown: BTreeSet<u64>,
+    /// Parts, by their place in the output and in their item, whose words were told.
+    shown: BTreeSet<(u64, u64)>,
     /// Words come in pieces: a message that is done says nothing new.
     spoken: bool,
     /// The same of thoughts.
@@ -93,14 +93,15 @@ impl Decoder {
     fn frame(&mut self, frame: &Frame<'_>, record: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let kind = frame.kind.as_ref().map_or(record.name, Str::as_str);
         let place = frame.output_index.unwrap_or(0);
+        let part = (place, frame.content_index.unwrap_or(0));
         match kind {
             "response.created" | "response.queued" | "response.in_progress" => self.begin(frame.response, out),
-            "response.output_text.delta" => self.text(place, frame.delta, Event::Text, out),
-            "response.refusal.delta" => self.text(place, frame.delta, Event::Refusal, out),
-            "response.output_text.done" => self.late_text(place, frame.text, Event::Text, out),
-            "response.refusal.done" => self.late_text(place, frame.refusal, Event::Refusal, out),
+            "response.output_text.delta" => self.text(part, frame.delta, Event::Text, out),
+            "response.refusal.delta" => self.text(part, frame.delta, Event::Refusal, out),
+            "response.output_text.done" => self.late_text(part, frame.text, Event::Text, out),
+            "response.refusal.done" => self.late_text(part, frame.refusal, Event::Refusal, out),
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                self.text(place, frame.delta, Event::Reasoning, out);
+                self.text(part, frame.delta, Event::Reasoning, out);
             }
             "response.reasoning_summary_part.added" if frame.summary_index.is_some_and(|n| n > 0) => {
                 out.push(Event::Reasoning("\n\n".to_owned()));
@@ -137,29 +138,38 @@ impl Decoder {
         }
     }
 
-    fn text(&mut self, place: u64, raw: Option<&RawValue>, event: fn(String) -> Event, out: &mut Vec<Event>) {
+    fn text(&mut self, part: (u64, u64), raw: Option<&RawValue>, event: fn(String) -> Event, out: &mut Vec<Event>) {
         let text = raw.and_then(text_of).unwrap_or_default();
         if !text.is_empty() {
             let event = event(text.into_owned());
+            self.any = true;
             match event {
                 Event::Reasoning(_) => self.thought = true,
-                _ => (self.spoken, self.spoke) = (true, true),
+                _ => {
+                    self.spoken = true;
+                    self.speak(part);
+                }
             }
-            self.note(place);
             out.push(event);
         }
     }
 
     /// The whole of a text whose pieces never came.
-    fn late_text(&mut self, place: u64, raw: Option<&RawValue>, event: fn(String) -> Event, out: &mut Vec<Event>) {
-        if !self.shown.contains(&place) {
-            self.text(place, raw, event, out);
+    fn late_text(
+        &mut self,
+        part: (u64, u64),
+        raw: Option<&RawValue>,
+        event: fn(String) -> Event,
+        out: &mut Vec<Event>,
+    ) {
+        if !self.shown.contains(&part) {
+            self.text(part, raw, event, out);
         }
     }
 
-    fn note(&mut self, place: u64) {
-        self.any = true;
-        self.shown.insert(place);
+    fn speak(&mut self, part: (u64, u64)) {
+        (self.any, self.spoke) = (true, true);
+        self.shown.insert(part);
     }
 
     fn foreign(&mut self, out: &mut Vec<Event>) {
@@ -311,35 +321,35 @@ impl Decoder {
     /// All that a message or reasoning says.
     fn words(&mut self, place: u64, item: &Item<'_>, out: &mut Vec<Event>) {
         match item.kind.as_str() {
-            "message" => item.content.iter().flatten().for_each(|part| self.part(place, part, out)),
-            _ => self.reasoning(place, item, out),
+            "message" => {
+                let parts = (0..).zip(item.content.iter().flatten());
+                parts.for_each(|(n, part)| self.part((place, n), part, out));
+            }
+            _ => self.reasoning(item, out),
         }
     }
 
-    fn part(&mut self, place: u64, part: &Part<'_>, out: &mut Vec<Event>) {
+    fn part(&mut self, at: (u64, u64), part: &Part<'_>, out: &mut Vec<Event>) {
         let event = match (&part.text, &part.refusal) {
             (_, Some(refusal)) => Event::Refusal(refusal.as_str().to_owned()),
             (Some(text), None) => Event::Text(text.as_str().to_owned()),
             (None, None) => return self.foreign(out),
         };
         if event.is_content() {
-            self.spoke = true;
-            self.note(place);
+            self.speak(at);
             out.push(event);
         }
     }
 
     /// The summary, or the raw text where there is none.
-    fn reasoning(&mut self, place: u64, item: &Item<'_>, out: &mut Vec<Event>) {
+    fn reasoning(&mut self, item: &Item<'_>, out: &mut Vec<Event>) {
         let texts = |parts: &Option<Vec<Part<'_>>>| -> Vec<String> {
             let parts = parts.iter().flatten().filter_map(|part| part.text.as_ref());
             parts.map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty()).collect()
         };
         let summary = texts(&item.summary);
         let texts = if summary.is_empty() { texts(&item.content) } else { summary };
-        if !texts.is_empty() {
-            self.note(place);
-        }
+        self.any |= !texts.is_empty();
         // Without any, that the model thought is all there is of it.
         out.push(Event::Reasoning(texts.join("\n\n")));
     }

@@ -22,6 +22,8 @@ pub struct Frame<'a> {
     #[serde(default)]
     pub output_index: Option<u64>,
     #[serde(default)]
+    pub content_index: Option<u64>,
+    #[serde(default)]
     pub summary_index: Option<u64>,
     #[serde(borrow, default)]
     pub delta: Option<&'a RawValue>,
