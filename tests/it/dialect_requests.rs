@@ -863,6 +863,38 @@ fn a_stand_in_for_a_list_wraps_it() {
     }
 }
 
+/// Neither Anthropic's nor Nova's tools take a choice at the root of a schema, and beside a reference there the object would say
+/// that it has no properties.
+#[test]
+fn a_stand_in_for_a_choice_wraps_it() {
+    let a = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]});
+    let definitions = json!({"a": a});
+    for root in [
+        json!({"anyOf": [a, {"type": "null"}]}),
+        json!({"oneOf": [{"$ref": "#/$defs/a"}], "$defs": definitions}),
+        json!({"type": "object", "properties": {"b": {"type": "string"}}, "allOf": [a]}),
+        json!({"$ref": "#/$defs/a", "$defs": definitions}),
+    ] {
+        let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": root}});
+        for destination in [to(Wire::Messages, "anthropic", "claude-3-5-haiku"), to(Wire::Converse, "bedrock", "titan")]
+        {
+            let body = hello(json!({"response_format": format}));
+            let encoded = encode(Family::Chat, &body, &destination, Translate::Lenient).expect("the hop fits");
+            assert!(encoded.reply.json_wrapped);
+            let sent: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+            let tool = sent.pointer("/toolConfig/tools/0/toolSpec/inputSchema/json");
+            let tool = tool.unwrap_or(&sent["tools"][0]["input_schema"]);
+            let (mut inner, definitions) = (root.clone(), root.get("$defs").cloned());
+            inner.as_object_mut().expect("an object").shift_remove("$defs");
+            let mut wanted = json!({"type": "object", "properties": {"value": inner}, "required": ["value"]});
+            if let Some(definitions) = definitions {
+                wanted["$defs"] = definitions;
+            }
+            assert_eq!(tool, &wanted);
+        }
+    }
+}
+
 #[test]
 fn json_schema_to_openai_is_strict_only_where_it_can_be() {
     let format = |schema: Value| ask(json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}));

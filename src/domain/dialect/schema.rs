@@ -145,18 +145,23 @@ fn is_closed(fields: &Map<String, Value>) -> bool {
 /// What stands around a schema whose root is no object, where a tool's arguments stand in for the answer.
 pub const WRAP: &str = "value";
 
+/// What the root of a tool's arguments cannot say: there it is refused, or passed over beside the object that it then is.
+const NOT_AT_ROOT: &[&str] = &["$ref", "anyOf", "oneOf", "allOf", "not", "enum"];
+
 /// A schema of an answer as that of a tool's arguments, and whether it had to be wrapped in an object's [`WRAP`]. `None` when it
 /// is no schema.
 pub fn of_stand_in(schema: &Value) -> Option<(Value, bool)> {
-    if let Some(schema) = of_arguments(Some(schema)) {
+    let mut inner = schema.as_object()?.clone();
+    let plain = !NOT_AT_ROOT.iter().any(|name| inner.contains_key(*name));
+    if let Some(schema) = of_arguments(Some(schema)).filter(|_| plain) {
         return Some((schema, false));
     }
-    let fields = schema.as_object()?;
-    let mut wrap = json!({"type": "object", "properties": {WRAP: schema}, "required": [WRAP]});
     // References are from the root.
-    for name in ["$defs", "definitions"] {
-        if let Some(definitions) = fields.get(name) {
-            wrap[name] = definitions.clone();
+    let definitions = ["$defs", "definitions"].map(|name| (name, inner.shift_remove(name)));
+    let mut wrap = json!({"type": "object", "properties": {WRAP: inner}, "required": [WRAP]});
+    for (name, definitions) in definitions {
+        if let Some(definitions) = definitions {
+            wrap[name] = definitions;
         }
     }
     Some((wrap, true))
