@@ -928,6 +928,47 @@ fn json_schema_to_openai_is_strict_only_where_it_can_be() {
     }
 }
 
+/// Strict mode refuses more than open objects; a request for it with such a schema would be refused whole.
+#[test]
+fn a_schema_with_words_that_strict_mode_refuses_is_not_strict() {
+    let closed = |property: Value| json!({"type": "object", "properties": {"a": property}, "required": ["a"], "additionalProperties": false});
+    let format = |property: Value| {
+        ask(json!({"output_config": {"format": {"type": "json_schema", "schema": closed(property)}}}))
+    };
+    let tool =
+        |property: Value| ask(json!({"tools": [{"name": "f", "strict": true, "input_schema": closed(property)}]}));
+    for (property, strict) in [
+        (json!({"type": "string", "pattern": "^a", "format": "date-time", "description": "d", "enum": ["a"]}), true),
+        (json!({"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2}), true),
+        (json!({"anyOf": [{"type": "string"}, {"type": "null"}]}), true),
+        (json!({"$ref": "#/$defs/a"}), true),
+        // A property's name is no such word.
+        (closed(json!({"const": "x"})), true),
+        (
+            json!({"type": "object", "properties": {"default": {"type": "string"}}, "required": ["default"], "additionalProperties": false}),
+            true,
+        ),
+        (json!({"allOf": [{"type": "string"}]}), false),
+        (json!({"type": "string", "default": "x"}), false),
+        (json!({"type": "string", "format": "uri"}), false),
+        (json!({"type": "string", "minLength": 1}), false),
+        (json!({"type": "array", "items": {"type": "string"}, "uniqueItems": true}), false),
+        (json!({"$ref": "#/$defs/a", "description": "d"}), false),
+        (json!({}), false),
+        (json!(true), false),
+    ] {
+        for (to, of_format, of_tool) in [
+            (gpt(), "/response_format/json_schema/strict", "/tools/0/function/strict"),
+            (to(Wire::Responses, "openai", "gpt-5.1"), "/text/format/strict", "/tools/0/strict"),
+        ] {
+            let (body, dropped) = sent(Family::Messages, &format(property.clone()), &to);
+            assert_eq!((body.pointer(of_format), dropped.is_empty()), (Some(&json!(strict)), strict), "{property}");
+            let (body, dropped) = sent(Family::Messages, &tool(property.clone()), &to);
+            assert_eq!((body.pointer(of_tool), dropped.is_empty()), (Some(&json!(strict)), strict), "{property}");
+        }
+    }
+}
+
 #[test]
 fn json_object_becomes_a_wish() {
     let (body, dropped) = sent(Family::Chat, &hello(json!({"response_format": {"type": "json_object"}})), &sonnet());

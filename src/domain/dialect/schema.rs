@@ -118,7 +118,36 @@ fn is_free(schema: &Map<String, Value>) -> bool {
     is_object(schema) && !named && !elsewhere.iter().any(|name| schema.contains_key(*name))
 }
 
-/// Whether a schema satisfies OpenAI's strict mode: every object closed, every property required.
+/// What OpenAI's strict mode refuses in a schema, wherever it stands.
+///
+/// <https://platform.openai.com/docs/guides/structured-outputs>: supported schemas
+const NOT_STRICT: &[&str] = &[
+    "allOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependentRequired",
+    "dependentSchemas",
+    "patternProperties",
+    "propertyNames",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "minProperties",
+    "maxProperties",
+    "contains",
+    "minContains",
+    "maxContains",
+    "uniqueItems",
+    "minLength",
+    "maxLength",
+    "default",
+];
+/// A schema in strict mode says with one of these what it is of.
+const SAYS_WHAT: &[&str] = &["type", "$ref", "anyOf", "enum", "const"];
+
+/// Whether a schema satisfies OpenAI's strict mode: every object closed, every property required, and no word that it refuses.
 pub fn is_strict(schema: &Value) -> bool {
     match schema {
         Value::Object(fields) => {
@@ -127,11 +156,20 @@ pub fn is_strict(schema: &Value) -> bool {
                 value if NESTED.contains(&name.as_str()) => is_strict(value),
                 _ => true,
             });
-            nested && (!is_object(fields) || is_closed(fields)) && !fields.contains_key("oneOf")
+            nested && (!is_object(fields) || is_closed(fields)) && is_worded_strictly(fields)
         }
         Value::Array(items) => items.iter().all(is_strict),
-        _ => true,
+        _ => false,
     }
+}
+
+fn is_worded_strictly(fields: &Map<String, Value>) -> bool {
+    let known_format = |format: &Value| format.as_str().is_some_and(|name| name != "uri" && FORMATS.contains(&name));
+    let alone = !fields.contains_key("$ref") || fields.keys().all(|name| matches!(name.as_str(), "$ref" | "$defs"));
+    alone
+        && SAYS_WHAT.iter().any(|name| fields.contains_key(*name))
+        && !NOT_STRICT.iter().any(|name| fields.contains_key(*name))
+        && fields.get("format").is_none_or(known_format)
 }
 
 fn is_closed(fields: &Map<String, Value>) -> bool {
