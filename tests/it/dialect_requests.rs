@@ -895,6 +895,37 @@ fn a_stand_in_for_a_choice_wraps_it() {
     }
 }
 
+/// Anthropic's structured output takes no schema that leads to itself; a tool's arguments may be of one.
+#[test]
+fn an_endless_schema_takes_the_stand_in() {
+    let node = |next: Value| json!({"type": "object", "properties": {"next": next}, "required": ["next"], "additionalProperties": false});
+    let of = |name: &str, definitions: Value| json!({"type": "object", "properties": {"a": {"$ref": name}, "b": {"$ref": name}}, "required": ["a", "b"], "additionalProperties": false, "$defs": definitions});
+    let chain: serde_json::Map<String, Value> =
+        (0..9_000).map(|n| (format!("d{n}"), json!({"$ref": format!("#/$defs/d{}", n + 1)}))).collect();
+    for (schema, endless) in [
+        (node(json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]})), true),
+        (of("#/$defs/n", json!({"n": node(json!({"$ref": "#/$defs/n"}))})), true),
+        (
+            of(
+                "#/$defs/n",
+                json!({"n": node(json!({"$ref": "#/$defs/m"})), "m": node(json!({"type": "array", "items": {"$ref": "#/$defs/n"}}))}),
+            ),
+            true,
+        ),
+        (of("#/$defs/n", json!({"n": node(json!({"$ref": "#/$defs/m"})), "m": {"type": "string"}})), false),
+        (of("#/$defs/gone", json!({})), false),
+        (of("#/$defs/d0", Value::Object(chain)), true),
+    ] {
+        let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": schema, "strict": true}});
+        let tool = json!({"type": "function", "function": {"name": "f", "strict": true, "parameters": schema}});
+        let by_format = encode(Family::Chat, &hello(json!({"response_format": format})), &sonnet(), Translate::Lenient);
+        assert_eq!(by_format.expect("the hop fits").reply.json_tool.is_some(), endless);
+        let (body, dropped) = sent(Family::Chat, &hello(json!({"tools": [tool]})), &sonnet());
+        assert_eq!(body["tools"][0].get("strict").is_none(), endless);
+        assert_eq!(dropped, if endless { vec!["tools.function.strict"] } else { vec![] });
+    }
+}
+
 #[test]
 fn json_schema_to_openai_is_strict_only_where_it_can_be() {
     let format = |schema: Value| ask(json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}));

@@ -3,6 +3,8 @@
 //! Anthropic's takes no numeric, string or array limits, no `oneOf`, and wants every object closed; OpenAI's strict mode wants
 //! every property required as well. What is taken out is said in the description, where the model can still read it.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 /// Limits that Anthropic's structured output refuses.
@@ -28,6 +30,47 @@ const FORMATS: &[&str] = &["date-time", "time", "date", "duration", "email", "ho
 const MAPS: &[&str] = &["properties", "$defs", "definitions", "patternProperties"];
 /// Keys whose value is a schema or a list of them.
 const NESTED: &[&str] = &["items", "anyOf", "allOf", "prefixItems", "not"];
+
+/// How deep a schema is followed, its references with it. What goes deeper is taken for endless.
+const FOLLOWED_MAX: usize = 256;
+
+/// Whether a schema leads to itself, as that of a tree does: Anthropic's structured output takes none such.
+pub fn is_endless(schema: &Value) -> bool {
+    Follow { root: schema, open: Vec::new(), done: HashSet::new() }.loops(schema, 0)
+}
+
+/// References on the way, those that led here and those that led to no loop.
+struct Follow<'a> {
+    root: &'a Value,
+    open: Vec<&'a str>,
+    done: HashSet<&'a str>,
+}
+
+impl<'a> Follow<'a> {
+    fn loops(&mut self, value: &'a Value, depth: usize) -> bool {
+        match value {
+            _ if depth > FOLLOWED_MAX => true,
+            Value::Object(fields) => {
+                fields.get("$ref").and_then(Value::as_str).is_some_and(|name| self.leads_back(name, depth))
+                    || fields.values().any(|inner| self.loops(inner, depth + 1))
+            }
+            Value::Array(items) => items.iter().any(|item| self.loops(item, depth + 1)),
+            _ => false,
+        }
+    }
+
+    fn leads_back(&mut self, name: &'a str, depth: usize) -> bool {
+        if self.open.contains(&name) {
+            return true;
+        }
+        let named = name.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+        let Some(named) = named.filter(|_| self.done.insert(name)) else { return false };
+        self.open.push(name);
+        let back = self.loops(named, depth + 1);
+        self.open.pop();
+        back
+    }
+}
 
 /// A schema that Anthropic's structured output takes; whether it checks less than the client's did, or lets less in.
 pub fn for_anthropic(schema: &Value) -> (Value, bool) {

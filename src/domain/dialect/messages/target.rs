@@ -141,7 +141,7 @@ impl Writer<'_> {
                 written["description"] = json!(description);
             }
             if tool.strict == Some(true) {
-                match self.structured {
+                match self.structured && !schema::is_endless(&schema) {
                     true => {
                         written["strict"] = json!(true);
                         let (schema, weaker) = schema::for_anthropic(&schema);
@@ -186,7 +186,7 @@ impl Writer<'_> {
     /// Structured output, or a tool that must be called in its place.
     fn format(&mut self) -> Result<(), Incompatible> {
         let OutputFormat::JsonSchema { name, description, schema, .. } = &self.from.output else { return Ok(()) };
-        if self.structured {
+        if self.structured && !schema::is_endless(schema) {
             let (schema, weaker) = schema::for_anthropic(schema);
             if weaker {
                 self.drop(Field::OutputFormat)?;
