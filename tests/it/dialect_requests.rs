@@ -751,6 +751,28 @@ fn json_schema_natively_or_by_a_tool() {
     assert!(encode(Family::Chat, &body, &bedrock, Translate::Lenient).expect("the hop fits").reply.json_tool.is_some());
 }
 
+/// Claude's structured output has a schema and nothing beside it.
+#[test]
+fn what_is_said_of_a_schema_is_said_in_it() {
+    let sent_schema = |schema: Value| {
+        let format =
+            json!({"type": "json_schema", "json_schema": {"name": "o", "description": "A trip.", "schema": schema}});
+        chat_to_claude(hello(json!({"response_format": format})))["output_config"]["format"]["schema"].clone()
+    };
+    let schema = |description: &str| {
+        let mut schema =
+            json!({"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": false});
+        if !description.is_empty() {
+            schema["description"] = json!(description);
+        }
+        schema
+    };
+    assert_eq!(sent_schema(schema("")), schema("A trip."));
+    assert_eq!(sent_schema(schema("A trip.")), schema("A trip."));
+    assert_eq!(sent_schema(schema("By train.")), schema("A trip.\n\nBy train."));
+    assert_eq!(sent_schema(Value::Null)["type"], "object", "none is any object");
+}
+
 /// The tool that stands in for a schema never overrides what the client said of its own tools.
 /// Claude's schemas close every object: one that is open on purpose is told of.
 #[test]

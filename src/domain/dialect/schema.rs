@@ -146,6 +146,19 @@ pub fn describe(out: &mut Map<String, Value>, said: &[String]) {
     out.insert("description".to_owned(), Value::String(text));
 }
 
+/// A schema with what its request says of it besides, where the wire has no other place for that.
+pub fn introduced(schema: &Value, text: Option<&str>) -> Value {
+    let mut schema = schema.clone();
+    if let (Some(text), Value::Object(fields)) = (text.filter(|text| !text.is_empty()), &mut schema) {
+        let text = match fields.get("description").and_then(Value::as_str) {
+            Some(own) if own != text => format!("{text}\n\n{own}"),
+            Some(_) | None => text.to_owned(),
+        };
+        fields.insert("description".to_owned(), Value::String(text));
+    }
+    schema
+}
+
 fn is_object(schema: &Map<String, Value>) -> bool {
     match schema.get("type") {
         Some(Value::String(kind)) => kind == "object",

@@ -235,7 +235,11 @@ fn format(value: &Value) -> Result<OutputFormat, Incompatible> {
             Ok(OutputFormat::JsonSchema {
                 name: inner.get("name").and_then(text),
                 description: inner.get("description").and_then(text),
-                schema: inner.get("schema").cloned().unwrap_or_else(|| serde_json::json!({"type": "object"})),
+                schema: inner
+                    .get("schema")
+                    .filter(|schema| !schema.is_null())
+                    .cloned()
+                    .unwrap_or_else(|| serde_json::json!({"type": "object"})),
                 strict: inner.get("strict").and_then(Value::as_bool),
             })
         }

@@ -187,7 +187,7 @@ impl Writer<'_> {
     fn format(&mut self) -> Result<(), Incompatible> {
         let OutputFormat::JsonSchema { name, description, schema, .. } = &self.from.output else { return Ok(()) };
         if self.structured && !schema::is_endless(schema) {
-            let (schema, weaker) = schema::for_anthropic(schema);
+            let (schema, weaker) = schema::for_anthropic(&schema::introduced(schema, description.as_deref()));
             if weaker {
                 self.drop(Field::OutputFormat)?;
             }
