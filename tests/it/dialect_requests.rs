@@ -395,7 +395,7 @@ fn missing_results_are_made_up_and_orphans_left_out() {
     assert!(encode(Family::Chat, &orphan, &sonnet(), Translate::Strict).is_err());
 }
 
-/// The newest Opus reads a system message where it stands, between a user's and an assistant's; another host's may not.
+/// The newest Opus reads a system message where it stands, behind a user's; another host's may not.
 #[test]
 fn a_system_message_in_the_middle_stays_where_the_model_takes_it() {
     let said = |role: &str, text: &str| json!({"role": role, "content": text});
@@ -411,6 +411,11 @@ fn a_system_message_in_the_middle_stays_where_the_model_takes_it() {
     assert_eq!((&kept["system"], dropped), (&json!([{"type": "text", "text": "T"}]), vec!["messages.role".to_owned()]));
     let bedrock = to(Wire::Invoke, "bedrock", "anthropic.claude-opus-4-8");
     assert_eq!(sent(Family::Chat, &body, &bedrock).0["system"].as_array().map(Vec::len), Some(2));
+    // At the end, where a client says what holds for the next answer: of two in a row one message is made.
+    let turns = [said("user", "a"), said("system", "S"), said("developer", "T")];
+    let (kept, dropped) = sent(Family::Chat, &json!({"model": "m", "messages": turns}), &opus);
+    assert_eq!(kept["messages"][1]["content"], json!([{"type": "text", "text": "S"}, {"type": "text", "text": "T"}]));
+    assert_eq!((kept.get("system"), dropped.len()), (None, 0));
 }
 
 #[test]

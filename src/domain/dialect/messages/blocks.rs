@@ -1,7 +1,7 @@
 //! Turns as Anthropic's messages.
 //!
 //! ```text
-//! system turns in between     hoisted to `system`, and recorded; before an assistant's where the model takes them there: they stay
+//! system turns in between     hoisted to `system`, and recorded; behind a user's where the model takes them there: they stay
 //! the first turn              is a user's: "." stands before an assistant's
 //! the last turn               is a user's, or the beginning of the answer where the model takes one, right-trimmed
 //! blocks of an assistant      text first, calls last; blocks of a user: results first
@@ -71,17 +71,17 @@ impl<'a> Blocks<'a> {
         Ok(Written { system, messages })
     }
 
-    /// The turns without those of the system, which are hoisted, but for those that the model takes where they stand: between
-    /// a user's turn and an assistant's.
+    /// The turns without those of the system, which are hoisted, but for those that the model takes where they stand: behind a
+    /// user's turn, before an assistant's or at the end.
     fn without_system(&mut self, claude: &Claude, system: &mut Vec<Part>) -> Result<Vec<Turn>, Incompatible> {
         // Other hosts have not said that they take them.
         let stays = claude.mid_system && self.wire == Wire::Messages;
         let all = if stays { settled(&self.from.turns, self.drops)? } else { self.from.turns.clone() };
         let mut kept: Vec<Turn> = Vec::with_capacity(all.len());
         for (n, turn) in all.iter().enumerate() {
-            let between = kept.last().is_some_and(|last| last.role == Role::User)
-                && all.get(n + 1).is_some_and(|next| next.role == Role::Assistant);
-            if turn.role == Role::System && !(stays && between) {
+            let fits = kept.last().is_some_and(|last| last.role == Role::User)
+                && all.get(n + 1).is_none_or(|next| next.role == Role::Assistant);
+            if turn.role == Role::System && !(stays && fits) {
                 self.drops.quality("messages.role")?;
                 system.extend(turn.parts.iter().cloned());
             } else {
