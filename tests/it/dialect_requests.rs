@@ -448,6 +448,11 @@ fn a_begun_answer() {
     let (sent_body, dropped) = sent(Family::Chat, &body, &opus_5());
     assert_eq!(sent_body["messages"][2], json!({"role": "user", "content": [{"type": "text", "text": "Continue."}]}));
     assert_eq!(dropped, ["messages.prefill"]);
+    // Claude takes no beginning of an answer that is held to a schema.
+    let mut held = body;
+    held["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": {"type": "object", "properties": {"a": {"type": "string"}}}}});
+    let (sent_body, dropped) = sent(Family::Chat, &held, &sonnet());
+    assert_eq!((&sent_body["messages"][2]["role"], dropped), (&json!("user"), vec!["messages.prefill".to_owned()]));
 }
 
 #[test]

@@ -83,6 +83,15 @@ impl Writer<'_> {
         facts.supports(Feature::JsonSchema).unwrap_or(true) && self.claude.structured && on_wire
     }
 
+    /// Whether the answer's schema goes as one, and needs no tool to stand in for it.
+    fn checks_schema(&self) -> bool {
+        let of_answer = |output: &OutputFormat| match output {
+            OutputFormat::JsonSchema { schema, .. } => !schema::is_endless(schema),
+            OutputFormat::Text | OutputFormat::JsonObject => false,
+        };
+        self.structured && of_answer(&self.from.output)
+    }
+
     fn head(&mut self) {
         match self.to.wire {
             Wire::Invoke => self.put("anthropic_version", "bedrock-2023-05-31"),
@@ -115,8 +124,10 @@ impl Writer<'_> {
     }
 
     fn turns(&mut self) -> Result<(), Incompatible> {
+        // An answer that a schema holds to cannot be begun by the client.
+        let claude = Claude { prefill: self.claude.prefill && !self.checks_schema(), ..self.claude };
         let mut blocks = blocks::Blocks::new(self.from, self.to.wire, &mut self.drops, &mut self.reply);
-        let written = blocks.write(&self.claude)?;
+        let written = blocks.write(&claude)?;
         let mut system = written.system;
         if self.from.output == OutputFormat::JsonObject {
             self.drop(Field::OutputFormat)?;
@@ -186,7 +197,7 @@ impl Writer<'_> {
     /// Structured output, or a tool that must be called in its place.
     fn format(&mut self) -> Result<(), Incompatible> {
         let OutputFormat::JsonSchema { name, description, schema, .. } = &self.from.output else { return Ok(()) };
-        if self.structured && !schema::is_endless(schema) {
+        if self.checks_schema() {
             let (schema, weaker) = schema::for_anthropic(&schema::introduced(schema, description.as_deref()));
             if weaker {
                 self.drop(Field::OutputFormat)?;
