@@ -1176,6 +1176,76 @@ fn what_only_biases_is_dropped_and_listed() {
     }
 }
 
+/// Within messages and tools, too, what no other wire has a word for is told of, once.
+#[test]
+fn what_is_not_read_within_a_body_is_listed() {
+    let turn = |role: &str, more: Value| {
+        let mut turn = json!({"role": role, "content": "a"});
+        more.as_object().expect("fields").iter().for_each(|(name, value)| turn[name] = value.clone());
+        json!({"messages": [turn, {"role": "user", "content": "b"}, turn]})
+    };
+    let tool = |tool: Value| json!({"tools": [tool, {"type": "function", "function": {"name": "g"}}]});
+    let cases = [
+        (turn("assistant", json!({"annotations": [{"type": "url_citation"}]})), vec!["messages.annotations"]),
+        (turn("assistant", json!({"prefix": true, "weight": 1})), vec!["messages.prefix", "messages.weight"]),
+        (turn("user", json!({"content": [{"type": "text", "text": "a", "new": 1}]})), vec!["messages.content.new"]),
+        (
+            tool(json!({"type": "function", "function": {"name": "f", "new": 1}, "other": "x"})),
+            vec!["tools.other", "tools.function.new"],
+        ),
+        (json!({"functions": [{"name": "f", "new": 1}]}), vec!["functions.new"]),
+        (
+            json!({"stream": true, "stream_options": {"include_usage": true, "include_obfuscation": true, "new": 1}}),
+            vec!["stream_options.new"],
+        ),
+        // An answer of OpenAI's as its SDKs give it back.
+        (
+            turn(
+                "assistant",
+                json!({"refusal": null, "annotations": [], "audio": null, "function_call": null, "tool_calls": null}),
+            ),
+            vec![],
+        ),
+        (turn("user", json!({"name": "", "new": ""})), vec!["messages.name"]),
+        (json!({"stream": true, "stream_options": {"include_obfuscation": false}}), vec![]),
+    ];
+    for (more, paths) in cases {
+        assert_eq!(sent(Family::Chat, &hello(more.clone()), &sonnet()).1, paths, "{more}");
+        let strict = encode(Family::Chat, &hello(more.clone()), &sonnet(), Translate::Strict).err();
+        assert_eq!(strict, paths.first().map(|path| Incompatible((*path).to_owned())), "{more}");
+    }
+}
+
+/// Routers to Claude take its hints from chat's clients, in its own word.
+#[test]
+fn a_cache_hint_in_claudes_word_reaches_claude() {
+    let text = |control: Value| json!([{"type": "text", "text": "a", "cache_control": control}]);
+    let body = json!({"model": "m", "messages": [
+        {"role": "system", "content": text(json!({"type": "ephemeral"}))},
+        {"role": "user", "content": text(json!({"type": "ephemeral", "ttl": "1h"}))},
+        {"role": "assistant", "content": text(Value::Null)},
+        {"role": "user", "content": "b"},
+    ]});
+    let (claude, dropped) = sent(Family::Chat, &body, &sonnet());
+    assert_eq!(claude["system"][0]["cache_control"], json!({"type": "ephemeral"}));
+    assert_eq!(claude["messages"][0]["content"][0]["cache_control"], json!({"type": "ephemeral", "ttl": "1h"}));
+    assert_eq!((claude["messages"][1]["content"][0].get("cache_control"), dropped.len()), (None, 0));
+    assert_eq!(sent(Family::Chat, &body, &to(Wire::Responses, "openai", "gpt-5.1")).1, ["cache_control"]);
+}
+
+/// Magistral's answers come back with what it thought in them, as parts.
+#[test]
+fn thoughts_within_an_answer_are_left_out() {
+    let thought = json!({"type": "thinking", "thinking": [{"type": "text", "text": "t"}], "closed": true});
+    let said = json!([thought, {"type": "text", "text": "b"}]);
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": "a"}, {"role": "assistant", "content": said}, {"role": "user", "content": "c"},
+    ]});
+    let (claude, dropped) = sent(Family::Chat, &body, &sonnet());
+    assert_eq!(claude["messages"][1]["content"], json!([{"type": "text", "text": "b"}]));
+    assert_eq!(dropped, ["messages.thinking"]);
+}
+
 /// Anthropic wants ids that say nothing of the person.
 #[test]
 fn a_user_who_is_an_address_goes_as_a_hash() {

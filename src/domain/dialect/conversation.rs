@@ -293,7 +293,9 @@ impl Conversation {
 
     /// Notes that the client wrote a field by that name.
     pub fn spell(&mut self, field: Field, name: &'static str) {
-        self.spelled.push((field, name));
+        if !self.spelled.contains(&(field, name)) {
+            self.spelled.push((field, name));
+        }
     }
 }
 

@@ -10,4 +10,5 @@ pub mod replay;
 pub mod request;
 pub mod target;
 pub mod turns;
+mod unread;
 pub mod wire;

@@ -9,7 +9,8 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::dialect::conversation::{Conversation, Part, Role, Source, Turn};
+use crate::domain::dialect::conversation::{Conversation, Field, Part, Role, Source, Turn};
+use crate::domain::dialect::messages::turns::cache;
 use crate::domain::dialect::{CallKind, Incompatible, hints, media};
 use serde_json::Value;
 
@@ -161,7 +162,13 @@ impl Place {
                     if let Some(known) = self.part(conversation, part, m)? {
                         read.push(known);
                     }
-                    read.extend(hints::breakpoint(part));
+                    if let Some(breakpoint) = hints::breakpoint(part) {
+                        read.push(breakpoint);
+                    } else if let Some(cache) = cache(part) {
+                        // Anthropic's own word, as routers to its models take it from chat's clients.
+                        conversation.spell(Field::CacheControl, "cache_control");
+                        read.push(Part::CacheBreak(cache));
+                    }
                 }
                 Ok(read)
             }
@@ -184,6 +191,11 @@ impl Place {
                 Ok(Some(Part::Image { source, detail }))
             }
             Some("file") => Ok(file(conversation, part)),
+            // What a model thought, as Mistral's and some routers' answers have it, is bound to it.
+            Some("thinking" | "redacted_thinking") => {
+                conversation.quality("messages.thinking");
+                Ok(None)
+            }
             Some("input_audio") => {
                 conversation.semantic("audio");
                 Ok(None)

@@ -178,7 +178,7 @@ fn search_result(block: &Value) -> String {
 }
 
 /// The cache marker of a block or tool.
-pub(super) fn cache(block: &Value) -> Option<Cache> {
+pub(in crate::domain::dialect) fn cache(block: &Value) -> Option<Cache> {
     let control = block.get("cache_control").filter(|control| control.is_object())?;
     match control.get("ttl").and_then(Value::as_str) {
         Some("1h") => Some(Cache::Long),
