@@ -1216,6 +1216,39 @@ fn what_is_not_read_within_a_body_is_listed() {
     }
 }
 
+/// The same of a Messages client's.
+#[test]
+fn what_is_not_read_within_a_messages_clients_body_is_listed() {
+    let turn = |more: Value| {
+        let mut turn = json!({"role": "user", "content": "a"});
+        more.as_object().expect("fields").iter().for_each(|(name, value)| turn[name] = value.clone());
+        json!({"messages": [turn, {"role": "assistant", "content": "b"}, turn]})
+    };
+    let text = |more: &str| json!([{"type": "text", "text": "a", more: 1}]);
+    let result =
+        json!([{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "r", "new": 1}]}]);
+    let call = json!([{"type": "tool_use", "id": "t", "name": "f", "input": {"new": 1}, "caller": {"type": "direct"}}]);
+    let called = json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": call}, {"role": "user", "content": result}]});
+    let cases = [
+        (turn(json!({"new": true})), vec!["messages.new"]),
+        (turn(json!({"content": text("new")})), vec!["messages.content.new"]),
+        (called, vec!["messages.content.new"]),
+        (json!({"system": text("new")}), vec!["system.new"]),
+        (json!({"tools": [{"name": "f", "input_schema": {"type": "object", "new": 1}, "new": 1}]}), vec!["tools.new"]),
+        (json!({"metadata": {"user_id": "u", "new": 1}}), vec!["metadata.new"]),
+        (json!({"thinking": {"type": "disabled", "new": 1}}), vec!["thinking.new"]),
+        (
+            turn(
+                json!({"new": null, "content": [{"type": "text", "text": "a", "citations": null, "cache_control": null}]}),
+            ),
+            vec![],
+        ),
+    ];
+    for (more, paths) in cases {
+        assert_eq!(sent(Family::Messages, &ask(more.clone()), &gpt()).1, paths, "{more}");
+    }
+}
+
 /// Routers to Claude take its hints from chat's clients, in its own word.
 #[test]
 fn a_cache_hint_in_claudes_word_reaches_claude() {

@@ -39,6 +39,7 @@ pub mod said;
 pub mod schema;
 pub mod sequence;
 pub mod translate;
+pub mod unread;
 
 pub use translate::{
     decode_request, decoder, encoder, read_answer, replayed, translate_request, translate_request_as, write_answer,

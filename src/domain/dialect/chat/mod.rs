@@ -10,5 +10,4 @@ pub mod replay;
 pub mod request;
 pub mod target;
 pub mod turns;
-mod unread;
 pub mod wire;

@@ -1,10 +1,10 @@
 //! A chat client's request as a [`Conversation`]: the fields around its messages, which are read in `messages.rs`.
 
-use crate::domain::dialect::chat::{turns, unread};
+use crate::domain::dialect::chat::turns;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
-use crate::domain::dialect::{Incompatible, hints};
+use crate::domain::dialect::{Incompatible, hints, unread};
 use crate::domain::route::Family;
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ pub fn decode(body: &Value) -> Result<Conversation, Incompatible> {
         tool_choice(&mut conversation, value)?;
     }
     turns::read(&mut conversation, present("messages"))?;
-    unread::note(&mut conversation, body);
+    unread::of_chat(&mut conversation, body);
     hints::settle(&mut conversation, present("prompt_cache_options"));
     Ok(conversation)
 }

@@ -1,10 +1,10 @@
 //! A Messages client's request as a [`Conversation`]: the fields around its turns, which are read in `turns.rs`.
 
-use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, OutputFormat, Thinking, Tool, ToolChoice};
 use crate::domain::dialect::drops::says_nothing;
 use crate::domain::dialect::json_text::count;
 use crate::domain::dialect::messages::turns;
+use crate::domain::dialect::{Incompatible, unread};
 use crate::domain::route::Family;
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ pub fn decode(body: &Value) -> Result<Conversation, Incompatible> {
         }
     }
     turns::read(&mut conversation, fields.get("messages"))?;
+    unread::of_messages(&mut conversation, body);
     Ok(conversation)
 }
 
