@@ -1098,7 +1098,7 @@ fn what_says_nothing_is_nobodys_loss() {
     let encoded = encode(Family::Chat, &quiet, &sonnet(), Translate::Strict).expect("the hop fits");
     assert!(encoded.dropped.is_empty(), "{:?}", encoded.dropped);
     let quiet = ask(json!({
-        "thread": {"type": "create"}, "speed": "standard", "fallbacks": [], "something_new": [], "mcp_servers": [], "cache_control": null,
+        "thread": {"type": "create"}, "speed": "standard", "inference_geo": "global", "fallbacks": [], "something_new": [], "mcp_servers": [], "cache_control": null,
         "tools": [{"name": "f", "input_schema": {"type": "object"}, "defer_loading": false, "input_examples": []}],
     }));
     for destination in [gpt(), to(Wire::Invoke, "bedrock", "anthropic.claude-sonnet-4-5")] {

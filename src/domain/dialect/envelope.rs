@@ -132,7 +132,8 @@ pub fn with_betas(body: Vec<u8>, header: &str) -> Vec<u8> {
 
 fn refuse(fields: &Fields<'_>, wire: Wire) -> Result<(), Incompatible> {
     for name in SEMANTIC {
-        if fields.get(name).is_some_and(|value| !matches!(value.get(), "null" | "[]")) {
+        // `global` is where a call runs that does not say where.
+        if fields.get(name).is_some_and(|value| !matches!(value.get(), "null" | "[]" | "\"global\"")) {
             return Err(Incompatible(name.to_owned()));
         }
     }

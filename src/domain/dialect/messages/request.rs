@@ -55,6 +55,8 @@ fn field(conversation: &mut Conversation, name: &str, value: &Value) -> Result<(
                 _ => tier,
             });
         }
+        // That it may run anywhere holds everywhere.
+        "inference_geo" if value == "global" => {}
         // The last asks for a summary of the conversation in place of an answer.
         "container" | "mcp_servers" | "inference_geo" | "compaction" => {
             if value.as_array().is_none_or(|servers| !servers.is_empty()) {
