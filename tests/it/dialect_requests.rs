@@ -437,6 +437,41 @@ fn a_system_message_in_the_middle() {
     assert_eq!(roles, ["user", "system", "user"]);
 }
 
+/// A Messages client may say them at the end of a user's turn.
+#[test]
+fn system_words_within_a_turn_are_a_message_of_their_own() {
+    let block = json!({"type": "mid_conv_system", "content": [{"type": "text", "text": "S"}], "cache_control": {"type": "ephemeral"}});
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": [{"type": "text", "text": "a"}, block]},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "gone"}, {"type": "mid_conv_system", "content": "T"}]},
+    ]}));
+    let (chat, dropped) = sent(Family::Messages, &body, &gpt());
+    let said = |role: &str, text: &str| json!({"role": role, "content": text});
+    assert_eq!(
+        chat["messages"],
+        json!([said("user", "a"), said("system", "S"), said("assistant", "b"), said("system", "T")])
+    );
+    assert_eq!(dropped, ["messages.tool_result", "cache_control"]);
+    let (nova, dropped) = sent(Family::Messages, &body, &to(Wire::Converse, "bedrock", "amazon.nova-pro-v1:0"));
+    assert_eq!(
+        (nova["system"].as_array().map(Vec::len), dropped.contains(&"messages.role".to_owned())),
+        (Some(3), true),
+        "{nova}"
+    );
+}
+
+/// What Anthropic's own `fallbacks` left in an answer comes back with it.
+#[test]
+fn a_mark_of_anthropics_fallback_is_left_out() {
+    let mark = json!({"type": "fallback", "from": {"model": "claude-fable-5"}, "to": {"model": "claude-opus-4-8"}});
+    let body = ask(json!({"messages": [
+        {"role": "user", "content": "a"}, {"role": "assistant", "content": [mark, {"type": "text", "text": "b"}]}, {"role": "user", "content": "c"},
+    ]}));
+    let (chat, dropped) = sent(Family::Messages, &body, &gpt());
+    assert_eq!((&chat["messages"][1]["content"], dropped), (&json!("b"), vec!["messages.fallback".to_owned()]));
+}
+
 #[test]
 fn a_begun_answer() {
     let body = json!({"model": "m", "messages": [

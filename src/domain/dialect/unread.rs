@@ -68,6 +68,8 @@ const OF_BLOCK: Known = &[
     "thinking",
     "signature",
     "data",
+    "from",
+    "to",
 ];
 const OF_CUSTOM_TOOL: Known = &[
     "type",

@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Claude Code puts a block that begins so first; it changes with every request, and Bedrock refuses it.
 pub const BILLING_HEADER: &str = "x-anthropic-billing-header:";
 
+/// A block of a turn that holds the system's words.
+const MID_SYSTEM: &str = "mid_conv_system";
+
 /// Reads the system prompt, without a billing header.
 ///
 /// # Errors
@@ -45,8 +48,13 @@ pub fn read(conversation: &mut Conversation, messages: Option<&Value>) -> Result
             _ => return Err(Incompatible(format!("messages[{n}].role"))),
         };
         let place = Place(format!("messages[{n}].content"));
-        let parts = place.parts(conversation, message.get("content").unwrap_or(&Value::Null))?;
+        let content = message.get("content").unwrap_or(&Value::Null);
+        let parts = place.parts(conversation, content)?;
         conversation.turns.push(Turn { role, parts });
+        let parts = place.instructions(conversation, content)?;
+        if !parts.is_empty() {
+            conversation.turns.push(Turn { role: Role::System, parts });
+        }
     }
     Ok(())
 }
@@ -67,7 +75,7 @@ impl Place {
                 let mut parts = Vec::with_capacity(blocks.len());
                 for (n, block) in blocks.iter().enumerate() {
                     self.block(conversation, block, n, &mut parts)?;
-                    if let Some(cache) = cache(block) {
+                    if let Some(cache) = cache(block).filter(|_| !is_instruction(block)) {
                         parts.push(Part::CacheBreak(cache));
                     }
                 }
@@ -75,6 +83,19 @@ impl Place {
             }
             _ => Err(Incompatible(self.0.clone())),
         }
+    }
+
+    /// The system's words at the end of a turn, the only place where the API takes them.
+    fn instructions(&self, conversation: &mut Conversation, content: &Value) -> Result<Vec<Part>, Incompatible> {
+        let mut parts = Vec::new();
+        for (n, block) in
+            content.as_array().into_iter().flatten().enumerate().filter(|(_, block)| is_instruction(block))
+        {
+            let inner = Place(format!("{}[{n}].content", self.0));
+            parts.extend(inner.results(conversation, block.get("content").unwrap_or(&Value::Null))?);
+            parts.extend(cache(block).map(Part::CacheBreak));
+        }
+        Ok(parts)
     }
 
     fn block(
@@ -113,6 +134,9 @@ impl Place {
                 });
             }
             "thinking" | "redacted_thinking" => conversation.quality("messages.thinking"),
+            // Says which model of a request's `fallbacks` answered, and is never shown to one.
+            "fallback" => conversation.quality("messages.fallback"),
+            MID_SYSTEM => {}
             "container_upload" => conversation.semantic("files"),
             "server_tool_use" | "mcp_tool_use" => conversation.semantic("hosted_tools"),
             result if result.ends_with("_tool_result") => conversation.semantic("hosted_tools"),
@@ -175,6 +199,10 @@ fn search_result(block: &Value) -> String {
     let texts = texts.filter_map(|part| part.get("text").and_then(Value::as_str));
     let head = ["title", "source"].into_iter().filter_map(|name| block.get(name).and_then(Value::as_str));
     head.chain(texts).collect::<Vec<_>>().join("\n")
+}
+
+fn is_instruction(block: &Value) -> bool {
+    block.get("type").is_some_and(|kind| kind == MID_SYSTEM)
 }
 
 /// The cache marker of a block or tool.
