@@ -930,8 +930,7 @@ fn a_stand_in_for_a_list_wraps_it() {
     }
 }
 
-/// Neither Anthropic's nor Nova's tools take a choice at the root of a schema, and beside a reference there the object would say
-/// that it has no properties.
+/// Neither Anthropic's nor Nova's tools take a choice at the root of a schema.
 #[test]
 fn a_stand_in_for_a_choice_wraps_it() {
     let a = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]});
@@ -940,7 +939,6 @@ fn a_stand_in_for_a_choice_wraps_it() {
         json!({"anyOf": [a, {"type": "null"}]}),
         json!({"oneOf": [{"$ref": "#/$defs/a"}], "$defs": definitions}),
         json!({"type": "object", "properties": {"b": {"type": "string"}}, "allOf": [a]}),
-        json!({"$ref": "#/$defs/a", "$defs": definitions}),
     ] {
         let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": root}});
         for destination in [to(Wire::Messages, "anthropic", "claude-3-5-haiku"), to(Wire::Converse, "bedrock", "titan")]
@@ -963,6 +961,82 @@ fn a_stand_in_for_a_choice_wraps_it() {
 }
 
 /// Anthropic's structured output takes no schema that leads to itself; a tool's arguments may be of one.
+/// Some generators of schemas begin with a reference: what it names has the properties, and no host looks for them there.
+#[test]
+fn a_reference_at_the_root_of_a_schema_is_followed() {
+    let a = json!({"type": "object", "properties": {"a": {"$ref": "#/definitions/n"}}, "required": ["a"]});
+    let definitions = json!({"o": a, "p": {"$ref": "#/definitions/o"}, "n": {"type": "integer"}});
+    let schema = json!({"$ref": "#/definitions/p", "$schema": "s", "description": "d", "definitions": definitions});
+    let mut wanted = a;
+    for (name, value) in [("$schema", json!("s")), ("description", json!("d")), ("definitions", definitions)] {
+        wanted[name] = value;
+    }
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": schema}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": schema}});
+    let haiku = to(Wire::Messages, "anthropic", "claude-3-5-haiku");
+    for more in [json!({"tools": [tool]}), json!({"response_format": format})] {
+        let encoded = encode(Family::Chat, &hello(more), &haiku, Translate::Lenient).expect("the hop fits");
+        let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+        assert_eq!((&body["tools"][0]["input_schema"], encoded.reply.json_wrapped), (&wanted, false));
+    }
+    let tools = json!([{"name": "f", "input_schema": schema}]);
+    let openai = claude_to_chat(ask(json!({"tools": tools})));
+    assert_eq!(openai["tools"][0]["function"]["parameters"], wanted);
+    for odd in [
+        json!({"$ref": "#"}),
+        json!({"$ref": "#/gone"}),
+        json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}),
+    ] {
+        let tools = json!([{"name": "f", "input_schema": odd}]);
+        assert_eq!(
+            claude_to_chat(ask(json!({"tools": tools})))["tools"][0]["function"]["parameters"]["type"],
+            "object"
+        );
+    }
+}
+
+/// Claude's structured output knows few words of JSON Schema: the others are said, and what means the same goes in one that it knows.
+#[test]
+fn a_schema_for_claude_holds_only_words_that_it_takes() {
+    let sent_schema = |property: Value| {
+        let schema = json!({"type": "object", "properties": {"a": property}, "required": ["a"], "additionalProperties": false, "$defs": {"d": {"type": "string"}}});
+        let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": schema}});
+        let (body, dropped) = sent(Family::Chat, &hello(json!({"response_format": format})), &sonnet());
+        (body["output_config"]["format"]["schema"]["properties"]["a"].clone(), !dropped.is_empty())
+    };
+    let reference = json!({"$ref": "#/$defs/d"});
+    for (property, wanted, weaker) in [
+        (reference.clone(), reference.clone(), false),
+        (json!({"$ref": "#/$defs/d", "description": "x"}), json!({"anyOf": [reference], "description": "x"}), false),
+        (json!({"allOf": [reference], "default": "x"}), json!({"anyOf": [reference], "default": "x"}), false),
+        (json!({"oneOf": [{"type": "null"}, reference]}), json!({"anyOf": [{"type": "null"}, reference]}), false),
+        (
+            json!({"type": "string", "examples": ["x"], "x-order": 1}),
+            json!({"type": "string", "description": "{examples: [\"x\"]}"}),
+            false,
+        ),
+        (
+            json!({"type": "string", "not": {"const": "x"}}),
+            json!({"type": "string", "description": "{not: {\"const\":\"x\"}}"}),
+            true,
+        ),
+        (
+            json!({"type": "object", "properties": {"b": {"type": "string"}}, "additionalProperties": false, "dependentRequired": {"b": ["c"]}, "description": "x"}),
+            json!({"type": "object", "properties": {"b": {"type": "string"}}, "description": "x\n\n{dependentRequired: {\"b\":[\"c\"]}}", "additionalProperties": false}),
+            true,
+        ),
+        (
+            json!({"type": "array", "prefixItems": [{"type": "string"}]}),
+            json!({"type": "array", "description": "{prefixItems: [{\"type\":\"string\"}]}"}),
+            true,
+        ),
+    ] {
+        assert_eq!(sent_schema(property.clone()), (wanted, weaker), "{property}");
+    }
+    // References that are joined are checked by none: a tool stands in.
+    assert_eq!(sent_schema(json!({"allOf": [reference, {"type": "string"}]})), (Value::Null, false));
+}
+
 #[test]
 fn an_endless_schema_takes_the_stand_in() {
     let node = |next: Value| json!({"type": "object", "properties": {"next": next}, "required": ["next"], "additionalProperties": false});

@@ -1,140 +1,16 @@
-//! JSON Schemas as structured output takes them.
-//!
-//! Anthropic's takes no numeric, string or array limits, no `oneOf`, and wants every object closed; OpenAI's strict mode wants
-//! every property required as well. What is taken out is said in the description, where the model can still read it.
-
-use std::collections::HashSet;
+//! JSON Schemas of tools and answers: what OpenAI's strict mode takes, what a tool's arguments may be. (What Claude's structured
+//! output takes: `messages/structured.rs`.)
 
 use serde_json::{Map, Value, json};
 
-/// Limits that Anthropic's structured output refuses.
-const LIMITS: &[&str] = &[
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "uniqueItems",
-    "maxItems",
-    "minProperties",
-    "maxProperties",
-];
-
-/// The formats of strings that it takes.
-const FORMATS: &[&str] = &["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
+/// The formats of strings that structured output takes; OpenAI's not the `uri`.
+pub const FORMATS: &[&str] =
+    &["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
 
 /// Keys whose value maps names to schemas.
 const MAPS: &[&str] = &["properties", "$defs", "definitions", "patternProperties"];
 /// Keys whose value is a schema or a list of them.
 const NESTED: &[&str] = &["items", "anyOf", "allOf", "prefixItems", "not"];
-
-/// How deep a schema is followed, its references with it. What goes deeper is taken for endless.
-const FOLLOWED_MAX: usize = 256;
-
-/// Whether a schema leads to itself, as that of a tree does: Anthropic's structured output takes none such.
-pub fn is_endless(schema: &Value) -> bool {
-    Follow { root: schema, open: Vec::new(), done: HashSet::new() }.loops(schema, 0)
-}
-
-/// References on the way, those that led here and those that led to no loop.
-struct Follow<'a> {
-    root: &'a Value,
-    open: Vec<&'a str>,
-    done: HashSet<&'a str>,
-}
-
-impl<'a> Follow<'a> {
-    fn loops(&mut self, value: &'a Value, depth: usize) -> bool {
-        match value {
-            _ if depth > FOLLOWED_MAX => true,
-            Value::Object(fields) => {
-                fields.get("$ref").and_then(Value::as_str).is_some_and(|name| self.leads_back(name, depth))
-                    || fields.values().any(|inner| self.loops(inner, depth + 1))
-            }
-            Value::Array(items) => items.iter().any(|item| self.loops(item, depth + 1)),
-            _ => false,
-        }
-    }
-
-    fn leads_back(&mut self, name: &'a str, depth: usize) -> bool {
-        if self.open.contains(&name) {
-            return true;
-        }
-        let named = name.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
-        let Some(named) = named.filter(|_| self.done.insert(name)) else { return false };
-        self.open.push(name);
-        let back = self.loops(named, depth + 1);
-        self.open.pop();
-        back
-    }
-}
-
-/// A schema that Anthropic's structured output takes; whether it checks less than the client's did, or lets less in.
-pub fn for_anthropic(schema: &Value) -> (Value, bool) {
-    let mut weaker = false;
-    let schema = sanitised(schema, &mut weaker);
-    (schema, weaker)
-}
-
-// The recursion goes as deep as the schema, which the JSON parser has held to 128.
-fn sanitised(schema: &Value, weaker: &mut bool) -> Value {
-    match schema {
-        Value::Object(fields) => object(fields, weaker),
-        Value::Array(items) => Value::Array(items.iter().map(|item| sanitised(item, weaker)).collect()),
-        other => other.clone(),
-    }
-}
-
-fn object(fields: &Map<String, Value>, weaker: &mut bool) -> Value {
-    let mut out = Map::new();
-    let mut said = Vec::new();
-    for (name, value) in fields {
-        let name = name.as_str();
-        let known_format = || value.as_str().is_some_and(|format| FORMATS.contains(&format));
-        if LIMITS.contains(&name)
-            || name == "minItems" && value.as_u64().is_none_or(|least| least > 1)
-            || name == "format" && !known_format()
-        {
-            said.push(format!("{name}: {value}"));
-        } else if MAPS.contains(&name) {
-            out.insert(name.to_owned(), map(value, weaker));
-        } else if name == "oneOf" {
-            out.insert("anyOf".to_owned(), sanitised(value, weaker));
-        } else if NESTED.contains(&name) {
-            out.insert(name.to_owned(), sanitised(value, weaker));
-        } else if name != "additionalProperties" {
-            out.insert(name.to_owned(), value.clone());
-        } else if *value != Value::Bool(false) {
-            // Every object is closed: one that is open on purpose holds less than the client's.
-            said.push(format!("{name}: {value}"));
-        }
-    }
-    // One that names no property holds nothing once it is closed.
-    if is_free(fields) {
-        said.push("additionalProperties: true".to_owned());
-    }
-    if is_object(&out) {
-        out.insert("additionalProperties".to_owned(), Value::Bool(false));
-    }
-    if !said.is_empty() {
-        *weaker = true;
-        describe(&mut out, &said);
-    }
-    Value::Object(out)
-}
-
-fn map(value: &Value, weaker: &mut bool) -> Value {
-    match value {
-        Value::Object(schemas) => {
-            let schemas = schemas.iter().map(|(name, schema)| (name.clone(), sanitised(schema, weaker)));
-            Value::Object(schemas.collect())
-        }
-        other => other.clone(),
-    }
-}
 
 /// Says at the end of a schema's description what its fields no longer do.
 pub fn describe(out: &mut Map<String, Value>, said: &[String]) {
@@ -146,32 +22,13 @@ pub fn describe(out: &mut Map<String, Value>, said: &[String]) {
     out.insert("description".to_owned(), Value::String(text));
 }
 
-/// A schema with what its request says of it besides, where the wire has no other place for that.
-pub fn introduced(schema: &Value, text: Option<&str>) -> Value {
-    let mut schema = schema.clone();
-    if let (Some(text), Value::Object(fields)) = (text.filter(|text| !text.is_empty()), &mut schema) {
-        let text = match fields.get("description").and_then(Value::as_str) {
-            Some(own) if own != text => format!("{text}\n\n{own}"),
-            Some(_) | None => text.to_owned(),
-        };
-        fields.insert("description".to_owned(), Value::String(text));
-    }
-    schema
-}
-
-fn is_object(schema: &Map<String, Value>) -> bool {
+/// Whether a schema is that of an object.
+pub fn is_object(schema: &Map<String, Value>) -> bool {
     match schema.get("type") {
         Some(Value::String(kind)) => kind == "object",
         Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
         _ => schema.contains_key("properties"),
     }
-}
-
-/// Whether it is some object, whatever is in it, and not by a word of its own.
-fn is_free(schema: &Map<String, Value>) -> bool {
-    let named = schema.get("properties").and_then(Value::as_object).is_some_and(|properties| !properties.is_empty());
-    let elsewhere = ["additionalProperties", "$ref", "anyOf", "oneOf", "allOf"];
-    is_object(schema) && !named && !elsewhere.iter().any(|name| schema.contains_key(*name))
 }
 
 /// What OpenAI's strict mode refuses in a schema, wherever it stands.
@@ -245,7 +102,7 @@ const NOT_AT_ROOT: &[&str] = &["$ref", "anyOf", "oneOf", "allOf", "not", "enum"]
 /// A schema of an answer as that of a tool's arguments, and whether it had to be wrapped in an object's [`WRAP`]. `None` when it
 /// is no schema.
 pub fn of_stand_in(schema: &Value) -> Option<(Value, bool)> {
-    let mut inner = schema.as_object()?.clone();
+    let mut inner = with_plain_root(schema)?;
     let plain = !NOT_AT_ROOT.iter().any(|name| inner.contains_key(*name));
     if let Some(schema) = of_arguments(Some(schema)).filter(|_| plain) {
         return Some((schema, false));
@@ -261,13 +118,37 @@ pub fn of_stand_in(schema: &Value) -> Option<(Value, bool)> {
     Some((wrap, true))
 }
 
+/// The most references that a root is followed through.
+const REFERENCES_MAX: usize = 8;
+
+/// A schema's fields, with those of what its root refers to, as some generators of schemas begin: the object itself must stand
+/// there. `None` when it is no schema.
+fn with_plain_root(schema: &Value) -> Option<Map<String, Value>> {
+    let mut fields = schema.as_object()?.clone();
+    for _ in 0..REFERENCES_MAX {
+        let name = fields.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/"));
+        let named = name.and_then(|path| schema.pointer(&format!("/{path}"))).and_then(Value::as_object);
+        let Some(mut named) = named.cloned() else { break };
+        fields.shift_remove("$ref");
+        // References are from the root, so that its definitions hold.
+        for (name, value) in fields {
+            if matches!(name.as_str(), "$defs" | "definitions" | "description" | "title") {
+                named.insert(name, value);
+            } else {
+                named.entry(name).or_insert(value);
+            }
+        }
+        fields = named;
+    }
+    Some(fields)
+}
+
 /// The schema of a tool's arguments: its root is an object and says which properties it has, as OpenAI wants of a tool without any.
 /// `None` when it is something else.
 pub fn of_arguments(schema: Option<&Value>) -> Option<Value> {
     let mut fields = match schema {
         None => Map::new(),
-        Some(Value::Object(fields)) => fields.clone(),
-        Some(_) => return None,
+        Some(schema) => with_plain_root(schema)?,
     };
     if fields.get("type").is_some_and(|kind| kind != "object") {
         return None;

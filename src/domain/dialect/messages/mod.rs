@@ -6,6 +6,7 @@ pub mod decode;
 pub mod encode;
 pub mod replay;
 pub mod request;
+pub mod structured;
 pub mod target;
 pub mod think;
 pub mod turns;

@@ -12,7 +12,7 @@ use crate::domain::dialect::conversation::{Conversation, Field, OutputFormat, To
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids;
 use crate::domain::dialect::messages::claude::{self, Claude, Sampling};
-use crate::domain::dialect::messages::{blocks, think};
+use crate::domain::dialect::messages::{blocks, structured, think};
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, root, schema};
@@ -86,7 +86,7 @@ impl Writer<'_> {
     /// Whether the answer's schema goes as one, and needs no tool to stand in for it.
     fn checks_schema(&self) -> bool {
         let of_answer = |output: &OutputFormat| match output {
-            OutputFormat::JsonSchema { schema, .. } => !schema::is_endless(schema),
+            OutputFormat::JsonSchema { schema, .. } => structured::takes(schema),
             OutputFormat::Text | OutputFormat::JsonObject => false,
         };
         self.structured && of_answer(&self.from.output)
@@ -152,10 +152,10 @@ impl Writer<'_> {
                 written["description"] = json!(description);
             }
             if tool.strict == Some(true) {
-                match self.structured && !schema::is_endless(&schema) {
+                match self.structured && structured::takes(&schema) {
                     true => {
                         written["strict"] = json!(true);
-                        let (schema, weaker) = schema::for_anthropic(&schema);
+                        let (schema, weaker) = structured::for_claude(&schema);
                         written["input_schema"] = schema;
                         self.drops.schema(self.from, weaker)?;
                     }
@@ -198,7 +198,7 @@ impl Writer<'_> {
     fn format(&mut self) -> Result<(), Incompatible> {
         let OutputFormat::JsonSchema { name, description, schema, .. } = &self.from.output else { return Ok(()) };
         if self.checks_schema() {
-            let (schema, weaker) = schema::for_anthropic(&schema::introduced(schema, description.as_deref()));
+            let (schema, weaker) = structured::for_claude(&structured::introduced(schema, description.as_deref()));
             if weaker {
                 self.drop(Field::OutputFormat)?;
             }
