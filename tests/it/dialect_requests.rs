@@ -1325,6 +1325,24 @@ fn what_is_not_read_within_a_body_is_listed() {
     }
 }
 
+/// DeepSeek's API and Groq's for models of text refuse a list where they look for text.
+#[test]
+fn texts_are_one_text_where_hosts_refuse_a_list() {
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA"}});
+    let content = |parts: Value, provider: &'static str| {
+        let body = ask(json!({"messages": [{"role": "user", "content": parts}]}));
+        sent(Family::Messages, &body, &to(Wire::Chat, provider, "m")).0["messages"][0]["content"].clone()
+    };
+    for provider in ["deepseek", "groq", "nebius", "cerebras"] {
+        assert_eq!(content(json!([text("a"), text("b")]), provider), "a\n\nb");
+        assert_eq!(content(json!([text("a"), text("b"), image]), provider).as_array().map(Vec::len), Some(3));
+    }
+    for provider in ["openai", "google", "acme"] {
+        assert_eq!(content(json!([text("a"), text("b")]), provider), json!([text("a"), text("b")]));
+    }
+}
+
 /// The same of a Messages client's.
 #[test]
 fn what_is_not_read_within_a_messages_clients_body_is_listed() {

@@ -28,6 +28,8 @@ pub struct Host {
     pub image_urls: bool,
     /// A tool's schema may not begin with a choice, and must say what is in its lists.
     pub plain_schemas: bool,
+    /// Several texts as a list of parts: some models' hosts want one text where there is nothing but text.
+    pub text_lists: bool,
 }
 
 const OPENAI: Host = Host {
@@ -42,6 +44,7 @@ const OPENAI: Host = Host {
     custom_tools: true,
     image_urls: true,
     plain_schemas: true,
+    text_lists: true,
 };
 /// Its dated versions refuse names that are younger than they are.
 const AZURE: Host = Host { user: Some("user"), ..OPENAI };
@@ -57,23 +60,24 @@ const COMPATIBLE: Host = Host {
     custom_tools: false,
     image_urls: true,
     plain_schemas: false,
+    text_lists: false,
 };
 const VLLM: Host = Host { top_k: true, ..COMPATIBLE };
 /// What nobody knows of a host is tried.
-const UNKNOWN: Host = Host { files: true, custom_tools: true, ..COMPATIBLE };
+const UNKNOWN: Host = Host { files: true, custom_tools: true, text_lists: true, ..COMPATIBLE };
 
 /// By provider name; every other one of our own table is [`COMPATIBLE`], and one of the owner's [`UNKNOWN`].
 const TABLE: &[(&str, Host)] = &[
     ("openai", OPENAI),
     ("azure", AZURE),
-    ("google", Host { effort: true, plain_schemas: true, ..COMPATIBLE }),
-    ("vertex", Host { effort: true, image_urls: false, plain_schemas: true, ..COMPATIBLE }),
+    ("google", Host { effort: true, plain_schemas: true, text_lists: true, ..COMPATIBLE }),
+    ("vertex", Host { effort: true, image_urls: false, plain_schemas: true, text_lists: true, ..COMPATIBLE }),
     ("deepseek", Host { stops: 16, ..COMPATIBLE }),
     ("deepinfra", VLLM),
     ("nebius", VLLM),
     ("together", VLLM),
     ("fireworks", VLLM),
-    ("openrouter", Host { files: true, effort: true, ..VLLM }),
+    ("openrouter", Host { files: true, effort: true, text_lists: true, ..VLLM }),
     ("mistral", Host { stream_options: false, user: None, ..COMPATIBLE }),
 ];
 

@@ -29,6 +29,8 @@ pub struct Manner {
     pub files: bool,
     /// Images by an address on the web, and not by their data alone.
     pub image_urls: bool,
+    /// Several texts of a user's as a list, and not as one with blank lines between.
+    pub text_lists: bool,
     /// `prompt_cache_breakpoint` on parts.
     pub cache: bool,
     /// Gemini 3 wants a signature on the first call of each step; this stands for one made elsewhere.
@@ -123,7 +125,13 @@ impl Writer<'_> {
             [only] if only["type"] == "text" && only.get("prompt_cache_breakpoint").is_none() => {
                 messages.push(json!({"role": "user", "content": only["text"]}));
             }
-            _ => messages.push(json!({"role": "user", "content": content})),
+            parts => {
+                let texts: Option<Vec<&str>> = parts.iter().map(|part| part["text"].as_str()).collect();
+                messages.push(match texts.filter(|_| !self.manner.text_lists) {
+                    Some(texts) => json!({"role": "user", "content": texts.join("\n\n")}),
+                    None => json!({"role": "user", "content": parts}),
+                });
+            }
         }
         Ok(())
     }

@@ -79,6 +79,7 @@ impl Writer<'_> {
             ids: hosts::ids(self.to.provider, self.to.model),
             files: self.host.files,
             image_urls: self.host.image_urls,
+            text_lists: self.host.text_lists,
             cache: self.to.provider == "openai",
             signature: gemini_3.then_some(FOREIGN_SIGNATURE),
             ordered: hosts::insists_on_order(self.to.provider, self.to.model),
