@@ -914,6 +914,22 @@ fn renamed_tools_get_their_names_back() {
     assert_eq!(message["content"][0]["name"], "a.long.name");
 }
 
+/// A piece of a kind that nobody knows may well have a text in it: it is none of the answer's.
+#[test]
+fn the_text_of_an_unknown_piece_is_not_shown() {
+    let records = |kind: &str, name: &str| {
+        let delta = json!({"type": kind, name: "x"});
+        let piece = json!({"type": "content_block_delta", "index": 0, "delta": delta});
+        events_of(Wire::Messages, [format!("event: content_block_delta\ndata: {piece}\n\n").as_bytes()])
+    };
+    assert_eq!(records("text_delta", "text"), [Event::Text("x".to_owned())]);
+    assert_eq!(records("", "text"), [Event::Text("x".to_owned())]);
+    assert_eq!(records("thinking_delta", "thinking"), [Event::Reasoning("x".to_owned())]);
+    for (kind, name) in [("later_delta", "text"), ("later_delta", "thinking")] {
+        assert_eq!(records(kind, name), [Event::Foreign], "progress, and nothing to show");
+    }
+}
+
 /// A field or an event that a provider adds tomorrow changes nothing of what a stream says today.
 #[test]
 fn events_and_fields_that_nobody_knows_change_nothing() {

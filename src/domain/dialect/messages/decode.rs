@@ -149,9 +149,16 @@ impl Decoder {
     /// Pieces of blocks that only this family knows (what a hosted tool is called with, citations, a summary) are content too: a
     /// hosted tool may be called with a long file, and while it comes the answer goes on.
     fn delta(&mut self, delta: &Delta<'_>, index: u64, out: &mut Vec<Event>) {
-        self.say(delta.text.as_ref(), Event::Text, out);
-        self.say(delta.thinking.as_ref(), Event::Reasoning, out);
         let kind = delta.kind.as_ref().map_or("", Str::as_str);
+        match kind {
+            // Some hosts leave the kind out.
+            "text_delta" | "thinking_delta" | "" => {
+                self.say(delta.text.as_ref(), Event::Text, out);
+                self.say(delta.thinking.as_ref(), Event::Reasoning, out);
+            }
+            // Whatever else has a text in it has it for those who know what it is.
+            _ => self.say(delta.text.as_ref().or(delta.thinking.as_ref()), |_| Event::Foreign, out),
+        }
         let json = delta.partial_json.as_ref().map_or("", Str::as_str);
         match self.tool.as_mut().filter(|tool| tool.block == index) {
             Some(tool) if !json.is_empty() => {
