@@ -1100,6 +1100,33 @@ fn json_schema_to_openai_is_strict_only_where_it_can_be() {
     }
 }
 
+/// OpenAI wants an object at the root of an answer's schema, and no choice there: another is wrapped, and its text unwrapped.
+#[test]
+fn an_answer_that_is_no_object_is_wrapped_for_openai() {
+    let list = json!({"type": "array", "items": {"$ref": "#/$defs/n"}, "$defs": {"n": {"type": "integer"}}});
+    let choice = json!({"anyOf": [{"type": "string"}, {"type": "integer"}]});
+    for (root, inner) in [(list, json!({"type": "array", "items": {"$ref": "#/$defs/n"}})), (choice.clone(), choice)] {
+        let format = json!({"output_config": {"format": {"type": "json_schema", "schema": root}}});
+        for (to, path) in
+            [(gpt(), "/response_format/json_schema"), (to(Wire::Responses, "openai", "gpt-5.1"), "/text/format")]
+        {
+            let encoded = encode(Family::Messages, &ask(format.clone()), &to, Translate::Strict).expect("the hop fits");
+            let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+            let format = body.pointer(path).expect("a format");
+            assert_eq!((&format["schema"]["properties"]["value"], &format["strict"]), (&inner, &json!(true)));
+            let texts = ["{\"value\": [1", ", 2]}"].map(|text| Event::Text(text.to_owned()));
+            let events = texts.into_iter().chain([Event::Finish(Finish::Stop), Event::End]).collect();
+            let answer =
+                dialect::write_answer(Family::Messages, events, &Voice::default(), encoded.reply).expect("no error");
+            let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+            assert_eq!(answer["content"], json!([{"type": "text", "text": "[1,2]"}]));
+        }
+        let together = to(Wire::Chat, "together", "m");
+        let (body, _) = sent(Family::Messages, &ask(format), &together);
+        assert_eq!(body["response_format"]["json_schema"]["schema"], root, "other hosts take any root");
+    }
+}
+
 /// Strict mode refuses more than open objects; a request for it with such a schema would be refused whole.
 #[test]
 fn a_schema_with_words_that_strict_mode_refuses_is_not_strict() {

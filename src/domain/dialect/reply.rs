@@ -9,7 +9,7 @@ use litemap::LiteMap;
 pub struct Reply {
     /// The tool that stands in for structured output: its arguments are the answer's text.
     pub json_tool: Option<String>,
-    /// Its arguments hold the answer in [`WRAP`](super::schema::WRAP).
+    /// Its arguments hold the answer in [`WRAP`](super::schema::WRAP); without such a tool the text does.
     pub json_wrapped: bool,
     /// Tool names that the wire does not take: as sent, and as the client wrote it.
     pub renamed: LiteMap<String, String>,

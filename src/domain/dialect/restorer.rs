@@ -25,7 +25,7 @@ pub struct Restorer {
     calls: usize,
     /// By id, the number that the last call under it got: the next one is looked for from there.
     again: HashMap<String, usize>,
-    /// The stand-in's arguments, where the answer is to be taken out of them.
+    /// The stand-in's arguments, or the text, where the answer is to be taken out of them.
     wrapped: String,
     /// What the model said before it was known whether the stand-in's arguments are the answer.
     held: String,
@@ -47,7 +47,7 @@ impl Restorer {
 
     /// Whether an event goes on as it is.
     fn leaves(&self, event: &Event) -> bool {
-        let only_ids = self.reply.json_tool.is_none() && self.reply.renamed.is_empty();
+        let only_ids = self.reply.json_tool.is_none() && !self.reply.json_wrapped && self.reply.renamed.is_empty();
         only_ids && !matches!(event, Event::ToolStart { .. })
     }
 
@@ -64,6 +64,7 @@ impl Restorer {
                     self.held.push_str(&text);
                 }
             }
+            Event::Text(text) if self.reply.json_wrapped => self.wrapped.push_str(&text),
             Event::ToolStart { index, name, .. } if self.is_json_tool(&name) => {
                 self.held.clear();
                 let known = self.json == Some(index) || self.repeats.contains(&index);
@@ -109,6 +110,9 @@ impl Restorer {
     fn release(&mut self, out: &mut Vec<Event>) {
         if !self.held.is_empty() {
             out.push(Event::Text(std::mem::take(&mut self.held)));
+        }
+        if self.reply.json_tool.is_none() && !self.wrapped.is_empty() {
+            out.push(Event::Text(unwrapped(std::mem::take(&mut self.wrapped))));
         }
     }
 

@@ -102,11 +102,31 @@ const NOT_AT_ROOT: &[&str] = &["$ref", "anyOf", "oneOf", "allOf", "not", "enum"]
 /// A schema of an answer as that of a tool's arguments, and whether it had to be wrapped in an object's [`WRAP`]. `None` when it
 /// is no schema.
 pub fn of_stand_in(schema: &Value) -> Option<(Value, bool)> {
-    let mut inner = with_plain_root(schema)?;
-    let plain = !NOT_AT_ROOT.iter().any(|name| inner.contains_key(*name));
-    if let Some(schema) = of_arguments(Some(schema)).filter(|_| plain) {
-        return Some((schema, false));
+    let inner = with_plain_root(schema)?;
+    match of_arguments(Some(schema)).filter(|_| is_plain(&inner)) {
+        Some(schema) => Some((schema, false)),
+        None => Some((wrapped(inner), true)),
     }
+}
+
+/// A schema of an answer as OpenAI takes it, whose root is an object, and whether it had to be wrapped in one's [`WRAP`].
+pub fn of_answer(schema: &Value) -> (Value, bool) {
+    match with_plain_root(schema) {
+        Some(inner) if !is_plain(&inner) || inner.get("type").is_some_and(|kind| kind != "object") => {
+            let mut wrap = wrapped(inner);
+            wrap["additionalProperties"] = json!(false);
+            (wrap, true)
+        }
+        Some(plain) => (Value::Object(plain), false),
+        None => (schema.clone(), false),
+    }
+}
+
+fn is_plain(root: &Map<String, Value>) -> bool {
+    !NOT_AT_ROOT.iter().any(|name| root.contains_key(*name))
+}
+
+fn wrapped(mut inner: Map<String, Value>) -> Value {
     // References are from the root.
     let definitions = ["$defs", "definitions"].map(|name| (name, inner.shift_remove(name)));
     let mut wrap = json!({"type": "object", "properties": {WRAP: inner}, "required": [WRAP]});
@@ -115,7 +135,7 @@ pub fn of_stand_in(schema: &Value) -> Option<(Value, bool)> {
             wrap[name] = definitions;
         }
     }
-    Some((wrap, true))
+    wrap
 }
 
 /// The most references that a root is followed through.

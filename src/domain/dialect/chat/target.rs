@@ -172,12 +172,17 @@ impl Writer<'_> {
             OutputFormat::Text => {}
             OutputFormat::JsonObject => self.put("response_format", json!({"type": "json_object"})),
             OutputFormat::JsonSchema { name, description, schema, strict } => {
+                let (schema, wrapped) = match self.host.openai_fields {
+                    true => schema::of_answer(schema),
+                    false => (schema.clone(), false),
+                };
+                self.reply.json_wrapped = wrapped;
+                let clean = schema::is_strict(&schema);
                 let mut inner = json!({"name": name.as_deref().unwrap_or("response"), "schema": schema});
                 if let Some(description) = description {
                     inner["description"] = json!(description);
                 }
                 if let Some(strict) = *strict {
-                    let clean = schema::is_strict(schema);
                     if strict && !clean {
                         self.drop(Field::OutputFormat)?;
                     }

@@ -152,7 +152,9 @@ impl Writer<'_> {
             OutputFormat::Text => {}
             OutputFormat::JsonObject => drop(text.insert("format".to_owned(), json!({"type": "json_object"}))),
             OutputFormat::JsonSchema { name, description, schema, strict } => {
-                let (strict, clean) = (strict.unwrap_or(false), schema::is_strict(schema));
+                let (schema, wrapped) = schema::of_answer(schema);
+                self.reply.json_wrapped = wrapped;
+                let (strict, clean) = (strict.unwrap_or(false), schema::is_strict(&schema));
                 if strict && !clean {
                     self.drop(Field::OutputFormat)?;
                 }
