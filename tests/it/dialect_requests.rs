@@ -1056,6 +1056,7 @@ fn an_endless_schema_takes_the_stand_in() {
         (of("#/$defs/n", json!({"n": node(json!({"$ref": "#/$defs/m"})), "m": {"type": "string"}})), false),
         (of("#/$defs/gone", json!({})), false),
         (of("#/$defs/d0", Value::Object(chain)), true),
+        (of("#/$defs/n", json!({"n": {"enum": vec![0; 200_000]}})), true),
     ] {
         let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": schema, "strict": true}});
         let tool = json!({"type": "function", "function": {"name": "f", "strict": true, "parameters": schema}});

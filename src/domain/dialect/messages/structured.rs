@@ -22,12 +22,14 @@ const ALL: &str = "allOf";
 const ANY: &str = "anyOf";
 
 /// How deep a schema is followed, its references with it. What goes deeper is taken for endless.
-const FOLLOWED_MAX: usize = 256;
+const DEPTH_MAX: usize = 256;
+/// How much of it is looked at, as many references may lead to the same large part: far more than anybody writes.
+const FOLLOWED_MAX: usize = 100_000;
 
 /// Whether structured output takes a schema at all: not one that leads to itself, as that of a tree does, nor one that joins
 /// references.
 pub fn takes(schema: &Value) -> bool {
-    let mut follow = Follow { root: schema, open: Vec::new(), done: HashSet::new() };
+    let mut follow = Follow { root: schema, open: Vec::new(), done: HashSet::new(), left: FOLLOWED_MAX };
     !follow.loops(schema, 0) && !joins_references(schema)
 }
 
@@ -48,12 +50,14 @@ struct Follow<'a> {
     root: &'a Value,
     open: Vec<&'a str>,
     done: HashSet<&'a str>,
+    left: usize,
 }
 
 impl<'a> Follow<'a> {
     fn loops(&mut self, value: &'a Value, depth: usize) -> bool {
+        self.left = self.left.saturating_sub(1);
         match value {
-            _ if depth > FOLLOWED_MAX => true,
+            _ if depth > DEPTH_MAX || self.left == 0 => true,
             Value::Object(fields) => {
                 fields.get("$ref").and_then(Value::as_str).is_some_and(|name| self.leads_back(name, depth))
                     || fields.values().any(|inner| self.loops(inner, depth + 1))
