@@ -177,6 +177,36 @@ fn workers_ai_has_responses_for_open_models_of_openai_alone() {
     assert_eq!(wire("@cf/meta/llama-3.3-70b-instruct-fp8-fast"), Some(Wire::Chat));
 }
 
+/// OpenAI serves some of its models on Responses alone, and the later ones take no tools on Chat while they reason.
+#[test]
+fn a_messages_client_meets_openais_models_on_the_wire_that_serves_them() {
+    let provider = |name: &str| Provider::built_in(name).expect("a row");
+    for (model, wire) in [
+        ("gpt-4o", Wire::Chat),
+        ("gpt-4.1-mini", Wire::Chat),
+        ("gpt-5", Wire::Chat),
+        ("gpt-5-mini-2025-08-07", Wire::Chat),
+        ("gpt-5.2", Wire::Chat),
+        ("gpt-5.4-chat-latest", Wire::Chat),
+        ("o3", Wire::Chat),
+        ("gpt-5-codex", Wire::Responses),
+        ("codex-mini-latest", Wire::Responses),
+        ("gpt-5-pro", Wire::Responses),
+        ("o3-pro-2025-06-10", Wire::Responses),
+        ("gpt-5.4", Wire::Responses),
+        ("gpt-5.6-terra", Wire::Responses),
+        ("gpt-6", Wire::Responses),
+    ] {
+        for name in ["openai", "azure"] {
+            assert_eq!(provider(name).wire(&Route::Messages, model), Some(wire), "{name}/{model}");
+            assert_eq!(provider(name).wire(&Route::Chat, model), Some(Wire::Chat), "within the family nothing changes");
+        }
+        assert_eq!(provider("together").wire(&Route::Messages, model), Some(Wire::Chat));
+    }
+    let url = provider("openai").url(&Route::Messages, Wire::Responses, "gpt-5-pro", None, true, |_| None);
+    assert_eq!(url.as_deref(), Ok("https://api.openai.com/v1/responses"));
+}
+
 /// A profile's ARN and a deployment's name say nothing of who made the model: there the name does that policies have for it.
 #[test]
 fn a_claude_is_known_by_its_name_where_its_id_is_of_the_owners_making() {

@@ -189,7 +189,9 @@ impl Provider {
         if self.serves(route) && !lacks {
             return Some(own_wire(route));
         }
+        let of_openai = matches!(self.name.as_str(), "openai" | "azure") && self.is_at_home();
         match translatable(route) {
+            true if of_openai && has("responses") && hosts::wants_responses(model) => Some(Wire::Responses),
             true if has("chat") => Some(Wire::Chat),
             true if has("responses") => Some(Wire::Responses),
             true if has("messages") => Some(Wire::Messages),

@@ -170,14 +170,35 @@ pub fn tells(provider: &str, model: &str) -> bool {
 /// The strongest effort that a model of OpenAI's takes: `max` since gpt-5.6, `xhigh` since gpt-5.2 and for `codex-max`, else `high`.
 fn strongest(model: &str) -> Effort {
     let name = plain(model);
-    let version: String = name.strip_prefix("gpt-").unwrap_or_default().chars().take_while(is_of_version).collect();
-    let (major, minor) = version.split_once('.').unwrap_or((&version, "0"));
-    match (major.parse::<u32>(), minor.parse::<u32>()) {
-        (Ok(major), Ok(minor)) if (major, minor) >= (5, 6) => Effort::Max,
+    match version(&name) {
+        Some(version) if version >= (5, 6) => Effort::Max,
         _ if name.contains("codex-max") => Effort::Xhigh,
-        (Ok(major), Ok(minor)) if (major, minor) >= (5, 2) => Effort::Xhigh,
-        _ => Effort::High,
+        Some(version) if version >= (5, 2) => Effort::Xhigh,
+        Some(_) | None => Effort::High,
     }
+}
+
+/// Kinds of OpenAI's models that it serves on Responses alone.
+const NOT_ON_CHAT: [&str; 4] = ["codex", "-pro", "deep-research", "computer-use"];
+
+/// Whether a model of OpenAI's is better spoken to in the words of Responses: on Chat it is not there, or, since gpt-5.4, takes no
+/// tools while it reasons.
+pub fn wants_responses(model: &str) -> bool {
+    let name = plain(model);
+    let is_later = thinker(&name) == Thinker::Later && version(&name).is_some_and(|version| version >= (5, 4));
+    is_later || NOT_ON_CHAT.iter().any(|kind| name.contains(kind))
+}
+
+/// A model's name without a router's prefix.
+fn plain(model: &str) -> String {
+    model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase()
+}
+
+/// The version in the name of a GPT.
+fn version(name: &str) -> Option<(u32, u32)> {
+    let version: String = name.strip_prefix("gpt-")?.chars().take_while(is_of_version).collect();
+    let (major, minor) = version.split_once('.').unwrap_or((&version, "0"));
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 const fn is_of_version(letter: &char) -> bool {
@@ -198,9 +219,4 @@ pub fn thinker(model: &str) -> Thinker {
         (Ok(major), _) if major >= 5 => Thinker::Later,
         _ => Thinker::No,
     }
-}
-
-/// A model's name without a router's prefix.
-fn plain(model: &str) -> String {
-    model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase()
 }
