@@ -1353,6 +1353,32 @@ fn what_is_not_read_within_a_body_is_listed() {
     }
 }
 
+/// OpenAI's models for code cannot but reason, and the largest reason hard.
+#[test]
+fn effort_is_within_what_a_kind_of_model_takes() {
+    let effort = |thinking: Value, model: &'static str| {
+        let (body, _) =
+            sent(Family::Messages, &ask(json!({"thinking": thinking})), &to(Wire::Responses, "openai", model));
+        body["reasoning"]["effort"].clone()
+    };
+    let (off, little) = (json!({"type": "disabled"}), json!({"type": "enabled", "budget_tokens": 1024}));
+    for (model, without, least) in [
+        ("gpt-5", "minimal", "low"),
+        ("gpt-5.2", "none", "low"),
+        ("gpt-5-codex", "low", "low"),
+        ("gpt-5.1-codex-max", "low", "low"),
+        ("gpt-5-pro", "high", "high"),
+        ("gpt-5.2-pro", "medium", "medium"),
+        ("o3-pro", "low", "low"),
+    ] {
+        assert_eq!(
+            (effort(off.clone(), model), effort(little.clone(), model)),
+            (json!(without), json!(least)),
+            "{model}"
+        );
+    }
+}
+
 /// DeepSeek's API and Groq's for models of text refuse a list where they look for text.
 #[test]
 fn texts_are_one_text_where_hosts_refuse_a_list() {
