@@ -1377,6 +1377,11 @@ fn effort_is_within_what_a_kind_of_model_takes() {
             "{model}"
         );
     }
+    let minimal = json!({"input": "Hi", "reasoning": {"effort": "minimal"}});
+    for (model, level) in [("gpt-5", "minimal"), ("gpt-5.1", "low"), ("gpt-5.6", "low")] {
+        let (body, _) = sent(Family::Responses, &minimal, &to(Wire::Chat, "azure", model));
+        assert_eq!(body["reasoning_effort"], level, "{model}");
+    }
 }
 
 /// DeepSeek's API and Groq's for models of text refuse a list where they look for text.
