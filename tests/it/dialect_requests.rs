@@ -1353,6 +1353,60 @@ fn what_is_not_read_within_a_body_is_listed() {
     }
 }
 
+/// Anthropic refuses a request for the name of one argument, as OData has them and tools made of web APIs: such a tool is called
+/// with an object that holds them.
+#[test]
+fn arguments_of_any_name_cross_to_claude_and_back() {
+    let schema = |name: &str| json!({"type": "object", "properties": {name: {"type": "integer"}}, "required": [name]});
+    let tool =
+        |called: &str, schema: &Value| json!({"type": "function", "function": {"name": called, "parameters": schema}});
+    let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+    let (odd, plain) = (schema("$top"), schema("a.b-c_1"));
+    let body = json!({"model": "m", "tools": [tool("odd.tool", &odd), tool("plain", &plain), tool("long", &schema(&"x".repeat(65)))], "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "tool_calls": [call("c1", "odd.tool", "{\"$top\":1}"), call("c2", "plain", "{}")]},
+        {"role": "tool", "tool_call_id": "c1", "content": "r"}, {"role": "tool", "tool_call_id": "c2", "content": "r"},
+    ]});
+    let encoded = encode(Family::Chat, &body, &sonnet(), Translate::Strict).expect("the hop fits, and nothing is lost");
+    let claude: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+    let input_schema = |n: usize| &claude["tools"][n]["input_schema"];
+    assert_eq!(input_schema(0), &json!({"type": "object", "properties": {"value": odd}, "required": ["value"]}));
+    assert_eq!((input_schema(1), &input_schema(2)["required"]), (&plain, &json!(["value"])));
+    let calls = &claude["messages"][1]["content"];
+    assert_eq!((&calls[0]["input"], &calls[1]["input"]), (&json!({"value": {"$top": 1}}), &json!({})));
+
+    let name = claude["tools"][0]["name"].as_str().expect("a name").to_owned();
+    let begun = |index: usize, name: &str| {
+        let (id, name, kind) = (format!("t{index}"), name.to_owned(), CallKind::Function);
+        Event::ToolStart { index, id, name, kind }
+    };
+    let piece = |index: usize, json: &str| Event::ToolArguments { index, json: json.to_owned() };
+    let mut events =
+        vec![begun(0, &name), piece(0, "{\"value\": {\"$top\""), piece(0, ": 2}}"), Event::ToolEnd { index: 0 }];
+    events.extend([begun(1, "plain"), piece(1, "{\"value\":3}"), Event::ToolEnd { index: 1 }]);
+    // One that forgot the object means what it says.
+    events.extend([begun(2, &name), piece(2, "{\"$top\":4,\"value\":5}"), Event::ToolEnd { index: 2 }]);
+    events.extend([Event::Finish(Finish::ToolCalls), Event::End]);
+    let answer = dialect::write_answer(Family::Chat, events, &Voice::default(), encoded.reply).expect("no error");
+    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    let calls = answer["choices"][0]["message"]["tool_calls"].as_array().expect("calls");
+    let called: Vec<(&str, &str)> = calls
+        .iter()
+        .map(|call| {
+            (call["function"]["name"].as_str().expect("a name"), call["function"]["arguments"].as_str().expect("text"))
+        })
+        .collect();
+    assert_eq!(
+        called,
+        [("odd.tool", "{\"$top\":2}"), ("plain", "{\"value\":3}"), ("odd.tool", "{\"$top\":4,\"value\":5}")]
+    );
+
+    let format = json!({"type": "json_schema", "json_schema": {"name": "o", "schema": odd}});
+    let haiku = to(Wire::Messages, "anthropic", "claude-3-5-haiku");
+    let stand_in = encode(Family::Chat, &hello(json!({"response_format": format})), &haiku, Translate::Lenient);
+    assert!(stand_in.expect("the hop fits").reply.json_wrapped, "the tool that stands in for a schema, too");
+}
+
 /// OpenAI's models for code cannot but reason, and the largest reason hard.
 #[test]
 fn effort_is_within_what_a_kind_of_model_takes() {

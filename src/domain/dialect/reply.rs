@@ -11,6 +11,9 @@ pub struct Reply {
     pub json_tool: Option<String>,
     /// Its arguments hold the answer in [`WRAP`](super::schema::WRAP); without such a tool the text does.
     pub json_wrapped: bool,
+    /// Tools, by their names on the wire, whose arguments come in [`WRAP`](super::schema::WRAP), since the wire does not take the
+    /// names of theirs.
+    pub wrapped: HashSet<String>,
     /// Tool names that the wire does not take: as sent, and as the client wrote it.
     pub renamed: LiteMap<String, String>,
     /// The client asked with `functions` and is answered with `function_call`.

@@ -27,6 +27,8 @@ pub struct Restorer {
     again: HashMap<String, usize>,
     /// The stand-in's arguments, or the text, where the answer is to be taken out of them.
     wrapped: String,
+    /// The arguments so far of calls whose arguments are to be taken out of theirs.
+    calling: HashMap<usize, String>,
     /// What the model said before it was known whether the stand-in's arguments are the answer.
     held: String,
 }
@@ -41,13 +43,15 @@ impl Restorer {
             calls: 0,
             again: HashMap::new(),
             wrapped: String::new(),
+            calling: HashMap::new(),
             held: String::new(),
         }
     }
 
     /// Whether an event goes on as it is.
     fn leaves(&self, event: &Event) -> bool {
-        let only_ids = self.reply.json_tool.is_none() && !self.reply.json_wrapped && self.reply.renamed.is_empty();
+        let of_text = self.reply.json_tool.is_some() || self.reply.json_wrapped;
+        let only_ids = !of_text && self.reply.renamed.is_empty() && self.reply.wrapped.is_empty();
         only_ids && !matches!(event, Event::ToolStart { .. })
     }
 
@@ -79,6 +83,9 @@ impl Restorer {
             Event::ToolStart { index, id, name, kind } => {
                 self.release(out);
                 self.calls = self.calls.saturating_add(1);
+                if self.reply.wrapped.contains(&name) {
+                    self.calling.entry(index).or_default();
+                }
                 let id = self.own(id);
                 out.push(Event::ToolStart { index: self.shifted(index), id, name: self.original(name), kind });
             }
@@ -91,10 +98,17 @@ impl Restorer {
                     out.push(Event::Text(unwrapped(std::mem::take(&mut self.wrapped))));
                 }
             }
-            Event::ToolArguments { index, json } => {
-                out.push(Event::ToolArguments { index: self.shifted(index), json });
+            Event::ToolArguments { index, json } => match self.calling.get_mut(&index) {
+                Some(arguments) => arguments.push_str(&json),
+                None => out.push(Event::ToolArguments { index: self.shifted(index), json }),
+            },
+            Event::ToolEnd { index } => {
+                let shifted = self.shifted(index);
+                if let Some(arguments) = self.calling.remove(&index) {
+                    out.push(Event::ToolArguments { index: shifted, json: unwrapped(arguments) });
+                }
+                out.push(Event::ToolEnd { index: shifted });
             }
-            Event::ToolEnd { index } => out.push(Event::ToolEnd { index: self.shifted(index) }),
             Event::Finish(finish) => {
                 self.release(out);
                 out.push(Event::Finish(self.finish(finish)));
@@ -154,7 +168,10 @@ impl Restorer {
 /// The answer within a stand-in's arguments; what is no such thing is the answer itself.
 fn unwrapped(arguments: String) -> String {
     let value = serde_json::from_slice::<HashMap<String, Box<RawValue>>>(arguments.as_bytes()).ok();
-    value.and_then(|mut fields| fields.remove(schema::WRAP)).map_or(arguments, |value| compact(value.get()))
+    value
+        .filter(|fields| fields.len() == 1)
+        .and_then(|mut fields| fields.remove(schema::WRAP))
+        .map_or(arguments, |value| compact(value.get()))
 }
 
 /// An encoder behind a [`Restorer`].

@@ -103,7 +103,7 @@ const NOT_AT_ROOT: &[&str] = &["$ref", "anyOf", "oneOf", "allOf", "not", "enum"]
 /// is no schema.
 pub fn of_stand_in(schema: &Value) -> Option<(Value, bool)> {
     let inner = with_plain_root(schema)?;
-    match of_arguments(Some(schema)).filter(|_| is_plain(&inner)) {
+    match of_arguments(Some(schema)).filter(|schema| is_plain(&inner) && has_plain_keys(schema)) {
         Some(schema) => Some((schema, false)),
         None => Some((wrapped(inner), true)),
     }
@@ -126,7 +126,8 @@ fn is_plain(root: &Map<String, Value>) -> bool {
     !NOT_AT_ROOT.iter().any(|name| root.contains_key(*name))
 }
 
-fn wrapped(mut inner: Map<String, Value>) -> Value {
+/// An object that holds in its [`WRAP`] what a schema is of.
+pub fn wrapped(mut inner: Map<String, Value>) -> Value {
     // References are from the root.
     let definitions = ["$defs", "definitions"].map(|name| (name, inner.shift_remove(name)));
     let mut wrap = json!({"type": "object", "properties": {WRAP: inner}, "required": [WRAP]});
@@ -136,6 +137,14 @@ fn wrapped(mut inner: Map<String, Value>) -> Value {
         }
     }
     wrap
+}
+
+/// Whether Claude takes the names of what a tool is called with: of letters, digits, `_`, `.` and `-`, at most 64 long. Deeper
+/// ones may be any.
+pub fn has_plain_keys(arguments: &Value) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let fits = |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(plain);
+    arguments.get("properties").and_then(Value::as_object).is_none_or(|properties| properties.keys().all(fits))
 }
 
 /// The most references that a root is followed through.

@@ -17,6 +17,7 @@ use crate::domain::dialect::ids::{self, IdRule};
 use crate::domain::dialect::messages::claude::Claude;
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
+use crate::domain::dialect::schema::WRAP;
 use crate::domain::dialect::{Incompatible, Wire, json_text, media};
 use serde_json::{Value, json};
 
@@ -186,9 +187,12 @@ impl<'a> Blocks<'a> {
 
     fn call(&mut self, id: &str, name: &str, arguments: &str) -> Result<Value, Incompatible> {
         let input = json_text::object(arguments);
-        let input: Value = serde_json::from_slice(input.get().as_bytes())
+        let mut input: Value = serde_json::from_slice(input.get().as_bytes())
             .map_err(|_| Incompatible("messages.tool_calls".to_owned()))?;
         let name = names::on_wire(name, MESSAGES_MAX, self.reply);
+        if self.reply.wrapped.contains(&name) {
+            input = json!({WRAP: input});
+        }
         Ok(json!({"type": "tool_use", "id": ids::rewritten(id, IdRule::Plain), "name": name, "input": input}))
     }
 

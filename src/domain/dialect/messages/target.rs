@@ -49,6 +49,7 @@ pub fn encode(
     writer.drops.residue(conversation)?;
     writer.head();
     writer.limits()?;
+    writer.wrap();
     writer.turns()?;
     writer.tools()?;
     writer.format()?;
@@ -140,13 +141,27 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Notes the tools whose arguments have names that Anthropic refuses: one such tool, and the whole request is.
+    fn wrap(&mut self) {
+        for tool in &self.from.tools {
+            let schema = schema::of_arguments(tool.schema.as_ref()).map(root::plain);
+            if schema.is_some_and(|(schema, _)| !schema::has_plain_keys(&schema)) {
+                let name = names::on_wire(&tool.name, MESSAGES_MAX, &mut self.reply);
+                self.reply.wrapped.insert(name);
+            }
+        }
+    }
+
     fn tools(&mut self) -> Result<(), Incompatible> {
         let mut tools = Vec::with_capacity(self.from.tools.len());
         for tool in &self.from.tools {
             let schema = schema::of_arguments(tool.schema.as_ref()).ok_or_else(|| Incompatible("tools".to_owned()))?;
-            let (schema, weaker) = root::plain(schema);
+            let (mut schema, weaker) = root::plain(schema);
             self.drops.schema(self.from, weaker)?;
             let name = names::on_wire(&tool.name, MESSAGES_MAX, &mut self.reply);
+            if let Some(fields) = schema.as_object_mut().filter(|_| self.reply.wrapped.contains(&name)) {
+                schema = schema::wrapped(std::mem::take(fields));
+            }
             let mut written = json!({"name": name, "input_schema": schema});
             if let Some(description) = &tool.description {
                 written["description"] = json!(description);
