@@ -995,6 +995,44 @@ fn a_reference_at_the_root_of_a_schema_is_followed() {
     }
 }
 
+/// What is checked has its bounds in one request: properties that may be left out, or be one of several, and strict tools.
+#[test]
+fn schemas_beyond_what_one_request_may_hold_are_not_checked() {
+    let object = |n: usize, property: &Value, required: bool| {
+        let properties: serde_json::Map<String, Value> = (0..n).map(|n| (format!("p{n}"), property.clone())).collect();
+        let names: Vec<&String> = properties.keys().filter(|_| required).collect();
+        json!({"type": "object", "required": names, "properties": properties, "additionalProperties": false})
+    };
+    let text = json!({"type": "string"});
+    let either = json!({"type": ["string", "null"]});
+    let format = |schema: &Value| json!({"type": "json_schema", "json_schema": {"name": "o", "schema": schema}});
+    let tool = |n: usize, schema: &Value| json!({"type": "function", "function": {"name": format!("f{n}"), "strict": true, "parameters": schema}});
+    let by_tool = |more: Value| {
+        let encoded = encode(Family::Chat, &hello(more), &sonnet(), Translate::Lenient).expect("the hop fits");
+        let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+        let tools = body["tools"].as_array().cloned().unwrap_or_default();
+        (encoded.reply.json_tool.is_some(), tools.iter().filter(|tool| tool["strict"] == true).count(), encoded.dropped)
+    };
+    let strict = vec!["tools.function.strict".to_owned()];
+    for (schema, stands_in) in [
+        (object(24, &text, false), false),
+        (object(25, &text, false), true),
+        (object(100, &text, true), false),
+        (object(16, &either, true), false),
+        (object(17, &either, true), true),
+        (object(1, &object(17, &json!({"oneOf": [text, either]}), true), true), true),
+    ] {
+        assert_eq!(by_tool(json!({"response_format": format(&schema)})).0, stands_in, "{schema}");
+        let (_, strict_tools, dropped) = by_tool(json!({"tools": [tool(0, &schema)]}));
+        assert_eq!((strict_tools == 0, dropped == strict), (stands_in, stands_in), "{schema}");
+    }
+    let few = object(10, &text, false);
+    let tools = json!({"tools": [tool(0, &few), tool(1, &few)], "response_format": format(&few)});
+    assert_eq!(by_tool(tools), (false, 1, strict.clone()), "the answer's first, and both tools' would be too much");
+    let tools: Vec<Value> = (0..21).map(|n| tool(n, &object(1, &text, true))).collect();
+    assert_eq!(by_tool(json!({"tools": tools})), (false, 20, strict));
+}
+
 /// Claude's structured output knows few words of JSON Schema: the others are said, and what means the same goes in one that it knows.
 #[test]
 fn a_schema_for_claude_holds_only_words_that_it_takes() {

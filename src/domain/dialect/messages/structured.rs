@@ -45,6 +45,57 @@ fn joins_references(value: &Value) -> bool {
     }
 }
 
+/// What one request may hold of schemas that are checked, its strict tools and its answer together.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    tools: usize,
+    optional: usize,
+    unions: usize,
+}
+
+impl Budget {
+    /// That of a request without any.
+    pub const WHOLE: Budget = Budget { tools: 20, optional: 24, unions: 16 };
+
+    /// Takes in the schema of an answer, unless it is too much.
+    pub fn spends_on_answer(&mut self, schema: &Value) -> bool {
+        self.spends(schema, 0)
+    }
+
+    /// The same of a tool's.
+    pub fn spends_on_tool(&mut self, schema: &Value) -> bool {
+        self.spends(schema, 1)
+    }
+
+    fn spends(&mut self, schema: &Value, tools: usize) -> bool {
+        let (optional, unions) = counted(schema);
+        let left =
+            (self.tools.checked_sub(tools), self.optional.checked_sub(optional), self.unions.checked_sub(unions));
+        let (Some(tools), Some(optional), Some(unions)) = left else { return false };
+        *self = Budget { tools, optional, unions };
+        true
+    }
+}
+
+/// The properties in a schema that need not be there, and those that are one of several.
+fn counted(schema: &Value) -> (usize, usize) {
+    let (mut optional, mut unions) = (0, 0);
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+        let required = schema.get("required").and_then(Value::as_array);
+        let required: HashSet<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+        optional += properties.keys().filter(|name| !required.contains(name.as_str())).count();
+        let is_union =
+            |property: &&Value| property.get(ANY).is_some() || property.get("type").is_some_and(Value::is_array);
+        unions += properties.values().filter(is_union).count();
+    }
+    let inner: Box<dyn Iterator<Item = &Value>> = match schema {
+        Value::Object(fields) => Box::new(fields.values()),
+        Value::Array(items) => Box::new(items.iter()),
+        _ => Box::new(std::iter::empty()),
+    };
+    inner.map(counted).fold((optional, unions), |sum, more| (sum.0 + more.0, sum.1 + more.1))
+}
+
 /// References on the way, those that led here and those that led to no loop.
 struct Follow<'a> {
     root: &'a Value,

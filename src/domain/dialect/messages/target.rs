@@ -12,7 +12,8 @@ use crate::domain::dialect::conversation::{Conversation, Field, OutputFormat, To
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids;
 use crate::domain::dialect::messages::claude::{self, Claude, Sampling};
-use crate::domain::dialect::messages::{blocks, structured, think};
+use crate::domain::dialect::messages::structured::{self, Budget};
+use crate::domain::dialect::messages::{blocks, think};
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, root, schema};
@@ -41,11 +42,14 @@ pub fn encode(
         to,
         claude: claude::of(to.model),
         structured: false,
+        budget: Budget::WHOLE,
+        answer: None,
         body: Map::new(),
         drops: Drops::new(translate),
         reply: Reply { legacy_functions: conversation.legacy_functions, ..Reply::default() },
     };
     writer.structured = writer.takes_schemas(facts);
+    writer.answer = writer.checked_answer();
     writer.drops.residue(conversation)?;
     writer.head();
     writer.limits()?;
@@ -65,6 +69,10 @@ struct Writer<'a> {
     to: &'a Destination<'a>,
     claude: Claude,
     structured: bool,
+    /// What its strict tools may still hold.
+    budget: Budget,
+    /// The schema to which the answer is held, and whether that is less than the client's.
+    answer: Option<(Value, bool)>,
     body: Map<String, Value>,
     drops: Drops,
     reply: Reply,
@@ -84,13 +92,12 @@ impl Writer<'_> {
         facts.supports(Feature::JsonSchema).unwrap_or(true) && self.claude.structured && on_wire
     }
 
-    /// Whether the answer's schema goes as one, and needs no tool to stand in for it.
-    fn checks_schema(&self) -> bool {
-        let of_answer = |output: &OutputFormat| match output {
-            OutputFormat::JsonSchema { schema, .. } => structured::takes(schema),
-            OutputFormat::Text | OutputFormat::JsonObject => false,
-        };
-        self.structured && of_answer(&self.from.output)
+    /// The answer's schema as it is checked, and whether it is weaker so; `None` where a tool must stand in for it.
+    fn checked_answer(&mut self) -> Option<(Value, bool)> {
+        let OutputFormat::JsonSchema { schema, description, .. } = &self.from.output else { return None };
+        let checked = (self.structured && structured::takes(schema))
+            .then(|| structured::for_claude(&structured::introduced(schema, description.as_deref())));
+        checked.filter(|(schema, _)| self.budget.spends_on_answer(schema))
     }
 
     fn head(&mut self) {
@@ -126,7 +133,7 @@ impl Writer<'_> {
 
     fn turns(&mut self) -> Result<(), Incompatible> {
         // An answer that a schema holds to cannot be begun by the client.
-        let claude = Claude { prefill: self.claude.prefill && !self.checks_schema(), ..self.claude };
+        let claude = Claude { prefill: self.claude.prefill && self.answer.is_none(), ..self.claude };
         let mut blocks = blocks::Blocks::new(self.from, self.to.wire, &mut self.drops, &mut self.reply);
         let written = blocks.write(&claude)?;
         let mut system = written.system;
@@ -167,14 +174,14 @@ impl Writer<'_> {
                 written["description"] = json!(description);
             }
             if tool.strict == Some(true) {
-                match self.structured && structured::takes(&schema) {
-                    true => {
+                let checked = (self.structured && structured::takes(&schema)).then(|| structured::for_claude(&schema));
+                match checked.filter(|(schema, _)| self.budget.spends_on_tool(schema)) {
+                    Some((schema, weaker)) => {
                         written["strict"] = json!(true);
-                        let (schema, weaker) = structured::for_claude(&schema);
                         written["input_schema"] = schema;
                         self.drops.schema(self.from, weaker)?;
                     }
-                    false => self.drops.tool(self.from, "strict")?,
+                    None => self.drops.tool(self.from, "strict")?,
                 }
             }
             tools.push(written);
@@ -212,8 +219,7 @@ impl Writer<'_> {
     /// Structured output, or a tool that must be called in its place.
     fn format(&mut self) -> Result<(), Incompatible> {
         let OutputFormat::JsonSchema { name, description, schema, .. } = &self.from.output else { return Ok(()) };
-        if self.checks_schema() {
-            let (schema, weaker) = structured::for_claude(&structured::introduced(schema, description.as_deref()));
+        if let Some((schema, weaker)) = self.answer.take() {
             if weaker {
                 self.drop(Field::OutputFormat)?;
             }
