@@ -1264,6 +1264,25 @@ fn what_would_be_missed_makes_the_hop_unfit() {
     }
 }
 
+/// Which sequence stopped an answer shows in its text: a model that takes none is passed over.
+#[test]
+fn a_stop_passes_over_models_that_take_none() {
+    let stop = ask(json!({"stop_sequences": ["END"]}));
+    for (provider, model, fits) in [
+        ("openai", "gpt-4o", true),
+        ("openai", "o3", false),
+        ("openai", "gpt-5", false),
+        ("xai", "grok-3", true),
+        ("xai", "grok-3-mini", false),
+        ("xai", "grok-4.5", false),
+        ("xai", "grok-code-fast-1", false),
+        ("xai", "grok-4-fast-non-reasoning", true),
+    ] {
+        let came = encode(Family::Messages, &stop, &to(Wire::Chat, provider, model), Translate::Lenient);
+        assert_eq!(came.err().map(|unfit| unfit.0), (!fits).then(|| "stop_sequences".to_owned()), "{provider}/{model}");
+    }
+}
+
 #[test]
 fn what_says_nothing_is_nobodys_loss() {
     let quiet = hello(json!({

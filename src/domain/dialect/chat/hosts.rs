@@ -96,6 +96,15 @@ pub fn refuses_effort(provider: &str, model: &str) -> bool {
     grok && (provider == "vertex" || !DIALLED.iter().any(|name| model.contains(name)))
 }
 
+/// Groks that reason.
+const REASONING_GROKS: [&str; 3] = ["grok-3-mini", "grok-4", "grok-code"];
+
+/// Whether a host refuses `stop` for a model, as all of OpenAI's that reason do.
+pub fn refuses_stop(provider: &str, model: &str) -> bool {
+    let of_xai = || REASONING_GROKS.iter().any(|name| model.contains(name)) && !model.contains("non-reasoning");
+    thinker(model) != Thinker::No || provider == "xai" && of_xai()
+}
+
 /// The level nearest to the one wanted that a model takes: the small Grok knows none between low and high, and OpenAI's none
 /// between none and low since gpt-5.1.
 pub fn nearest(model: &str, wanted: Effort) -> Effort {

@@ -237,7 +237,7 @@ impl Writer<'_> {
         // A stop that is not obeyed shows in the text: nothing for `dropped`.
         match self.from.stop.len() {
             0 => Ok(()),
-            n if n > self.host.stops || self.thinker != Thinker::No => {
+            n if n > self.host.stops || hosts::refuses_stop(self.to.provider, self.to.model) => {
                 Err(Incompatible(self.from.name_of(Field::Stop).to_owned()))
             }
             _ => {
