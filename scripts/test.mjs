@@ -35,7 +35,9 @@ export async function run(args) {
 
 async function host(filters) {
   say('Host tests: the domain, with no I/O (building them takes about 2 minutes the first time)');
-  return show('cargo', ['test', '--locked', '--quiet', '--', ...filters]);
+  const code = await show('cargo', ['test', '--locked', '--quiet', '--', ...filters]);
+  // The map in src/lib.rs leads somewhere: rustdoc alone knows its links.
+  return code || filters.length ? code : show('cargo', ['doc', '--locked', '--quiet', '--no-deps']);
 }
 
 async function worker(filters) {

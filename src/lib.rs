@@ -55,7 +55,7 @@
 //! | [`ledger`](domain::ledger), [`usage`](domain::usage) | what is recorded, and what it answers |
 //! | [`simulate`](domain::simulate), [`scripted`](domain::scripted), [`sim`](domain::sim) | the same chain without upstreams |
 //! | [`admin`](domain::admin) | the table of admin routes |
-//! | [`crypto`](domain::crypto), [`time`](domain::time), [`number`](domain::number), [`checksum`](domain::checksum), [`sorted`](domain::sorted) | keys at rest; moments and spans; numbers as text; CRC-32; small maps |
+//! | [`crypto`](domain::crypto), [`checksum`](domain::checksum), [`time`](domain::time) | keys at rest; CRC-32; moments and spans |
 //!
 //! # What always holds
 //!

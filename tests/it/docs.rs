@@ -142,6 +142,15 @@ fn every_link_leads_somewhere() {
     assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
 }
 
+#[test]
+fn the_map_names_every_module_of_the_domain() {
+    let map = read(&root().join("src/lib.rs"));
+    let domain = read(&root().join("src/domain/mod.rs"));
+    let modules = domain.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let missing: Vec<&str> = modules.filter(|name| !map.contains(&format!("(domain::{name})"))).collect();
+    assert!(missing.is_empty(), "src/lib.rs does not name {missing:?}");
+}
+
 /// The anchors of a page's headings, as they are made of their text.
 fn anchors(text: &str) -> Vec<String> {
     let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
