@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { startUpstream } from './upstream.mjs';
-import { startWorker, trail, unique } from './worker.mjs';
+import { sleep, startWorker, trail, unique } from './worker.mjs';
 
 /** Providers `acme` and `other` speak OpenAI's wire, `claude` speaks Anthropic's; all lead to the scripted upstream. */
 export async function rig(options) {
@@ -77,4 +77,16 @@ export async function refused(response, status, code, ...saying) {
   if (code !== undefined) assert.equal(error.code, code, text);
   for (const words of saying) assert.ok(words instanceof RegExp ? words.test(error.message) : error.message.includes(words), `"${error.message}" should say ${words}`);
   return error;
+}
+
+/**
+ * The log lines with these words, once there are as many as asked. The platform hands lines on a little later, in their order: once
+ * the last one is here, what is not here was never written.
+ */
+export async function logged(worker, words, count = 1) {
+  for (const until = Date.now() + 5000; ; await sleep(20)) {
+    const lines = worker.logs.map(({ message }) => message).filter((message) => message.includes(words));
+    if (lines.length >= count) return lines;
+    assert.ok(Date.now() < until, `${lines.length} of ${count} log lines have "${words}": ${JSON.stringify(worker.logs.slice(-5))}`);
+  }
 }
