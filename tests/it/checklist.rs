@@ -50,7 +50,7 @@ const CASES: &[(&str, &[&str])] = &[
     ),
     (
         "429 with and without retry-after, a spend limit",
-        &["openai_errors", "anthropic_errors", "how_long_an_upstream_asks_to_wait"],
+        &["every_row_of_the_errors_holds", "how_long_an_upstream_asks_to_wait"],
     ),
     (
         "a Bedrock exception as first frame, and later",
@@ -68,7 +68,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("an unknown event", &["events_and_fields_that_nobody_knows_change_nothing"]),
     ("Azure's first chunk without choices", &["azure_begins_with_an_empty_chunk"]),
     ("a flood of keep-alive comments", &["a_flood_of_keep_alives_is_no_progress"]),
-    ("Gemini's errors in a list", &["azure_gemini_and_others"]),
+    ("Gemini's errors in a list", &["every_row_of_the_errors_holds"]),
     ("HTML under a 502", &["every_status_has_a_class"]),
     ("an SDK's own retry", &["a_request_that_its_sdk_sends_again_is_not_retried_here"]),
 ];
