@@ -1,5 +1,6 @@
 //! Providers: the built-in table, documents that add or override one, and the addresses that are refused.
 
+use serde_json::json;
 use understudy::domain::dialect::Wire;
 use understudy::domain::outcome::{Class, KeySlot};
 use understudy::domain::provider::{Auth, Provider, document, setting, table};
@@ -45,100 +46,19 @@ fn every_provider_of_the_contract_is_built_in() {
     assert_eq!(names.split_whitespace().count(), table::ROWS.len());
 }
 
+/// The lines of a fixture; those of `//` and blanks part them.
+fn lines(fixture: &str) -> impl Iterator<Item = &str> {
+    fixture.lines().filter(|line| !line.is_empty() && !line.starts_with("//"))
+}
+
 #[test]
 fn calls_go_where_each_provider_expects_them() {
-    let cases = [
-        ("openai", Route::Chat, "gpt-4o", None, "https://api.openai.com/v1/chat/completions"),
-        ("openai", Route::Responses, "gpt-4o", None, "https://api.openai.com/v1/responses"),
-        ("openai", Route::Messages, "gpt-4o", None, "https://api.openai.com/v1/chat/completions"),
-        ("openai", Route::Embeddings, "e", None, "https://api.openai.com/v1/embeddings"),
-        (
-            "openai",
-            Route::Multipart("/audio/transcriptions"),
-            "whisper-1",
-            None,
-            "https://api.openai.com/v1/audio/transcriptions",
-        ),
-        ("anthropic", Route::Chat, "claude-sonnet-4-5", None, "https://api.anthropic.com/v1/messages"),
-        (
-            "anthropic",
-            Route::CountTokens,
-            "claude-sonnet-4-5",
-            None,
-            "https://api.anthropic.com/v1/messages/count_tokens",
-        ),
-        (
-            "bedrock",
-            Route::CountTokens,
-            "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
-            Some("eu-central-1"),
-            "https://bedrock-runtime.eu-central-1.amazonaws.com/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens",
-        ),
-        (
-            "bedrock",
-            Route::Chat,
-            "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
-            Some("eu-central-1"),
-            "https://bedrock-runtime.eu-central-1.amazonaws.com/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke",
-        ),
-        (
-            "bedrock",
-            Route::Chat,
-            "amazon.nova-pro-v1:0",
-            None,
-            "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-pro-v1%3A0/converse",
-        ),
-        (
-            "bedrock",
-            Route::Chat,
-            "x",
-            Some("global"),
-            "https://bedrock-runtime.us-east-1.amazonaws.com/model/x/converse",
-        ),
-        ("azure", Route::Responses, "gpt-4o", None, "https://acme.openai.azure.com/openai/v1/responses"),
-        (
-            "azure",
-            Route::Chat,
-            "gpt-4o",
-            Some("swedencentral"),
-            "https://acme-se.openai.azure.com/openai/v1/chat/completions",
-        ),
-        ("azure", Route::Chat, "claude-sonnet-4-5", None, "https://acme.services.ai.azure.com/anthropic/v1/messages"),
-        (
-            "google",
-            Route::Chat,
-            "gemini-2.5-pro",
-            None,
-            "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
-        ),
-        (
-            "vertex",
-            Route::Messages,
-            "claude-sonnet-4-5@20250929",
-            Some("europe-west1"),
-            "https://europe-west1-aiplatform.googleapis.com/v1/projects/proj-1/locations/europe-west1/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict",
-        ),
-        (
-            "vertex",
-            Route::Chat,
-            "google/gemini-2.5-pro",
-            None,
-            "https://aiplatform.googleapis.com/v1/projects/proj-1/locations/global/endpoints/openapi/chat/completions",
-        ),
-        ("deepseek", Route::Chat, "deepseek-chat", None, "https://api.deepseek.com/chat/completions"),
-        ("deepseek", Route::Messages, "deepseek-chat", None, "https://api.deepseek.com/anthropic/v1/messages"),
-        (
-            "cloudflare",
-            Route::Chat,
-            "@cf/x",
-            None,
-            "https://api.cloudflare.com/client/v4/accounts/abc123/ai/v1/chat/completions",
-        ),
-        ("deepseek", Route::Responses, "deepseek-chat", None, "https://api.deepseek.com/responses"),
-        ("deepinfra", Route::Responses, "m", None, "https://api.deepinfra.com/v1/openai/chat/completions"),
-    ];
-    for (provider, route, model, region, expected) in cases {
-        assert_eq!(url(provider, route, model, region, false), expected);
+    for line in lines(include_str!("../fixtures/provider/urls.txt")) {
+        let [provider, path, model, region, expected] =
+            line.split(' ').collect::<Vec<_>>().try_into().unwrap_or_else(|_| panic!("not five words: {line}"));
+        let route = Route::parse(path).unwrap_or_else(|| panic!("no route: {line}"));
+        let region = (region != "-").then_some(region);
+        assert_eq!(url(provider, route, model, region, false), expected, "{line}");
     }
     assert!(url("bedrock", Route::Chat, "claude", None, true).ends_with("/invoke-with-response-stream"));
     assert!(url("bedrock", Route::Chat, "nova", None, true).ends_with("/converse-stream"));
@@ -534,101 +454,14 @@ fn bad_documents_say_everything_that_is_wrong() {
 
 #[test]
 fn addresses_that_lead_inside_are_refused_in_any_spelling() {
-    let refused = [
-        "http://example.com/v1",
-        "ftp://example.com",
-        "https://user:pass@example.com/v1",
-        "https://user@example.com",
-        "https://10.0.0.1/v1",
-        "https://192.168.1.1",
-        "https://172.16.0.1",
-        "https://172.31.255.255",
-        "https://169.254.169.254/latest",
-        "https://100.64.0.1",
-        "https://0.0.0.0",
-        "https://0/",
-        "https://167772161/",
-        "https://0x0a000001/",
-        "https://0xa.0.0.1/",
-        "https://012.0.0.1/",
-        "https://10.1/",
-        "https://[fe80::1]/",
-        "https://[fc00::1]/",
-        "https://[fd12:3456::1]/",
-        "https://[::]/",
-        "https://[::ffff:10.0.0.1]/",
-        "https://[::ffff:a00:1]/",
-        "https://[::ffff:127.0.0.1]/",
-        "https://[64:ff9b::a00:1]/",
-        "https://[2002:a00:1::]/",
-        "https://[::10.0.0.1]/",
-        "https://metadata.google.internal/",
-        "https://printer.local/",
-        "http://2130706433/",
-        "http://0x7f.1/",
-        "http://127.1/",
-        "http://017700000001/",
-        "http://[0:0:0:0:0:0:0:1]/",
-        "http://localhost./",
-        "http://foo.localhost/",
-        "https://ⓔxample.local/",
-        "https://①⓪.0.0.1/",
-        "https://１０.0.0.1/",
-        "https://10。0。0。1/",
-        "https://%31%30.0.0.1/",
-        "https://EXAMPLE%e9.com/",
-        "https:YY%aa.com",
-        "https://[fe80::1%25eth0]/",
-        "https://[::ffff:169.254.169.254]/",
-        "https://[::ffff:a9fe:a9fe]/",
-        "https://[0:0:0:0:0:ffff:7f00:1]/",
-        "https://[2001:0:a9fe:a9fe::1]/",
-        "https://169.254.169.254./",
-        "https://2852039166/",
-        "https://0xa9fea9fe/",
-        "https://0251.0376.0251.0376/",
-        "https://169.16689662/",
-        "https:169.254.169.254",
-        "https:///169.254.169.254/",
-        "https://example.com@169.254.169.254/",
-        "https://metadata.google.internal./",
-        "https://METADATA.GOOGLE.INTERNAL/",
-        "https://gateway.example.com/v1",
-        "https://gateway.example.com:443/v1",
-        "https://gateway.example.com:8443/v1",
-        "https://GATEWAY.example.com./v1",
-        "https://example.com/v1?x=1",
-        "https://example.com/v1#f",
-        "https://exa mple.com/",
-        "https:\\\\example.com",
-        "//example.com",
-        "example.com",
-        "",
-        "https://",
-        "javascript:alert(1)",
-        "file:///etc/passwd",
-    ];
-    for url in refused {
-        let json = serde_json::json!({"base_url": url}).to_string();
-        let said = errors("x", &json);
+    let addresses = |fixture| lines(fixture).map(|line| serde_json::from_str::<String>(line).expect("a JSON string"));
+    for url in addresses(include_str!("../fixtures/provider/refused.txt")) {
+        let said = errors("x", &json!({"base_url": url}).to_string());
         assert!(said.iter().all(|line| line.starts_with("base_url: ")), "{url}: {said:?}");
         assert!(!said.concat().contains("pass@"), "{said:?}");
     }
-    for url in [
-        "https://example.com",
-        "https://example.com:8443/a/b/",
-        "https://8.8.8.8/v1",
-        // No registry gives this name, which has a mark of direction in it: a call is unreachable, and nothing breaks before.
-        "https://xn--0sgtsutzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzza1eFFFFFsFFFFm",
-        "https://[2606:4700::1111]/v1",
-        "http://localhost:9000",
-        "http://LOCALHOST:9000/v1",
-        "http://127.0.0.1:9000/v1",
-        "http://127.8.9.10/v1",
-        "http://[::1]:9000/v1",
-        "https://localhost/v1",
-    ] {
-        parse("x", &serde_json::json!({"base_url": url}).to_string());
+    for url in addresses(include_str!("../fixtures/provider/taken.txt")) {
+        parse("x", &json!({"base_url": url}).to_string());
     }
 }
 
