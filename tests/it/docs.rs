@@ -41,7 +41,9 @@ fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
 /// Everything that is written for readers.
 fn pages() -> Vec<PathBuf> {
     let mut pages = files(&root().join("docs"), &["md", "txt"]);
-    pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    let others = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
+    pages.extend(others.map(|name| root().join(name)));
+    pages.extend(["bench", "chaos"].map(|name| root().join("tests").join(name).join("RESULTS.md")));
     pages
 }
 
