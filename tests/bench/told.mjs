@@ -30,7 +30,24 @@ function machine({ machine: { cores, cpu, memory_gib: memory, workerd, node }, a
   return `${cores} cores of ${cpu}, ${memory} GiB, workerd ${workerd}, Node ${node}, ${at.slice(0, 10)}; medians of ${rounds} rounds.`;
 }
 
-function budgets({ cases, counts, growth: series, upload_gzip_bytes: upload }) {
+const budgets = (results) => rows('| what | result | spread | budget | met | by hand |', budgetLines(results));
+
+/** The README's few lines of it: what a call costs, what a reader waits, what is uploaded, and how many budgets are met. */
+function summary(results) {
+  const of = (name) => results.cases.find((one) => one.name === name);
+  const [json, ttft, body] = ['json', 'ttft', 'body_1mb'].map(of);
+  const judged = budgetLines(results).filter(([, , , budget]) => budget);
+  const missed = judged.filter(([, , , , holds]) => holds !== 'yes').map(([what]) => what.replace(', the same', ''));
+  const table = rows('| what | Understudy | by hand | budget |', [
+    ['CPU time of a call of 1 KB, over the pass-through', json.cpu_ratio, json.by_hand.cpu_ratio, '1.5 or less'],
+    ['latency added to a request of 1 MB, over the pass-through', body.added_latency_ratio, '', '1.5 or less'],
+    ['time added to the first content of a stream', `${ttft.ttft_added_ms} ms`, `${ttft.by_hand.ttft_added_ms} ms`, '1 ms or less'],
+    ['upload, gzip', `${Math.round(results.upload_gzip_bytes / 1024)} KiB`, '', '400 KiB or less'],
+  ]);
+  return `${table}\n\n${judged.length - missed.length} of ${judged.length} budgets are met. Missed are: ${missed.join('; ')}.`;
+}
+
+function budgetLines({ cases, counts, growth: series, upload_gzip_bytes: upload }) {
   const of = (name) => cases.find((one) => one.name === name);
   const [json, apart, stream, inspect, ttft, body] = ['json', 'json_ledger_apart', 'stream', 'stream_inspect', 'ttft', 'body_1mb'].map(of);
   const streams = series.find((one) => one.name === 'streams');
@@ -40,7 +57,7 @@ function budgets({ cases, counts, growth: series, upload_gzip_bytes: upload }) {
   const most = (limit) => [`${limit} or less`, (value) => value <= limit];
   const least = (limit) => [`${limit} or more`, (value) => value >= limit];
   const line = (what, value, spread, [budget, holds], unit = '', byHand) => [what, `${value}${unit}`, range(spread), budget, holds(value) ? 'yes' : '**no**', byHand === undefined ? '' : `${byHand}${unit}`];
-  return rows('| what | result | spread | budget | met | by hand |', [
+  return [
     line('requests per second, non-stream chat, two hops, key and ledger on', json.rps_ratio, json.spread.rps, least('0.70'), '', json.by_hand.rps_ratio),
     line('CPU time per request, the same', json.cpu_ratio, json.spread.cpu, most('1.5'), '', json.by_hand.cpu_ratio),
     [`the same without the ledger's objects, which run elsewhere when deployed`, apart.cpu_ratio, range(apart.spread.cpu), '', '', ''],
@@ -56,7 +73,7 @@ function budgets({ cases, counts, growth: series, upload_gzip_bytes: upload }) {
     line('upload, gzip', kib, null, most('400'), ' KiB'),
     line('requests per second, over the Portkey gateway on Node', json.portkey.rps_ratio, json.portkey.spread.rps, least('2.0')),
     line('CPU time per request, over the Portkey gateway', json.portkey.cpu_ratio, json.portkey.spread.cpu, most('0.5')),
-  ]);
+  ];
 }
 
 /** What a process holds more at the end of many requests than when it had served its first tenth of them. */
@@ -124,6 +141,7 @@ const fixed = (x, digits) => x.toFixed(digits);
 const BLOCKS = {
   machine,
   budgets,
+  summary,
   ratios: ({ cases }) => ratios(cases),
   checks: ({ cases }) => checks(cases),
   portkey: ({ cases }) => portkey(cases.filter((one) => one.portkey)),

@@ -137,6 +137,11 @@ async function listsAndAnswers(base, models) {
 
 /** Blocks of plain text, by their page. */
 const TEXTS = {
+  'README.md': async (text) => {
+    const { headers } = await worker.chat('policy/demo');
+    const timeless = (value) => value.replace(/\b\d+ms/g, 'ms');
+    for (const [, name, value] of text.matchAll(/^([\w-]+): (.*)$/gm)) assert.equal(timeless(headers.get(name)), timeless(value), name);
+  },
   'docs/policies.md': async (text) => {
     const said = text.trim().split('\n');
     await worker.put('policy:sonnet-bad', { chain: ['openai/gpt-4o', { model: 'openai/gpt-4o', retries: 11 }] });
