@@ -17,7 +17,7 @@ POLICY_TTL_MS=2000 hold; an ADMIN_TOKEN is made and kept there when there is non
 
 const DEFAULTS = { AUTH: 'off', SIM: 'on', POLICY_TTL_MS: '2000' };
 
-const DEMOS = {
+export const DEMOS = {
   demo: { description: 'The first target is overloaded, the second answers', chain: ['sim/overloaded', 'sim/echo'] },
   'demo-retry': { description: 'Two more tries of a failing target, then the next', chain: [{ model: 'sim/server_error', retries: 2 }, 'sim/echo'] },
   'demo-slow': {

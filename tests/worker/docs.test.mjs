@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { DEMOS } from '../../scripts/start.mjs';
 import { assistant } from './assistant.mjs';
 import { blocks, commands, pages, under } from './docs/pages.mjs';
 import { frameworks as pythonFrameworks } from './packages.mjs';
@@ -23,7 +24,7 @@ const python = pythonFrameworks();
 async function furnish() {
   for (const name of ['openai', 'anthropic', 'google', 'openpipe']) await worker.put(`provider:${name}`, upstream.provider(name));
   for (const model of ['openai/gpt-4o', 'openai/gpt-4o-mini', 'openai/gpt-4-turbo', 'anthropic/claude-sonnet-4-5', 'openpipe/my-ft-model']) upstream.on(model, assistant);
-  await worker.put('policy:demo', { chain: ['sim/overloaded', 'sim/echo'] });
+  await worker.put('policy:demo', JSON.stringify(DEMOS.demo, null, 2));
   for (const name of ['cheap', 'code', 'code-small', 'sonnet']) await worker.put(`policy:${name}`, { chain: ['openai/gpt-4o-mini', 'anthropic/claude-sonnet-4-5'] });
   // Something to roll back to.
   for (const model of ['openai/gpt-4o', 'anthropic/claude-sonnet-4-5']) await worker.admin('/policies/sonnet', { method: 'PUT', body: { chain: [model] } });
