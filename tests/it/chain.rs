@@ -136,7 +136,7 @@ impl Story {
         for _ in 0..1000 {
             match chain.next(now) {
                 Step::Call(call) => {
-                    hedge_at = call.hedge_at.or(hedge_at);
+                    hedge_at = call.hedge_at;
                     send(call, now, &mut flights, &mut calls);
                 }
                 Step::Wait { until } => {

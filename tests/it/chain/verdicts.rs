@@ -274,6 +274,13 @@ fn a_hedge_is_not_counted_as_a_retry_and_passes_over_hops_that_cannot_be_called(
 }
 
 #[test]
+fn a_hop_that_failed_before_its_hedge_hedges_none_that_follow() {
+    let story = Story::of(vec![Hop { hedge_after: Some(Span(100)), ..hop("a") }, hop("b"), hop("c")]);
+    let told = story.with("a", vec![fails(Class::NotFound)]).with("b", vec![Meets(500, Outcome::Served)]).tell();
+    told.is("served", "a=not_found b=ok");
+}
+
+#[test]
 fn no_hedge_without_consent() {
     let mut story = Story::of(vec![Hop { hedge_after: Some(Span(100)), ..hop("a") }, hop("b")]);
     story.plan.consent = Consent::Ask;
