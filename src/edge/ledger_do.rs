@@ -134,6 +134,7 @@ impl Ledger {
             Ask::Versions { name } => control::versions(db, &name),
             Ask::Version { name, version } => control::version(db, &name, &version),
             Ask::Audit { before, limit } => control::audit(db, before, limit),
+            Ask::Spent { keys } => Ok(Answer::Spent(control::spent_by(db, keys.iter(), now)?)),
             Ask::Usage { key_id, since_day } => Ok(Answer::Usage(control::usage(db, &key_id, &since_day)?)),
             Ask::Circuits => Ok(Answer::Circuits(control::circuits_since(db, 0)?)),
         }

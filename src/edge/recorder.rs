@@ -16,24 +16,23 @@ use super::line::within;
 use super::store;
 use super::{bindings::settings, breakers};
 use crate::domain::ledger::batch::{BATCH_WAIT, LEASE, Outbox, Taken};
-use crate::domain::ledger::control::{Spent, Synced, day_of, spent as sum_of_days};
-use crate::domain::ledger::desk::Desk;
+use crate::domain::ledger::control::{Spent, Synced};
+use crate::domain::ledger::desk::{ASKING, Desk, Word};
 use crate::domain::ledger::protocol::{Answer, Ask, CONTROL, shard_name};
 use crate::domain::ledger::row::{RequestRow, ledger_id};
 use crate::domain::time::{Instant, Span};
 use futures::future::{join, join_all};
 use serde_json::json;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use worker::{Env, console_warn};
 
 /// How long a timer's holder may be late before another request takes its place.
 const TIMER_GRACE: Span = Span(1_000);
-/// How often a sender looks whether the one before it is done.
+/// How often a request looks whether the one that sends or asks is done.
 const POLL: Span = Span(50);
 /// Waits before a batch that was not answered is sent again by the same request.
 const RETRIES: [Span; 2] = [Span(200), Span(1_000)];
-/// How long a request waits to hear what its key has spent.
-const SPENT_WAIT: Span = Span(1_000);
 /// Batches that one request sends to one shard in a flush at most: a backlog goes on with the next flush.
 const BATCHES: usize = 20;
 
@@ -156,11 +155,11 @@ async fn tell(env: &Env) {
     match ask(env, CONTROL, &Ask::Sync((*sync).clone())).await {
         Ok(Answer::Synced(answer)) => {
             hear(&answer);
-            with(env, |recorder| recorder.desk.answered(number, &answer));
+            with(env, |recorder| recorder.desk.answered(number, &answer, now()));
         }
         Ok(other) => {
             warn("ledger_refused", &store::refusal(&other));
-            with(env, |recorder| recorder.desk.answered(number, &Synced::default()));
+            with(env, |recorder| recorder.desk.answered(number, &Synced::default(), now()));
         }
         Err(error) => {
             warn("ledger_unanswered", &error.to_string());
@@ -182,19 +181,28 @@ fn warn(event: &str, message: &str) {
     console_warn!("{}", json!({"event": event, "message": message}));
 }
 
-/// What the key has spent today and this month. Asks the ledger once per isolate and key; from then on each flush tells.
-/// `None` when the ledger cannot be asked: the caller lets the request pass.
+/// What the key has spent today and this month. The ledger is asked where no flush has told lately, by one request for all that
+/// wait. `None` when it never answered: the caller lets the request pass.
 pub async fn spent(env: &Env, key_id: &str) -> Option<Spent> {
-    if let Some(known) = with(env, |recorder| recorder.desk.spent(key_id, now())) {
-        return Some(known);
+    let started = now();
+    while now().since(started) < ASKING {
+        match with(env, |recorder| recorder.desk.word(key_id, now())) {
+            Word::Heard(spent) => return spent,
+            Word::Wait => sleep(POLL).await,
+            Word::Ask(keys) => {
+                let said = ask_spent(env, &keys).await.unwrap_or_default();
+                with(env, |recorder| recorder.desk.learn(&keys, &said, now()));
+            }
+        }
     }
-    let since_day = format!("{}-01", day_of(now()).get(..7)?);
-    let usage = Ask::Usage { key_id: key_id.to_owned(), since_day };
-    let Some(Ok(Answer::Usage(days))) = within(SPENT_WAIT, ask(env, CONTROL, &usage)).await else { return None };
-    with(env, |recorder| {
-        recorder.desk.learn(key_id, sum_of_days(&days, now()));
-        recorder.desk.spent(key_id, now())
-    })
+    with(env, |recorder| recorder.desk.spent(key_id, now()))
+}
+
+async fn ask_spent(env: &Env, keys: &[String]) -> Option<BTreeMap<String, Spent>> {
+    match within(ASKING, ask(env, CONTROL, &Ask::Spent { keys: keys.to_vec() })).await {
+        Some(Ok(Answer::Spent(spent))) => Some(spent),
+        _ => None,
+    }
 }
 
 /// Rows that wait in this isolate, and those that it dropped.

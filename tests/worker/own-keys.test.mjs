@@ -10,7 +10,7 @@ import { sleep, startWorker } from './worker.mjs';
 const KEK = { old: Buffer.alloc(32, 7).toString('base64'), new: Buffer.alloc(32, 8).toString('base64'), other: Buffer.alloc(32, 9).toString('base64') };
 const MANAGED = 'Bearer sk-acme-managed-0123456789';
 const OWN = 'sk-my-own-key-0123456789';
-const { worker, upstream, policy } = await rig({ vars: { AUTH: undefined }, secrets: { KEK: KEK.old } });
+const { worker, upstream, policy } = await rig({ twin: true, vars: { AUTH: undefined }, secrets: { KEK: KEK.old } });
 const messages = [{ role: 'user', content: 'Hi' }];
 
 const digest = (key) => createHash('sha256').update(key).digest('hex');
@@ -276,6 +276,22 @@ test('budgets: by the day and by the month, over which 429, and failures cost no
   }
   const open = await created({ budget_usd_per_day: 1000 });
   assert.equal((await worker.chat('acme/dear', {}, bearer(open.key))).status, 200);
+  await worker.remove('models');
+});
+
+test('a budget that another isolate spent holds here too, though nobody used the key here since', async () => {
+  await worker.put('models', { 'acme/dear': { input_usd_per_mtok: 100000, output_usd_per_mtok: 100000 } });
+  upstream.on('acme/dear', answer());
+  const { key } = await created({ budget_usd_per_day: 1 });
+  const other = await created({ budget_usd_per_day: 1 });
+  const twin = worker.twin;
+  assert.equal((await twin.chat('acme/free', {}, bearer(key))).status, 200, 'the twin knows the key, of which nothing is spent');
+  assert.equal((await worker.chat('acme/dear', {}, bearer(key))).status, 200);
+  await sleep(4000);
+  await refused(await worker.chat('acme/dear', {}, bearer(key)), 429, 'budget_exceeded');
+  const all = await Promise.all([1, 2, 3, 4, 5].map(() => twin.chat('acme/dear', {}, bearer(key))));
+  assert.deepEqual(all.map(({ status }) => status), [429, 429, 429, 429, 429]);
+  assert.equal((await twin.chat('acme/free', {}, bearer(other.key))).status, 200, 'another key has its own');
   await worker.remove('models');
 });
 

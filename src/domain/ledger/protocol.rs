@@ -8,7 +8,7 @@ use crate::domain::breaker::BreakerSnapshot;
 use crate::domain::ledger::analytics::Part;
 use crate::domain::ledger::batch::Batch;
 use crate::domain::ledger::cell::Cell;
-use crate::domain::ledger::control::{Audit, Edition, Sync, Synced, Usage, Write};
+use crate::domain::ledger::control::{Audit, Edition, Spent, Sync, Synced, Usage, Write};
 use crate::domain::ledger::listing::Page;
 use crate::domain::ledger::query::{AnalyticsQuery, ListQuery};
 use crate::domain::ledger::rollup::Dimension;
@@ -67,6 +67,8 @@ pub enum Ask {
     Audit { before: Option<u64>, limit: u32 },
     /// Control: every circuit that isolates told of lately.
     Circuits,
+    /// Control: what these keys have spent today and this month.
+    Spent { keys: Vec<String> },
     /// Control: what a key used, by day, from that day on.
     Usage { key_id: String, since_day: String },
 }
@@ -96,6 +98,7 @@ pub enum Answer {
     Editions(Vec<Edition>),
     Audit(Vec<Audit>),
     Usage(BTreeMap<String, Usage>),
+    Spent(BTreeMap<String, Spent>),
     Circuits(Vec<BreakerSnapshot>),
     Done,
     /// The object could not make sense of what was asked, and never will.

@@ -5,8 +5,8 @@ use super::shard::{admit_number, count};
 use super::sql::{Db, Line, maybe, number, text};
 use crate::domain::ledger::batch::Admission;
 use crate::domain::ledger::control::{
-    AUDIT_KEPT, Action, Audit, Edition, SETTLES, Spent, Sync, Synced, Usage, VERSIONS, Write, found_in_store, spent,
-    stored,
+    AUDIT_KEPT, Action, Audit, Edition, SETTLES, Spent, Sync, Synced, Usage, VERSIONS, Write, day_of, found_in_store,
+    spent, stored,
 };
 use crate::domain::ledger::protocol::Answer;
 use crate::domain::time::{Instant, Span};
@@ -192,8 +192,7 @@ pub fn sync(db: &Db, told: &Sync, now: Instant) -> Result<Synced> {
         EDITIONS => editions.last().map_or(0, |edition| edition.seq),
         _ => newest_seq(db)?,
     };
-    let keys = told.usage.keys().chain(&told.keys);
-    let spent = keys.map(|key| Ok((key.clone(), spent_by(db, key, now)?))).collect::<Result<_>>()?;
+    let spent = spent_by(db, told.usage.keys().chain(&told.keys), now)?;
     Ok(Synced { editions, last_edition, spent, circuits: circuits_since(db, heard)? })
 }
 
@@ -216,10 +215,11 @@ pub fn usage(db: &Db, key_id: &str, since_day: &str) -> Result<BTreeMap<String, 
     Ok(lines.iter().filter_map(|line| Some((line.text(0).to_owned(), read(line, 1)?))).collect())
 }
 
-fn spent_by(db: &Db, key_id: &str, now: Instant) -> Result<Spent> {
-    let day = crate::domain::ledger::control::day_of(now);
+/// What each of these keys has spent today and this month.
+pub fn spent_by<'a>(db: &Db, keys: impl Iterator<Item = &'a String>, now: Instant) -> Result<BTreeMap<String, Spent>> {
+    let day = day_of(now);
     let first = format!("{}-01", day.get(..7).unwrap_or_default());
-    Ok(spent(&usage(db, key_id, &first)?, now))
+    keys.map(|key_id| Ok((key_id.clone(), spent(&usage(db, key_id, &first)?, now)))).collect()
 }
 
 fn merge_circuits(db: &Db, told: &Sync, now: Instant) -> Result<()> {
@@ -245,6 +245,6 @@ pub fn circuits_since(db: &Db, since: u64) -> Result<Vec<crate::domain::breaker:
 /// Deletes what is older than it is kept.
 pub fn prune(db: &Db, now: Instant) -> Result<()> {
     db.run("DELETE FROM circuits WHERE at < ?", vec![number((now - CIRCUIT_KEPT).0)])?;
-    let oldest = crate::domain::ledger::control::day_of(now - USAGE_KEPT);
+    let oldest = day_of(now - USAGE_KEPT);
     db.run("DELETE FROM usage WHERE day < ?", vec![text(oldest)])
 }

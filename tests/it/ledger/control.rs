@@ -5,7 +5,7 @@ use understudy::domain::ledger::batch::LEASE;
 use understudy::domain::ledger::control::{
     Action, Condition, Edition, SETTLES, Spent, Synced, Usage, found_in_store, spent, stored,
 };
-use understudy::domain::ledger::desk::Desk;
+use understudy::domain::ledger::desk::{ASK_EVERY, ASKING, Desk, FRESH, Word};
 use understudy::domain::ledger::row::RequestRow;
 use understudy::domain::time::{Instant, Span};
 
@@ -70,7 +70,8 @@ fn word(day: &str, today: u64, month: u64) -> Spent {
 fn spend_is_what_control_said_and_what_it_has_not_heard() {
     let (mut desk, now) = (Desk::new("a".into()), Instant(EPOCH));
     assert_eq!(desk.spent("k", now), None, "control has not said a word");
-    desk.learn("k", word("2026-11-21", 100, 300));
+    desk.word("k", now);
+    desk.learn(&["k".to_owned()], &[("k".to_owned(), word("2026-11-21", 100, 300))].into(), now);
     desk.charge(&charged("k", 0, "ok"));
     desk.charge(&charged("k", 0, "timeout"));
     desk.charge(&RequestRow { mark: "drill".into(), ..charged("k", 0, "ok") });
@@ -82,12 +83,88 @@ fn spend_is_what_control_said_and_what_it_has_not_heard() {
     let again = desk.take(Vec::new, now + LEASE).expect("told again when the first was cut off");
     assert_eq!(again, sync);
     let spent = [("k".to_owned(), word("2026-11-21", 107, 307))].into();
-    desk.answered(1, &Synced { spent, ..Synced::default() });
+    desk.answered(1, &Synced { spent, ..Synced::default() }, now);
     assert_eq!(desk.spent("k", now), Some(word("2026-11-21", 107, 307)), "answered, counted once");
     assert!(!desk.has_work());
     let tomorrow = now + Span(86_400_000);
     assert_eq!(desk.spent("k", tomorrow), Some(word("2026-11-22", 0, 307)));
     assert_eq!(desk.spent("k", now + Span(20 * 86_400_000)), Some(word("2026-12-11", 0, 0)));
+}
+
+/// What `control` says of `k`, whatever was spent there meanwhile.
+fn said(today: u64) -> Synced {
+    Synced { spent: [("k".to_owned(), heard(today))].into(), ..Synced::default() }
+}
+
+fn heard(today: u64) -> Spent {
+    word("2026-11-21", today, today)
+}
+
+fn ask(keys: &[&str]) -> Word {
+    Word::Ask(keys.iter().map(|key| str::to_owned(key)).collect())
+}
+
+/// A desk that asked about `k` and was told this.
+fn told(today: Option<u64>, now: Instant) -> Desk {
+    let mut desk = Desk::new("a".into());
+    assert_eq!(desk.word("k", now), ask(&["k"]));
+    let said = today.map(|today| ("k".to_owned(), heard(today)));
+    desk.learn(&["k".to_owned()], &said.into_iter().collect(), now);
+    desk
+}
+
+#[test]
+fn a_word_on_spend_counts_for_two_seconds_and_flushes_ask_for_a_newer_one() {
+    let now = Instant(EPOCH);
+    let mut desk = told(Some(0), now);
+    assert_eq!(desk.word("k", now), Word::Heard(Some(heard(0))));
+    // Others spend. The flush of whatever traffic there is asks for the key, though nothing of it is to be told.
+    let later = now + Span(1_500);
+    let sync = desk.take(Vec::new, later).expect("something to tell");
+    assert_eq!((sync.usage.len(), &sync.keys), (0, &vec!["k".to_owned()]));
+    desk.answered(sync.number, &said(9), later);
+    assert_eq!(desk.word("k", now + FRESH), Word::Heard(Some(heard(9))));
+    assert_eq!(desk.word("k", later + FRESH), ask(&["k"]), "too old to hold a budget by");
+}
+
+#[test]
+fn one_request_asks_for_all_keys_that_are_waited_for() {
+    let (mut desk, now) = (Desk::new("a".into()), Instant(EPOCH));
+    assert_eq!(desk.word("k", now), ask(&["k"]));
+    assert_eq!((desk.word("k", now), desk.word("l", now)), (Word::Wait, Word::Wait));
+    desk.learn(&["k".to_owned()], &said(1).spent, now + Span(30));
+    assert_eq!(desk.word("k", now + Span(50)), Word::Heard(Some(heard(1))));
+    assert_eq!((desk.word("l", now + Span(50)), desk.word("m", now + Span(60))), (Word::Wait, Word::Wait));
+    assert_eq!(desk.word("l", now + ASK_EVERY), ask(&["l", "m"]));
+    // The request that asked was cut off: another takes its place.
+    assert_eq!(desk.word("m", now + ASK_EVERY + ASKING), ask(&["l", "m"]));
+}
+
+#[test]
+fn a_flush_asks_about_no_key_of_which_it_tells_and_none_out_of_use() {
+    let now = Instant(EPOCH);
+    let mut desk = told(Some(0), now);
+    desk.charge(&charged("k", 0, "ok"));
+    let sync = desk.take(Vec::new, now).expect("something to tell");
+    assert_eq!((sync.usage.len(), sync.keys.len()), (1, 0));
+    desk.answered(sync.number, &said(7), now);
+    assert!(desk.take(Vec::new, now + Span(60_000)).expect("a question").keys.is_empty());
+    let mut many = Desk::new("b".into());
+    (0..1_000).for_each(|n| drop(many.word(&format!("k{n}"), now)));
+    assert_eq!(many.take(Vec::new, now).expect("a question").keys.len(), 200);
+}
+
+#[test]
+fn a_ledger_that_does_not_say_what_a_key_spent_is_not_asked_by_every_request() {
+    let now = Instant(EPOCH);
+    let mut desk = told(None, now);
+    assert_eq!(desk.word("k", now), Word::Heard(None), "it never said a word");
+    assert_eq!(desk.word("k", now + FRESH), ask(&["k"]));
+    desk.learn(&["k".to_owned()], &said(5).spent, now + FRESH);
+    let later = now + FRESH + FRESH;
+    assert_eq!(desk.word("k", later), ask(&["k"]));
+    desk.learn(&["k".to_owned()], &[].into(), later);
+    assert_eq!(desk.word("k", later), Word::Heard(Some(heard(5))), "its last word");
 }
 
 #[test]
