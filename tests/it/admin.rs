@@ -72,6 +72,18 @@ fn the_document_lists_exactly_the_routes() {
     }
 }
 
+#[test]
+fn what_can_be_tried_out_says_so_and_only_that() {
+    for row in TABLE {
+        let listed = row.query.contains(&"dry_run");
+        assert_eq!(listed, row.endpoint.can_be_tried(), "{} {}", row.method, row.path);
+        let reads = matches!(row.method, "GET");
+        assert!(!(reads && row.endpoint.writes()), "{} {}", row.method, row.path);
+        let changes = matches!(row.method, "PUT" | "PATCH" | "DELETE") || row.success.0 == 201;
+        assert!(!changes || row.endpoint.writes(), "{} {}", row.method, row.path);
+    }
+}
+
 /// Every `$ref` under a value.
 fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {

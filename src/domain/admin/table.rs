@@ -36,6 +36,27 @@ pub enum Endpoint {
     OpenApi,
 }
 
+impl Endpoint {
+    /// Whether it changes what is stored.
+    pub const fn writes(self) -> bool {
+        match self {
+            Endpoint::Put(_) | Endpoint::Delete(_) | Endpoint::Rollback(_) => true,
+            Endpoint::CreateKey | Endpoint::ChangeKey | Endpoint::DeleteKey => true,
+            Endpoint::PutOwn | Endpoint::DeleteOwn => true,
+            Endpoint::List(_) | Endpoint::Read(_) | Endpoint::Versions(_) | Endpoint::Version(_) => false,
+            Endpoint::Simulate | Endpoint::Explain | Endpoint::JudgeRules | Endpoint::Compare | Endpoint::Lint => false,
+            Endpoint::Keys | Endpoint::ReadKey | Endpoint::KeyUsage | Endpoint::Targets | Endpoint::Analytics => false,
+            Endpoint::Requests | Endpoint::Request | Endpoint::Live | Endpoint::Audit | Endpoint::Metrics => false,
+            Endpoint::OpenApi => false,
+        }
+    }
+
+    /// Whether it can be tried out (`dry_run`). Of any other that writes, being asked to is refused: it would write.
+    pub const fn can_be_tried(self) -> bool {
+        matches!(self, Endpoint::Put(_) | Endpoint::Rollback(_))
+    }
+}
+
 /// The documents that are put and read the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -109,6 +130,7 @@ const FILTERS: &[&str] = &[
     "policy", "target", "class", "fallback", "user", "group", "key", "workload", "mark", "from", "to", "before",
     "limit",
 ];
+const DRY_RUN: &[&str] = &["dry_run"];
 const PAGED: &[&str] = &["after", "limit"];
 const ANALYTICS: &[&str] = &["policy", "target", "workload", "group", "user", "key", "from", "to", "bucket", "limit"];
 const WRITE: &[u16] = &[412, 413, 422, 503];
@@ -124,7 +146,7 @@ const fn put(path: &'static str, kind: Kind, summary: &'static str) -> Row {
         path,
         endpoint: Endpoint::Put(kind),
         summary,
-        query: &["dry_run"],
+        query: DRY_RUN,
         body: true,
         success: (200, JSON),
         failures: WRITE,
@@ -149,7 +171,7 @@ const fn post(path: &'static str, endpoint: Endpoint, summary: &'static str, que
 }
 
 const fn rollback(path: &'static str, kind: Kind) -> Row {
-    Row { failures: WRITE, ..post(path, Endpoint::Rollback(kind), "Publish an earlier version again", &[]) }
+    Row { failures: WRITE, ..post(path, Endpoint::Rollback(kind), "Publish an earlier version again", DRY_RUN) }
 }
 
 /// All of them, in the order of the contract.

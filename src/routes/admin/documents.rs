@@ -157,9 +157,6 @@ fn publication(asked: &Asked<'_>, kind: Kind, name: &str, value: Option<&str>, a
 /// Deletes a document.
 pub async fn delete(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
-    if asked.is_dry_run()? {
-        return Err(bad_param("dry_run", "nothing is deleted, and nothing is tried out"));
-    }
     if store::read(asked.env, &kind.key(name)).await?.is_none() {
         return Err(Failure::missing(kind, name));
     }

@@ -128,6 +128,9 @@ async fn answer(call: Call<'_>, env: &Env) -> Result<web_sys::Response, Failure>
     let stated = headers.get("content-length").ok().flatten();
     let body = body::bounded(request, stated.as_deref(), BODY_MAX).await?;
     let asked = Asked { env, who, segments, params: query::params(query), headers, body };
+    if endpoint.writes() && !endpoint.can_be_tried() && asked.is_dry_run()? {
+        return Err(bad_param("dry_run", format!("{method} {path} is done or not, and cannot be tried out")));
+    }
     dispatch(endpoint, asked).await
 }
 
