@@ -45,6 +45,30 @@ test('no key, a mistyped one and an unknown one are refused, in the dialect of t
   assert.equal((await worker.fetch('/healthz')).status, 200);
 });
 
+test('a write to a key is not tried out: who asks for that is refused, and nothing is written', async () => {
+  const { id } = await created({ group: 'acme' });
+  const own = `/keys/${id}/own/acme`;
+  await (await worker.admin(own, { method: 'PUT', body: { key: 'sk-own-acme-0123456789' } })).text();
+  const before = await (await worker.admin('/keys')).text();
+  for (const [method, path, body] of [['POST', '/keys', { name: 'dry' }], ['PATCH', `/keys/${id}`, { disabled: true }], ['PUT', own, { key: 'sk-own-acme-9876543210' }], ['DELETE', own], ['DELETE', `/keys/${id}`]]) {
+    for (const query of ['?dry_run=1', '?dry_run=maybe']) await refused(await worker.admin(path + query, { method, body }), 400, 'invalid_parameter', 'dry_run');
+  }
+  assert.equal(await (await worker.admin('/keys')).text(), before);
+  assert.equal((await worker.admin(`/keys/${id}?dry_run=0`, { method: 'DELETE' })).status, 204);
+});
+
+test('what is misspelt in a change of a key, or beside a provider key, is not taken for done', async () => {
+  const { id, key } = await created({ budget_usd_per_day: 5 });
+  const change = (body) => worker.admin(`/keys/${id}`, { method: 'PATCH', body });
+  await refused(await change({ budget_usd_per_dya: null }), 422, 'key_invalid', 'budget_usd_per_dya', 'budget_usd_per_day');
+  await refused(await worker.admin(`/keys/${id}/own/acme`, { method: 'PUT', body: { key: 'sk-own-acme-0123456789', Kye: 1 } }), 400, 'invalid_value', 'Kye');
+  assert.deepEqual((await (await change({ budget_usd_per_day: null, group: null })).json()).own, []);
+  // What stands there by other hands is removed all the same.
+  await worker.put(`key:${digest(key)}`, { name: 'web', budget_usd_per_dya: 5 });
+  await refused(await change({ group: 'acme' }), 422, 'key_invalid', 'budget_usd_per_dya');
+  assert.equal((await change({ budget_usd_per_dya: null })).status, 200);
+});
+
 test('an expired or disabled key', async () => {
   const expired = await created({ expires_at: '2020-01-01T00:00:00Z' });
   await refused(await worker.chat('acme/m', {}, bearer(expired.key)), 401, undefined, /expired/i);

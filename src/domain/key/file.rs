@@ -93,6 +93,11 @@ pub fn parse(id: &str, bytes: &[u8]) -> Result<KeyFile, BadDocument> {
 /// The document's table.
 pub static KEY: Shape = Shape::Object(&FIELDS);
 
+/// Whether a key's document has a field of that name.
+pub fn is_field(name: &str) -> bool {
+    FIELDS.fields.iter().any(|field| field.name == name)
+}
+
 static FIELDS: Object = Object {
     title: "a gateway key",
     rule: None,

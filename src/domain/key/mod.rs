@@ -8,7 +8,7 @@
 
 mod file;
 
-pub use file::{KEY, KeyFile, parse};
+pub use file::{KEY, KeyFile, is_field, parse};
 
 use sha2::{Digest, Sha256};
 

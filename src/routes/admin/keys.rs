@@ -3,7 +3,7 @@
 //! The key itself is in one answer only, that of its creation. Elsewhere a key is its id, the SHA-256 of its text; sealed
 //! provider keys are given by their providers' names.
 
-use super::{Asked, Failure, documents};
+use super::{Asked, Failure, documents, fields};
 use crate::domain::admin::table::Kind;
 use crate::domain::crypto::Place;
 use crate::domain::document;
@@ -213,7 +213,8 @@ pub async fn change(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let change = |document: &mut Map<String, Value>| {
         for (field, value) in &changes {
             match value {
-                Value::Null => document.shift_remove(field),
+                // A name that is none stays, for the check to refuse: misspelt, it would change nothing and say so to nobody.
+                Value::Null if key::is_field(field) || document.contains_key(field) => document.shift_remove(field),
                 value => document.insert(field.clone(), value.clone()),
             };
         }
@@ -242,8 +243,11 @@ pub async fn delete(asked: &Asked<'_>) -> Result<Reply, Failure> {
 /// Seals a provider key of the key's owner: `{"key": "sk-..."}`.
 pub async fn put_own(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let (id, provider) = (id(asked)?, provider(asked)?);
-    let body = asked.json()?;
-    let secret = body.as_str().or_else(|| body.get("key").and_then(Value::as_str)).map(str::trim);
+    let given = match asked.json()? {
+        Value::Object(body) => fields(Value::Object(body), &["key"])?.shift_remove("key").unwrap_or_default(),
+        text => text,
+    };
+    let secret = given.as_str().map(str::trim);
     let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
         return Err(Refusal::value("key", "the provider's key is missing: {\"key\": \"...\"}").into());
     };
