@@ -11,14 +11,15 @@ use super::recorder;
 use super::upstream::{self, Preview, Stop};
 use crate::domain::chain::{Call, Clocks, Leave, Prospect};
 use crate::domain::dialect::chat::hosts;
+use crate::domain::error::status_of;
 use crate::domain::ledger::account::ended;
 use crate::domain::ledger::row::{AttemptRow, RequestRow};
-use crate::domain::outcome::{KeySlot, SKIPPED, Skip};
+use crate::domain::outcome::{Class, Failure, KeySlot, SKIPPED, Skip};
 use crate::domain::policy::{Commit, Hop, Param, Plan};
 use crate::domain::redact::redact_name;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Asked, Body, Endpoints, Headers, Limits};
-use crate::domain::route::Route;
+use crate::domain::route::{Family, Route};
 use crate::domain::time::Instant;
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
@@ -235,8 +236,8 @@ impl Trial {
                 route: job.route.name().to_owned(),
                 asked: format!("policy/{}", job.plan.name.label()),
                 outcome: outcome.map_or_else(|| SKIPPED.to_owned(), |attempt| attempt.outcome.clone()),
-                status: 200,
-                ms: now().since(Instant(job.started.0)).0,
+                status: outcome.map_or(200, status_for_a_client),
+                ms: now().since(job.started).0,
                 user: job.identity.user.clone(),
                 group: job.identity.group.clone(),
                 mark: job.mark.clone(),
@@ -244,6 +245,19 @@ impl Trial {
                 ..RequestRow::default()
             },
         );
+    }
+}
+
+/// The status that a client would have been told, had this attempt been its last.
+fn status_for_a_client(attempt: &AttemptRow) -> u16 {
+    let class = Class::ALL.into_iter().find(|class| class.name() == attempt.outcome);
+    match class {
+        Some(class) => {
+            status_of(&Failure { status: attempt.status, ..Failure::new(class, String::new()) }, Family::Chat)
+        }
+        None if attempt.succeeded() => attempt.status.unwrap_or(200),
+        // Passed over: what it lacks is the owner's to mend.
+        None => 503,
     }
 }
 

@@ -66,6 +66,15 @@ test('what a trial does not know is refused by its name', async () => {
   await refused(await tried(p.name, 'simulate', [{ model: '*', outcome: '500' }]), 400, 'invalid_value', 'script[0].outcome');
 });
 
+test('a comparison’s row has the status that goes with its outcome', async () => {
+  for (const [behaviours, outcome, code] of [[[status(503), status(429)], 'overloaded', 503], [[status(503), answer()], 'ok', 200]]) {
+    const p = await policy(behaviours);
+    await read(await tried(p.name, 'compare', { body: { messages } }));
+    const { data } = await read(await worker.admin(`/requests?mark=compare&policy=${p.name}`));
+    assert.deepEqual(data.map((row) => [row.outcome, row.status]), [[outcome, code]]);
+  }
+});
+
 test('a target at a provider that is not there is in the list, and so are those beside it', async () => {
   const name = unique('half');
   await worker.put(`policy:${name}`, { chain: [`acme/${name}`, `gone/${name}`, 'policy/nowhere'] });
