@@ -3,20 +3,18 @@
 //!
 //! Resolved policies are kept with the versions of everything that went into them, and resolved again when one changes.
 
-use super::bindings::settings;
+mod names;
+
+pub use names::{chain_models, policy_names, provider_names};
+
 use super::documents::{self, Loaded, StoreDown, load};
-use super::glue::recent;
-use super::store;
 use crate::domain::policy::file::{self, HopFile, PolicyFile};
 use crate::domain::policy::resolve::{self, Lookup, MAX_NESTING, World, references};
 use crate::domain::policy::tree::Tree;
 use crate::domain::provider::{Provider, document};
-use crate::domain::refusal::Refusal;
 use crate::domain::target::{is_policy_name, is_provider_name};
-use crate::domain::time::Instant;
 use litemap::LiteMap;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use worker::Env;
 
@@ -57,14 +55,20 @@ enum ProviderCopy {
     Bad(String),
 }
 
-/// A policy as it last resolved.
+/// What came of a policy's references.
+#[derive(Default)]
 struct Resolved {
+    good: Option<Good>,
+    /// What was gathered when it last did not resolve, so that each bad edit is logged once.
+    refused: Option<String>,
+}
+
+/// A policy as it last resolved.
+struct Good {
     /// Names and versions of all that went into it.
     of: String,
     tree: Rc<Tree>,
     version: Rc<str>,
-    /// What was gathered when it last did not resolve, so that each bad edit is logged once.
-    refused: Option<String>,
 }
 
 thread_local! {
@@ -95,6 +99,19 @@ impl Library {
             self.add_provider(env, &name).await?;
         }
         Ok(())
+    }
+
+    /// Takes in a policy as it stands in the store, in place of this isolate's copy; answers what it refers to.
+    pub fn hold(&mut self, name: &str, bytes: &[u8], version: &str) -> Vec<HopFile> {
+        let (copy, hops) = match file::parse(name, bytes) {
+            Ok(file) => {
+                let hops = file.chain.clone();
+                (PolicyCopy::Good { file: Rc::new(file), version: version.into(), stale: false }, hops)
+            }
+            Err(bad) => (PolicyCopy::Bad(bad.to_string()), Vec::new()),
+        };
+        self.policies.insert(name.to_owned(), copy);
+        hops
     }
 
     /// Loads a policy (`policy/<name>`) and what these hops refer to, and what that refers to in turn.
@@ -234,19 +251,16 @@ impl Library {
 
     fn resolve(&self, name: &str, file: &PolicyFile, version: &Rc<str>) -> Result<Rc<Tree>, String> {
         let of = self.fingerprint();
-        let known =
-            RESOLVED.with_borrow(|all| all.get(name).filter(|known| known.of == of).map(|known| known.tree.clone()));
-        if let Some(tree) = known {
+        let good = |all: &LiteMap<String, Resolved>| {
+            let good = all.get(name)?.good.as_ref().filter(|good| good.of == of)?;
+            Some(good.tree.clone())
+        };
+        if let Some(tree) = RESOLVED.with_borrow(good) {
             return Ok(tree);
         }
         let tree = Rc::new(self.world(|world| resolve::resolve(name, file, world)).map_err(|bad| bad.to_string())?);
-        let resolved = Resolved { of, tree: tree.clone(), version: version.clone(), refused: None };
-        RESOLVED.with_borrow_mut(|all| {
-            if all.len() >= MOST {
-                all.clear();
-            }
-            all.insert(name.to_owned(), resolved);
-        });
+        let good = Good { of, tree: tree.clone(), version: version.clone() };
+        of_name(name, |resolved| *resolved = Resolved { good: Some(good), refused: None });
         Ok(tree)
     }
 
@@ -257,22 +271,27 @@ impl Library {
     /// The store does not answer and no copy is known.
     pub async fn last_good(&mut self, env: &Env, name: &str, message: &str) -> Result<Option<Stored>, StoreDown> {
         let of = self.fingerprint();
-        let kept = RESOLVED.with_borrow_mut(|all| {
-            let kept = all.get_mut(name)?;
-            let is_new = kept.refused.replace(of.clone()) != Some(of);
-            Some((kept.tree.clone(), kept.version.clone(), is_new))
+        let (kept, is_new) = of_name(name, |resolved| {
+            let is_new = resolved.refused.replace(of.clone()) != Some(of);
+            (resolved.good.as_ref().map(|good| (good.tree.clone(), good.version.clone())), is_new)
         });
-        let Some((tree, version, is_new)) = kept else { return Ok(None) };
+        let kept = match kept {
+            Some(kept) if self.has_providers_of(env, &kept.0).await? => Some(kept),
+            Some(_) | None => None,
+        };
+        // What does not parse was logged when it was read.
+        let parses = matches!(self.policies.get(name), Some(PolicyCopy::Good { .. }));
+        if is_new && (parses || kept.is_some()) {
+            documents::warn_invalid(&format!("policy:{name}"), message, kept.is_some());
+        }
+        Ok(kept.map(|(tree, version)| Stored { tree, version, stale: true }))
+    }
+
+    async fn has_providers_of(&mut self, env: &Env, tree: &Tree) -> Result<bool, StoreDown> {
         for hop in tree.hops() {
             self.add_provider(env, &hop.target.provider).await?;
         }
-        if !tree.hops().iter().all(|hop| self.has_provider(&hop.target.provider)) {
-            return Ok(None);
-        }
-        if is_new {
-            documents::warn_invalid(&format!("policy:{name}"), message, true);
-        }
-        Ok(Some(Stored { tree, version, stale: true }))
+        Ok(tree.hops().iter().all(|hop| self.has_provider(&hop.target.provider)))
     }
 
     /// Names and versions of all that was gathered.
@@ -316,6 +335,21 @@ impl Library {
     }
 }
 
+fn of_name<T>(name: &str, with: impl FnOnce(&mut Resolved) -> T) -> T {
+    RESOLVED.with_borrow_mut(|all| {
+        if all.len() >= MOST && all.get(name).is_none() {
+            all.clear();
+        }
+        if all.get(name).is_none() {
+            all.insert(name.to_owned(), Resolved::default());
+        }
+        match all.get_mut(name) {
+            Some(resolved) => with(resolved),
+            None => with(&mut Resolved::default()),
+        }
+    })
+}
+
 /// A built-in provider, made once per isolate.
 pub fn built_in(name: &str) -> Option<Rc<Provider>> {
     BUILT_IN.with_borrow_mut(|all| match all.get(name) {
@@ -328,50 +362,4 @@ pub fn built_in(name: &str) -> Option<Rc<Provider>> {
             made
         }
     })
-}
-
-/// The names of all stored policies.
-///
-/// # Errors
-/// The store does not answer.
-pub async fn policy_names(env: &Env) -> Result<Vec<String>, Refusal> {
-    let mut names = store::every_name(env, "policy:").await?;
-    names.retain(|name| is_policy_name(name));
-    Ok(names)
-}
-
-/// The names of all configured providers.
-///
-/// # Errors
-/// The store does not answer.
-pub async fn provider_names(env: &Env) -> Result<Vec<String>, Refusal> {
-    store::every_name(env, "provider:").await
-}
-
-thread_local! {
-    /// What [`chain_models`] found, when, and after how many writes through `/admin`.
-    static NAMED: RefCell<Option<(Instant, u64, BTreeSet<String>)>> = const { RefCell::new(None) };
-}
-
-/// The models that the chains of these policies name themselves, as written there. What does not parse names none. Every policy is
-/// read for it, so what was found is good for `POLICY_TTL_MS`, unless one is changed through `/admin`.
-///
-/// # Errors
-/// The store does not answer.
-pub async fn chain_models(env: &Env, policies: &[String]) -> Result<BTreeSet<String>, Refusal> {
-    let (ttl, writes) = (settings(env).policy_ttl, documents::adopted());
-    let stands = |at: Instant, before: u64| recent().since(at) < ttl && before == writes;
-    let found = |(at, before, models): &(Instant, u64, BTreeSet<String>)| stands(*at, *before).then(|| models.clone());
-    if let Some(models) = NAMED.with_borrow(|named| named.as_ref().and_then(found)) {
-        return Ok(models);
-    }
-    let keys: Vec<String> = policies.iter().map(|name| format!("policy:{name}")).collect();
-    let mut models = BTreeSet::new();
-    let take = |key: String, value: String| {
-        let file = file::parse(&key, value.as_bytes());
-        models.extend(file.into_iter().flat_map(|file| file.chain).map(|hop| hop.model));
-    };
-    store::each_value(env, &keys, take).await?;
-    NAMED.set(Some((recent(), writes, models.clone())));
-    Ok(models)
 }

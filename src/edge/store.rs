@@ -6,6 +6,10 @@
 //! A publication outweighs what KV shows until KV has shown it, here, or 60 s have passed: from then on KV may hold an edit
 //! by other hands, and is believed.
 
+mod pages;
+
+pub use pages::{Mark, PAGE_MAX, Page, each_value, every_name, list, page};
+
 use super::bindings::POLICIES;
 use super::documents::{adopt, version_of};
 use super::glue::{now, sleep};
@@ -24,18 +28,12 @@ use worker::kv::KvStore;
 
 /// KV takes one write per second and key: a second try after that.
 const AGAIN: Span = Span(1_100);
-/// Documents of one page at most. The platform bounds what one request may read.
-pub const PAGE_MAX: usize = 10_000;
-/// Names that the platform lists in one call.
-const NAMES: usize = 1_000;
-/// Names that the platform reads in one call.
-const BULK: usize = 100;
 
 /// A document that stands.
 #[derive(Clone, Debug)]
 pub struct Standing {
     pub version: String,
-    pub value: String,
+    pub bytes: Vec<u8>,
     /// When and by whom it was published, where `/admin` did and the store need not show it yet.
     pub published: Option<(Instant, String)>,
 }
@@ -81,8 +79,8 @@ fn remember_own(seq: u64) {
 }
 
 /// Notes that KV shows a publication.
-fn remember_shown(last: &Edition, shown: Option<&Shown>) {
-    if last.version.as_deref() == shown.map(|shown| shown.version.as_str()) {
+fn remember_shown(last: &Edition, shown: Option<&str>) {
+    if last.version.as_deref() == shown {
         KNOWN.with_borrow_mut(|known| {
             if known.shown.len() >= OWN {
                 known.shown.clear();
@@ -123,9 +121,13 @@ pub fn refusal(answer: &Answer) -> String {
     }
 }
 
-async fn shown(env: &Env, key: &str) -> Result<Option<Shown>, Refusal> {
-    let value = kv(env)?.get(key).text().await.map_err(|error| store_down(&error.to_string()))?;
-    Ok(value.map(|value| Shown { version: version_of(value.as_bytes()).to_string(), value }))
+/// The bytes as they are: as text they would be without a byte order mark, and with U+FFFD for what is no UTF-8.
+async fn bytes_of(kv: &KvStore, key: &str) -> Result<Option<Vec<u8>>, Refusal> {
+    kv.get(key).bytes().await.map_err(|error| store_down(&error.to_string()))
+}
+
+fn as_shown(bytes: &[u8]) -> Shown {
+    Shown::of(version_of(bytes).to_string(), bytes)
 }
 
 /// The document that stands under a key.
@@ -134,165 +136,32 @@ async fn shown(env: &Env, key: &str) -> Result<Option<Shown>, Refusal> {
 /// 503 when store or ledger do not answer.
 pub async fn read(env: &Env, key: &str) -> Result<Option<Standing>, Refusal> {
     let current = Ask::Current { name: key.to_owned() };
-    let (shown, last) = join(shown(env, key), ask_control(env, &current)).await;
+    let kv = kv(env)?;
+    let (bytes, last) = join(bytes_of(&kv, key), ask_control(env, &current)).await;
     let last = match last? {
         Answer::Editions(editions) => editions.into_iter().next(),
         _ => None,
     };
-    let shown = shown?;
+    let bytes = bytes?;
     if let Some(last) = last {
-        remember_shown(&last, shown.as_ref());
+        remember_shown(&last, bytes.as_deref().map(version_of).as_deref());
         if outweighs(&last, seq_shown(&last.name), now()) {
-            return Ok(standing(last));
+            return Ok(Standing::of(last));
         }
     }
-    Ok(shown.map(|shown| Standing { version: shown.version, value: shown.value, published: None }))
+    Ok(bytes.map(Standing::found))
 }
 
-fn standing(edition: Edition) -> Option<Standing> {
-    let published = Some((Instant(edition.at), edition.by));
-    Some(Standing { version: edition.version?, value: edition.value?, published })
-}
-
-/// Documents in the order of their names.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// By the rest of their keys.
-    pub documents: LiteMap<String, Standing>,
-    /// Where the next page begins; `None` after the last.
-    pub next: Option<Mark>,
-}
-
-/// Where a page ended: the last name of it, and how the store finds its way back there.
-#[derive(Clone, Debug, Default)]
-pub struct Mark {
-    name: String,
-    cursor: String,
-}
-
-impl Mark {
-    /// Reads what [`Mark::written`] wrote.
-    pub fn parse(written: &str) -> Option<Mark> {
-        let (cursor, name) = written.split_once('~').filter(|(cursor, _)| !cursor.is_empty())?;
-        Some(Mark { name: name.to_owned(), cursor: cursor.to_owned() })
+impl Standing {
+    /// As the store shows it.
+    pub fn found(bytes: Vec<u8>) -> Standing {
+        Standing { version: version_of(&bytes).to_string(), bytes, published: None }
     }
 
-    /// The cursor as it is given out.
-    pub fn written(&self) -> String {
-        format!("{}~{}", self.cursor, self.name)
-    }
-}
-
-/// Every document whose key begins with `prefix`, by the rest of its key.
-///
-/// # Errors
-/// 503 when store or ledger do not answer.
-pub async fn list(env: &Env, prefix: &str) -> Result<LiteMap<String, Standing>, Refusal> {
-    let (mut all, mut after) = (LiteMap::new(), None);
-    loop {
-        let page = page(env, prefix, PAGE_MAX, after.as_ref()).await?;
-        all.extend(page.documents);
-        after = page.next;
-        if after.is_none() {
-            return Ok(all);
-        }
-    }
-}
-
-/// A page of the documents whose key begins with `prefix`.
-///
-/// # Errors
-/// 400 for a mark that no page gave out, 503 when store or ledger do not answer.
-pub async fn page(env: &Env, prefix: &str, limit: usize, after: Option<&Mark>) -> Result<Page, Refusal> {
-    let (stored, recent) = join(stored(env, prefix, limit, after), ask_control(env, &Ask::Recent)).await;
-    let mut page = stored?;
-    if let Answer::Editions(editions) = recent? {
-        for edition in editions.into_iter().filter(|last| outweighs(last, seq_shown(&last.name), now())) {
-            let Some(name) = edition.name.strip_prefix(prefix).map(str::to_owned) else { continue };
-            // What the store does not list yet is on the page where it will be.
-            let is_here = after.is_none_or(|after| name > after.name);
-            if !is_here || page.next.as_ref().is_some_and(|next| name > next.name) {
-                continue;
-            }
-            match standing(edition) {
-                Some(standing) => page.documents.insert(name, standing),
-                None => page.documents.remove(&name),
-            };
-        }
-    }
-    Ok(page)
-}
-
-async fn stored(env: &Env, prefix: &str, limit: usize, after: Option<&Mark>) -> Result<Page, Refusal> {
-    let kv = kv(env)?;
-    let (names, cursor) = names(&kv, prefix, limit, after.map(|mark| mark.cursor.clone())).await?;
-    let last = names.last().and_then(|name| name.strip_prefix(prefix)).unwrap_or_default().to_owned();
-    let mut all = LiteMap::new();
-    let take = |name: String, value: String| {
-        if let Some(name) = name.strip_prefix(prefix) {
-            let version = version_of(value.as_bytes()).to_string();
-            all.insert(name.to_owned(), Standing { version, value, published: None });
-        }
-    };
-    each_value(env, &names, take).await?;
-    Ok(Page { documents: all, next: cursor.map(|cursor| Mark { name: last, cursor }) })
-}
-
-/// Hands over each of these keys that has a value, with it.
-///
-/// # Errors
-/// 503 when the store does not answer.
-pub async fn each_value(env: &Env, keys: &[String], mut take: impl FnMut(String, String)) -> Result<(), Refusal> {
-    let kv = kv(env)?;
-    for chunk in keys.chunks(BULK) {
-        let values = kv.get_bulk(chunk).text().await.map_err(|error| store_down(&error.to_string()))?;
-        values.into_iter().filter_map(|(key, value)| Some((key, value?))).for_each(|(key, value)| take(key, value));
-    }
-    Ok(())
-}
-
-/// What follows `prefix` in every key that begins with it.
-///
-/// # Errors
-/// 503 when the store does not answer.
-pub async fn every_name(env: &Env, prefix: &str) -> Result<Vec<String>, Refusal> {
-    let (keys, _) = names(&kv(env)?, prefix, usize::MAX, None).await?;
-    Ok(keys.iter().filter_map(|key| key.strip_prefix(prefix).map(str::to_owned)).collect())
-}
-
-/// Names, and how to go on behind them.
-async fn names(
-    kv: &KvStore,
-    prefix: &str,
-    limit: usize,
-    after: Option<String>,
-) -> Result<(Vec<String>, Option<String>), Refusal> {
-    let (mut names, mut cursor) = (Vec::new(), after);
-    loop {
-        let most = NAMES.min(limit - names.len());
-        let mut list = kv.list().prefix(prefix.to_owned()).limit(most as u64);
-        let given = cursor.clone();
-        if let Some(cursor) = cursor {
-            list = list.cursor(cursor);
-        }
-        let page = match list.execute().await {
-            Ok(page) => page,
-            Err(error) => return Err(unlisted(kv, &given, &error).await),
-        };
-        names.extend(page.keys.into_iter().map(|key| key.name));
-        cursor = page.cursor.filter(|cursor| !cursor.is_empty() && !page.list_complete);
-        if cursor.is_none() || names.len() >= limit {
-            return Ok((names, cursor));
-        }
-    }
-}
-
-/// Why names are not listed. The store says no more of a cursor that it did not make than of anything else: it is the cursor
-/// when it lists without one.
-async fn unlisted(kv: &KvStore, cursor: &Option<String>, error: &worker::kv::KvError) -> Refusal {
-    match cursor.is_some() && kv.list().limit(1).execute().await.is_ok() {
-        true => Refusal::field("invalid_parameter", "after", "not the next of another page"),
-        false => store_down(&error.to_string()),
+    /// As it was published; `None` for a deletion, and where its bytes were not kept.
+    pub fn of(edition: Edition) -> Option<Standing> {
+        let published = Some((Instant(edition.at), edition.by));
+        Some(Standing { version: edition.version?, bytes: edition.value?.into_bytes(), published })
     }
 }
 
@@ -304,55 +173,66 @@ pub async fn may_publish(env: &Env, publication: &Publication) -> Result<(), Ref
     let stored = read(env, &publication.key).await?.map(|standing| standing.version);
     match publication.condition.holds(stored.as_deref()) {
         true => Ok(()),
-        false => Err(conflict(&publication.key, stored)),
+        false => Err(conflict(&publication.key, stored, publication.condition == Condition::Missing)),
     }
 }
 
-/// Publishes or deletes a document.
+/// Publishes or deletes a document. What stands already is not published again: the answer is the edition by which it stands.
 ///
 /// # Errors
 /// 412 when another version is stored than the condition asks for, 503 when store or ledger do not answer; then nothing has
 /// changed.
 pub async fn publish(env: &Env, publication: Publication) -> Result<Edition, Refusal> {
     let Publication { key, value, condition, by, action } = publication;
+    let kv = kv(env)?;
     let version = value.as_ref().map(|value| version_of(value.as_bytes()).to_string());
-    let store = shown(env, &key).await?;
+    let store = bytes_of(&kv, &key).await?.map(|bytes| as_shown(&bytes));
+    let is_shown = store.as_ref().map(|shown| &shown.version) == version.as_ref();
     let seq_shown = seq_shown(&key);
+    let must_miss = condition == Condition::Missing;
     let write = Write { name: key.clone(), value: value.clone(), version, store, seq_shown, condition, by, action };
-    let edition = match ask_control(env, &Ask::Write(write)).await? {
-        Answer::Written { edition } => edition,
-        Answer::Conflict { stored } => return Err(conflict(&key, stored)),
+    let (edition, is_new) = match ask_control(env, &Ask::Write(write)).await? {
+        Answer::Written { edition } => (edition, true),
+        Answer::Unchanged { edition } => (edition, false),
+        Answer::Conflict { stored } => return Err(conflict(&key, stored, must_miss)),
         other => return Err(Refusal::new(500, "ledger_refused", refusal(&other))),
     };
-    if let Err(refusal) = copy(env, &key, value.as_deref()).await {
-        // If this fails too, the version stays in the list as one that was never served.
-        let _ = ask_control(env, &Ask::Undo { name: key, seq: edition.seq }).await;
+    if (is_new || !is_shown)
+        && let Err(refusal) = copy(&kv, &key, value.as_deref()).await
+    {
+        if is_new {
+            // If this fails too, the version stays in the list as one that was never served.
+            let _ = ask_control(env, &Ask::Undo { name: key, seq: edition.seq }).await;
+        }
         return Err(refusal);
     }
     remember_own(edition.seq);
     // Where KV shows it already nothing has to be held against KV: the next edit by other hands is seen as it comes.
-    let seen = shown(env, &key).await.ok();
-    let settled = seen.is_some_and(|shown| {
-        remember_shown(&edition, shown.as_ref());
-        shown.map(|shown| shown.version) == edition.version
+    let seen = bytes_of(&kv, &key).await.map(|bytes| bytes.as_deref().map(version_of));
+    let settled = seen.is_ok_and(|seen| {
+        remember_shown(&edition, seen.as_deref());
+        seen.as_deref() == edition.version.as_deref()
     });
     let written = if settled { Instant(0) } else { Instant(edition.at) };
     adopt(&key, value.as_deref().map(str::as_bytes), written);
     Ok(edition)
 }
 
-fn conflict(key: &str, stored: Option<String>) -> Refusal {
-    let now = stored.map_or("it does not exist".to_owned(), |version| format!("its version is {version}"));
-    Refusal::new(412, "version_conflict", format!("{key} was changed meanwhile: {now}; read it again"))
+fn conflict(key: &str, stored: Option<String>, must_miss: bool) -> Refusal {
+    let message = match stored {
+        Some(version) if must_miss => format!("{key} is there already: its version is {version}"),
+        Some(version) => format!("{key} was changed meanwhile: its version is {version}; read it again"),
+        None => format!("{key} was changed meanwhile: it does not exist; read it again"),
+    };
+    Refusal::new(412, "version_conflict", message)
 }
 
 /// Makes KV hold what `control` decided.
-async fn copy(env: &Env, key: &str, value: Option<&str>) -> Result<(), Refusal> {
-    let kv = kv(env)?;
-    let Err(first) = write(&kv, key, value).await else { return Ok(()) };
+async fn copy(kv: &KvStore, key: &str, value: Option<&str>) -> Result<(), Refusal> {
+    let Err(first) = write(kv, key, value).await else { return Ok(()) };
     worker::console_warn!("{}", serde_json::json!({"event": "store_refused", "key": key, "message": first}));
     sleep(AGAIN).await;
-    write(&kv, key, value).await.map_err(|error| store_down(&error))
+    write(kv, key, value).await.map_err(|error| store_down(&error))
 }
 
 async fn write(kv: &KvStore, key: &str, value: Option<&str>) -> Result<(), String> {

@@ -28,7 +28,7 @@ pub struct Edition {
     /// The admin token's name, or `store` for an edit that was found in KV.
     pub by: String,
     pub action: Action,
-    /// The bytes, where they were asked for.
+    /// The bytes, where they were asked for and could be kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -84,7 +84,17 @@ pub struct Write {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     pub version: String,
-    pub value: String,
+    /// `None` where no edition can hold it: longer than [`DOCUMENT_BYTES`], or no UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+impl Shown {
+    /// Of the bytes that the store shows, by whomever they were put there.
+    pub fn of(version: String, bytes: &[u8]) -> Shown {
+        let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= DOCUMENT_BYTES);
+        Shown { version, value: text.map(str::to_owned) }
+    }
 }
 
 /// Under which condition a publication is made (`if-match`, `if-none-match`).
@@ -148,6 +158,13 @@ pub fn found_in_store(last: Option<&Edition>, shown: Option<&str>, seq_shown: u6
         Some(last) => last.version.as_deref() != Some(shown),
         None => true,
     }
+}
+
+/// Does a write publish the version that stands, which was published before? It is no edition of its own: a job that puts the same
+/// document again and again would push every other out of the list.
+pub fn repeats(last: Option<&Edition>, stored: Option<&str>, wanted: Option<&str>) -> bool {
+    let Some(last) = last.filter(|last| last.action != Action::Found) else { return false };
+    wanted.is_some() && stored == wanted && last.version.as_deref() == wanted
 }
 
 /// One entry of the audit trail.

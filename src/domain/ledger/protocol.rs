@@ -91,6 +91,10 @@ pub enum Answer {
     Written {
         edition: Edition,
     },
+    /// That version stands already, by this publication.
+    Unchanged {
+        edition: Edition,
+    },
     /// Someone else's version stands; `None` when the document does not exist.
     Conflict {
         stored: Option<String>,

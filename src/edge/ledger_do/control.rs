@@ -6,7 +6,7 @@ use super::sql::{Db, Line, maybe, number, text};
 use crate::domain::ledger::batch::Admission;
 use crate::domain::ledger::control::{
     AUDIT_KEPT, Action, Audit, Edition, SETTLES, Spent, Sync, Synced, Usage, VERSIONS, Write, day_of, found_in_store,
-    spent, stored,
+    repeats, spent, stored,
 };
 use crate::domain::ledger::protocol::Answer;
 use crate::domain::time::{Instant, Span};
@@ -28,12 +28,18 @@ pub fn publish(db: &Db, mut wanted: Write, now: Instant) -> Result<Answer> {
     if !wanted.condition.holds(before.as_deref()) {
         return Ok(Answer::Conflict { stored: before });
     }
+    if repeats(last.as_ref(), before.as_deref(), wanted.version.as_deref())
+        && let Some(last) = last
+    {
+        note(db, &wanted, before, now)?;
+        return Ok(Answer::Unchanged { edition: Edition { value: None, ..last } });
+    }
     if found_in_store(last.as_ref(), shown, wanted.seq_shown, now)
-        && let Some(shown) = wanted.store.take()
+        && let Some(shown) = wanted.store.take().filter(|shown| Some(&shown.version) != wanted.version.as_ref())
     {
         let found = Write {
             name: wanted.name.clone(),
-            value: Some(shown.value),
+            value: shown.value,
             version: Some(shown.version),
             by: "store".into(),
             action: Action::Found,

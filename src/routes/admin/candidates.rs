@@ -98,7 +98,7 @@ pub async fn simulation(asked: &Asked<'_>) -> Result<Reply, Failure> {
         None => {
             let standing = store::read(asked.env, &Kind::Policy.key(name)).await?;
             let standing = standing.ok_or_else(|| Failure::missing(Kind::Policy, name))?;
-            resolved(asked, name, standing.value.as_bytes()).await?
+            resolved(asked, name, &standing.bytes).await?
         }
     };
     let leave = Leave { consented, forbidden: false };

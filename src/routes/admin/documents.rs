@@ -2,18 +2,21 @@
 
 use super::{Asked, Failure, bad_param, candidates, checks, fields};
 use crate::domain::admin::table::Kind;
-use crate::domain::document::Finding;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
+use crate::domain::document::{BadDocument, Finding};
 use crate::domain::documents;
 use crate::domain::ledger::control::{Action, Audit, Condition, DOCUMENT_BYTES, Edition};
 use crate::domain::ledger::protocol::{Answer, Ask};
 use crate::domain::ledger::when::format_time;
+use crate::domain::policy::file::HopFile;
+use crate::domain::policy::resolve;
 use crate::domain::provider::table;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
-use crate::edge::documents::version_of;
 use crate::edge::glue::now;
+use crate::edge::keys::store_down;
+use crate::edge::library::Library;
 use crate::edge::store::{self, Mark, Page, Publication, Standing};
 use crate::routes::reply::Reply;
 use litemap::LiteMap;
@@ -43,19 +46,57 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(asked: &Asked<'_>, kind: Kind, name: &'a str, standing: &'a Standing) -> Shown<'a> {
-        let (bytes, own_host) = (standing.value.as_bytes(), candidates::own_host(asked));
+    fn of(name: &'a str, standing: &'a Standing, error: Option<BadDocument>) -> Shown<'a> {
         Shown {
             name,
             version: &standing.version,
-            error: documents::unreadable(kind.document(), name, bytes, own_host.as_deref()).map(|bad| bad.to_string()),
-            document: serde_json::from_slice(bytes).ok(),
+            error: error.map(|bad| bad.to_string()),
+            document: serde_json::from_slice(&standing.bytes).ok(),
             updated_at: standing.published.as_ref().map(|(at, _)| format_time(*at)),
             updated_by: standing.published.as_ref().map(|(_, by)| by.as_str()),
             findings: None,
             dry_run: false,
         }
     }
+}
+
+/// By what documents are judged that stand in the store.
+struct Judge {
+    own_host: Option<String>,
+    /// What they lead to, where they are policies.
+    library: Library,
+}
+
+impl Judge {
+    async fn of(asked: &Asked<'_>, kind: Kind, all: impl Iterator<Item = (&str, &Standing)>) -> Result<Judge, Failure> {
+        let mut library = candidates::library(asked);
+        if kind == Kind::Policy {
+            let hold = |(name, standing): (&str, &Standing)| library.hold(name, &standing.bytes, &standing.version);
+            let hops: Vec<HopFile> = all.flat_map(hold).collect();
+            library.gather(asked.env, None, &hops).await.map_err(|down| store_down(&down.0))?;
+            library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
+        }
+        Ok(Judge { own_host: candidates::own_host(asked), library })
+    }
+
+    /// Why requests that need it are refused, if they are.
+    fn error(&self, kind: Kind, name: &str, standing: &Standing) -> Option<BadDocument> {
+        let bytes = &standing.bytes;
+        let unreadable = documents::unreadable(kind.document(), name, bytes, self.own_host.as_deref());
+        let leads = || self.library.world(|world| resolve::read(name, bytes, world).err());
+        unreadable.or_else(|| if kind == Kind::Policy { leads() } else { None })
+    }
+}
+
+/// One document as it stands.
+async fn shown_alone<'a>(
+    asked: &Asked<'_>,
+    kind: Kind,
+    name: &'a str,
+    standing: &'a Standing,
+) -> Result<Shown<'a>, Failure> {
+    let judge = Judge::of(asked, kind, std::iter::once((name, standing))).await?;
+    Ok(Shown::of(label(kind, name), standing, judge.error(kind, name, standing)))
 }
 
 fn tagged(reply: Reply, version: &str) -> Reply {
@@ -69,8 +110,10 @@ pub async fn list(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
         return Ok(Reply::json(200, &json!({"data": super::targets::providers(asked, &all).await?})));
     }
     let page = page(asked, kind.prefix()).await?;
-    let lines: Vec<Value> =
-        page.documents.iter().map(|(name, standing)| json!(Shown::of(asked, kind, name, standing))).collect();
+    let all = || page.documents.iter().map(|(name, standing)| (name.as_str(), standing));
+    let judge = Judge::of(asked, kind, all()).await?;
+    let line = |(name, standing)| json!(Shown::of(name, standing, judge.error(kind, name, standing)));
+    let lines: Vec<Value> = all().map(line).collect();
     Ok(Reply::json(200, &json!({"data": lines, "next": page.next.as_ref().map(Mark::written)})))
 }
 
@@ -94,7 +137,8 @@ pub async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
     match store::read(asked.env, &kind.key(name)).await? {
         Some(standing) => {
-            Ok(tagged(Reply::json(200, &Shown::of(asked, kind, label(kind, name), &standing)), &standing.version))
+            let shown = shown_alone(asked, kind, name, &standing).await?;
+            Ok(tagged(Reply::json(200, &shown), &standing.version))
         }
         None if kind == Kind::Provider && table::is_built_in(name) => {
             let all = super::targets::providers(asked, &LiteMap::new()).await?;
@@ -136,8 +180,7 @@ fn document_text(body: &[u8]) -> Result<&str, Failure> {
 async fn publish(asked: &Asked<'_>, kind: Kind, name: &str, text: &str, action: Action) -> Result<Reply, Failure> {
     let dry_run = asked.is_dry_run()?;
     let findings = checks::document(asked, kind, name, text.as_bytes()).await?;
-    let mut standing =
-        Standing { version: version_of(text.as_bytes()).to_string(), value: text.to_owned(), published: None };
+    let mut standing = Standing::found(text.as_bytes().to_vec());
     let publication = publication(asked, kind, name, Some(text), action);
     if dry_run {
         store::may_publish(asked.env, &publication).await?;
@@ -145,7 +188,7 @@ async fn publish(asked: &Asked<'_>, kind: Kind, name: &str, text: &str, action: 
         let edition = store::publish(asked.env, publication).await?;
         standing.published = Some((Instant(edition.at), edition.by));
     }
-    let shown = Shown { findings: Some(&findings), dry_run, ..Shown::of(asked, kind, label(kind, name), &standing) };
+    let shown = Shown { findings: Some(&findings), dry_run, ..Shown::of(label(kind, name), &standing, None) };
     Ok(tagged(Reply::json(200, &shown), &standing.version))
 }
 
@@ -204,18 +247,23 @@ pub async fn version(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
     let wanted = asked.segments.last().map_or("", String::as_str);
     let standing = edition(asked, kind, name, wanted).await?;
-    Ok(Reply::json(200, &Shown::of(asked, kind, label(kind, name), &standing)))
+    Ok(Reply::json(200, &shown_alone(asked, kind, name, &standing).await?))
 }
 
 async fn edition(asked: &Asked<'_>, kind: Kind, name: &str, version: &str) -> Result<Standing, Failure> {
     let question = Ask::Version { name: kind.key(name), version: version.to_ascii_lowercase() };
     let found = editions(asked, question).await?.into_iter().next();
-    let found = found.and_then(|edition| {
-        let published = Some((Instant(edition.at), edition.by));
-        Some(Standing { version: edition.version?, value: edition.value?, published })
-    });
-    let message = || format!("version {version:?} is not among the last versions of {}", label(kind, name));
-    found.ok_or_else(|| Refusal::new(404, "version_not_found", message()).into())
+    let found = found.ok_or_else(|| {
+        let message = format!("version {version:?} is not among the last versions of {}", label(kind, name));
+        Refusal::new(404, "version_not_found", message)
+    })?;
+    Standing::of(found).ok_or_else(|| {
+        let message = format!(
+            "version {version:?} of {} was not kept: it was put beside /admin, and is no UTF-8 or has more than {DOCUMENT_BYTES} bytes",
+            label(kind, name)
+        );
+        Refusal::new(404, "version_not_kept", message).into()
+    })
 }
 
 /// Publishes an earlier version again: `{"version": "1f3a9c02"}`, or without it the one before the current.
@@ -229,7 +277,7 @@ pub async fn rollback(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
         None => previous(asked, kind, name).await?,
     };
     let standing = edition(asked, kind, name, &wanted).await?;
-    publish(asked, kind, name, &standing.value, Action::Rollback).await
+    publish(asked, kind, name, document_text(&standing.bytes)?, Action::Rollback).await
 }
 
 /// The version that stood before the one that stands.

@@ -53,7 +53,7 @@ async fn stored(asked: &Asked<'_>, id: &str) -> Result<Standing, Failure> {
 /// With its document, as an object.
 async fn standing(asked: &Asked<'_>, id: &str) -> Result<(Map<String, Value>, Standing), Failure> {
     let standing = stored(asked, id).await?;
-    match serde_json::from_slice(standing.value.as_bytes()) {
+    match serde_json::from_slice(&standing.bytes) {
         Ok(document) => Ok((document, standing)),
         Err(error) => Err(Refusal::new(500, "key_invalid", format!("key {id:?} is not a JSON object: {error}")).into()),
     }
@@ -73,11 +73,11 @@ fn shown(id: &str, document: &Map<String, Value>) -> Value {
 
 /// The same of a stored key, with what is wrong with its document: requests with it are refused, saying so.
 fn as_stored(id: &str, standing: &Standing) -> Value {
-    let mut line = match serde_json::from_slice(standing.value.as_bytes()) {
+    let mut line = match serde_json::from_slice(&standing.bytes) {
         Ok(document) => shown(id, &document),
         Err(_) => json!({"id": id, "name": null}),
     };
-    if let Err(bad) = key::parse(id, standing.value.as_bytes()) {
+    if let Err(bad) = key::parse(id, &standing.bytes) {
         line["error"] = bad.to_string().into();
     }
     line

@@ -18,16 +18,16 @@ pub async fn judge(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let request = body.get("request").ok_or_else(|| Refusal::value("request", "expected a sample request"))?;
     let sample = Sample::parse(request, provider, &known)?;
     let document = match body.get("rules") {
-        Some(candidate) => candidate.to_string(),
+        Some(candidate) => candidate.to_string().into_bytes(),
         None => stored(asked).await?,
     };
-    let rules = Rules::parse(document.as_bytes(), provider, &known).map_err(|bad| Failure::findings(&bad))?;
+    let rules = Rules::parse(&document, provider, &known).map_err(|bad| Failure::findings(&bad))?;
     let met = sample.meets(&rules);
     Ok(Reply::json(200, &json!({"ruleset": met.map(|met| met.ruleset), "rule": met.map(|met| met.rule)})))
 }
 
 /// Without a document there are no rules.
-async fn stored(asked: &Asked<'_>) -> Result<String, Failure> {
+async fn stored(asked: &Asked<'_>) -> Result<Vec<u8>, Failure> {
     let standing = store::read(asked.env, &Kind::Rules.key("")).await?;
-    Ok(standing.map_or_else(|| "{}".to_owned(), |standing| standing.value))
+    Ok(standing.map_or_else(|| b"{}".to_vec(), |standing| standing.bytes))
 }

@@ -75,14 +75,14 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
 /// The models that rules fall back to, which nobody may have called yet. Rules that do not parse lead nowhere.
 async fn in_rules(asked: &Asked<'_>, default: &str, known: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
     let standing = store::read(asked.env, &Kind::Rules.key("")).await?;
-    let rules = standing.and_then(|standing| Rules::parse(standing.value.as_bytes(), default, known).ok());
+    let rules = standing.and_then(|standing| Rules::parse(&standing.bytes, default, known).ok());
     Ok(rules.map_or_else(Vec::new, |rules| rules.hops().into_iter().map(|hop| hop.model).collect()))
 }
 
 async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<LiteMap<Target, Use>, Failure> {
     let mut uses: LiteMap<Target, Use> = LiteMap::new();
     for (name, standing) in store::list(asked.env, "policy:").await? {
-        let Ok(file) = file::parse(&name, standing.value.as_bytes()) else { continue };
+        let Ok(file) = file::parse(&name, &standing.bytes) else { continue };
         library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
         let mut note = |target: Target, breaker: Option<BreakerRules>| {
             let used = uses.entry(target).or_default();
@@ -158,9 +158,7 @@ pub async fn providers(asked: &Asked<'_>, configured: &LiteMap<String, Standing>
 fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> Value {
     let own_host = candidates::own_host(asked);
     let parsed = match standing {
-        Some(standing) => {
-            document::parse(name, standing.value.as_bytes(), own_host.as_deref()).map_err(|bad| bad.to_string())
-        }
+        Some(standing) => document::parse(name, &standing.bytes, own_host.as_deref()).map_err(|bad| bad.to_string()),
         None => Provider::built_in(name).ok_or_else(|| "there is no such provider".to_owned()),
     };
     let missing = parsed
@@ -168,7 +166,7 @@ fn provider_line(asked: &Asked<'_>, name: &str, standing: Option<&Standing>) -> 
         .ok()
         .and_then(|provider| provider.missing_setting(None, |name| candidates::is_set(asked, name)));
     let row = ROWS.iter().find(|row| row.name == name);
-    let document: Option<Value> = standing.and_then(|standing| serde_json::from_slice(standing.value.as_bytes()).ok());
+    let document: Option<Value> = standing.and_then(|standing| serde_json::from_slice(&standing.bytes).ok());
     let base_url = document.as_ref().and_then(|document| document["base_url"].as_str()).or(row.map(|row| row.base_url));
     let dialect = document.as_ref().and_then(|document| document["dialect"].as_str()).map(str::to_owned);
     json!({

@@ -3,7 +3,8 @@
 use super::{EPOCH, attempt, request};
 use understudy::domain::ledger::batch::LEASE;
 use understudy::domain::ledger::control::{
-    Action, Condition, Edition, SETTLES, Spent, Synced, Usage, found_in_store, spent, stored,
+    Action, Condition, DOCUMENT_BYTES, Edition, SETTLES, Shown, Spent, Synced, Usage, found_in_store, repeats, spent,
+    stored,
 };
 use understudy::domain::ledger::desk::{ASK_EVERY, ASKING, Desk, FRESH, Word};
 use understudy::domain::ledger::row::RequestRow;
@@ -56,6 +57,28 @@ fn a_publication_stands_until_the_store_has_settled() {
     assert!(found_in_store(Some(&last), other, 0, later));
     assert!(!found_in_store(Some(&last), Some("aaaaaaaa"), 0, later));
     assert!(found_in_store(None, other, 0, now) && !found_in_store(None, None, 0, now));
+}
+
+#[test]
+fn what_stands_and_is_put_again_is_no_new_version() {
+    let (a, b) = (Some("aaaaaaaa"), Some("bbbbbbbb"));
+    let last = edition(a, EPOCH);
+    assert!(repeats(Some(&last), a, a));
+    assert!(!repeats(Some(&last), a, b));
+    assert!(!repeats(Some(&last), b, a), "another stands there by other hands");
+    assert!(!repeats(None, a, a), "it was never published");
+    assert!(!repeats(Some(&edition(None, EPOCH)), None, None), "a deletion");
+    let found = Edition { action: Action::Found, ..last };
+    assert!(!repeats(Some(&found), a, a), "other isolates were never told of it");
+}
+
+#[test]
+fn an_edition_holds_text_of_a_bounded_length() {
+    let value = |bytes: &[u8]| Shown::of("aaaaaaaa".into(), bytes).value;
+    assert_eq!(value("{\"a\":\"caf\u{e9}\"}".as_bytes()).as_deref(), Some("{\"a\":\"caf\u{e9}\"}"));
+    assert_eq!(value(b"caf\xe9"), None);
+    assert_eq!(value(&vec![b' '; DOCUMENT_BYTES]).map(|text| text.len()), Some(DOCUMENT_BYTES));
+    assert_eq!(value(&vec![b' '; DOCUMENT_BYTES + 1]), None);
 }
 
 fn charged(key: &str, after: u64, outcome: &str) -> RequestRow {
