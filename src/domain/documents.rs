@@ -5,9 +5,11 @@ use crate::domain::document::{BadDocument, Finding, Findings, Kind, Path, Severi
 use crate::domain::key;
 use crate::domain::policy::file::{self, HopFile};
 use crate::domain::policy::lint::{self, Context};
+use crate::domain::policy::resolve::{Lookup, References, World, references};
 use crate::domain::provider::document;
 use crate::domain::rules::Rules;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Checks a document as a write does. `name` is empty for the kinds of which there is one, and the key's id for a key.
 /// `own_host` is this Worker's own host, with its port where it has one.
@@ -46,7 +48,7 @@ pub fn is_fit(findings: &[Finding]) -> bool {
 ///
 /// # Errors
 /// What keeps it from being stored.
-pub fn provider(
+fn provider(
     name: &str,
     bytes: &[u8],
     own_host: Option<&str>,
@@ -84,5 +86,28 @@ fn rule_hops(document: &Value) -> Vec<HopFile> {
 fn rules(bytes: &[u8], context: Context<'_>) -> Result<Vec<Finding>, BadDocument> {
     let rules = Rules::parse(bytes, context.world.default_provider, context.world.provider)?;
     rules.follow(context.world)?;
-    Ok(rules.advice(context))
+    let mut findings = Findings::new();
+    for name in led_to(&rules.hops(), context.world) {
+        if let Some(Err(message)) = (context.provider)(&name) {
+            findings.error_with_hint("rules", message, lint::mend(&name));
+        }
+    }
+    findings.into_result(Kind::Rules, "", || rules.advice(context))
+}
+
+/// What may be the names of providers that hops lead to, themselves and by the policies that they name.
+fn led_to(hops: &[HopFile], world: World<'_>) -> BTreeSet<String> {
+    let References { policies: mut ahead, providers } = references(hops);
+    let (mut names, mut seen): (BTreeSet<String>, BTreeSet<String>) =
+        (providers.into_iter().collect(), BTreeSet::new());
+    while let Some(policy) = ahead.pop() {
+        if let Lookup::Found(file) = (world.policy)(&policy)
+            && seen.insert(policy)
+        {
+            let References { policies, providers } = references(&file.chain);
+            ahead.extend(policies);
+            names.extend(providers);
+        }
+    }
+    names
 }

@@ -325,14 +325,6 @@ impl Library {
             ProviderCopy::Good { provider, .. } => Some(Ok(provider.clone())),
         }
     }
-
-    /// The messages of gathered providers whose documents do not parse and have no good copy, by name.
-    pub fn bad_providers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.providers.iter().filter_map(|(name, copy)| match copy {
-            ProviderCopy::Bad(message) => Some((name.as_str(), message.as_str())),
-            ProviderCopy::Missing | ProviderCopy::Good { .. } => None,
-        })
-    }
 }
 
 fn of_name<T>(name: &str, with: impl FnOnce(&mut Resolved) -> T) -> T {

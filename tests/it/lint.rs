@@ -106,7 +106,7 @@ fn what_cannot_run_is_an_error() {
     for (json, path, words) in cases {
         finds(json, Severity::Error, path, words);
         let report = report(json, 1000);
-        assert!(!report.is_fit());
+        assert!(!documents::is_fit(&report.findings));
         assert_eq!(report.worst_case, None);
     }
 }
@@ -183,7 +183,7 @@ fn what_is_unwise_is_said() {
     ];
     for (json, severity, path, words) in cases {
         finds(json, severity, path, words);
-        assert!(report(json, 1000).is_fit());
+        assert!(documents::is_fit(&report(json, 1000).findings));
     }
     let all_stop = r#"{"chain": ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"], "on": {"preset": "strict", "rate_limited": "stop",
         "overloaded": "stop", "server_error": "stop", "timeout": "stop", "unreachable": "stop", "malformed": "stop", "interrupted": "stop"}}"#;
@@ -213,7 +213,31 @@ fn a_provider_whose_document_does_not_parse_is_an_error() {
         let report = lint::lint("candidate", json.as_bytes(), context);
         let found = report.findings.iter().find(|finding| finding.severity == Severity::Error).expect("an error");
         assert_eq!((found.path.as_str(), found.message.as_str()), ("chain[1].model", message));
-        assert!(!report.is_fit() && report.worst_case.is_none());
+        assert!(!documents::is_fit(&report.findings) && report.worst_case.is_none());
+    }
+}
+
+#[test]
+fn rules_may_not_lead_to_a_provider_that_cannot_be_read() {
+    let catalogue = Catalogue::default();
+    let broken = |name: &str| match name {
+        "openai" => Some(Err("provider \"openai\": base_url: 7 is not a text".to_owned())),
+        name => Provider::built_in(name).map(Ok),
+    };
+    for (then, fits) in [
+        (r#"{"fallback": ["anthropic/claude-sonnet-4-5"]}"#, true),
+        (r#"{"fallback": ["openai/o3"]}"#, false),
+        (r#"{"fallback": ["policy/cheap"]}"#, false),
+        (r#"{"use": "policy/cheap"}"#, false),
+    ] {
+        let rules = format!(
+            r#"{{"rules": {{"r": {{"when": {{}}, "then": {then}}}}}, "rulesets": [{{"name": "all", "rules": ["r"]}}]}}"#
+        );
+        let context = Context { provider: &broken, ..context(&catalogue, 1000) };
+        let said = documents::check(Kind::Rules, "", rules.as_bytes(), None, context);
+        assert_eq!(documents::is_fit(&said), fits, "{then}: {said:#?}");
+        let told = said.iter().any(|finding| finding.hint.contains("mend provider:openai"));
+        assert_eq!(told, !fits, "{then}: {said:#?}");
     }
 }
 

@@ -41,13 +41,6 @@ pub struct Report {
     pub worst_case: Option<WorstCase>,
 }
 
-impl Report {
-    /// Whether the policy may be stored.
-    pub fn is_fit(&self) -> bool {
-        self.findings.iter().all(|finding| finding.severity != Severity::Error)
-    }
-}
-
 /// What to do about a provider's document that does not parse.
 pub fn mend(provider: &str) -> String {
     format!("mend provider:{provider}: until then requests get 500 provider_invalid")

@@ -6,12 +6,13 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::chain::Leave;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
+use crate::domain::documents;
 use crate::domain::ledger::control::day_of;
 use crate::domain::outcome::Skip;
 use crate::domain::plan::boundaries::{self, Land};
-use crate::domain::policy::lint::{self, PROMPT_TOKENS, Report};
+use crate::domain::policy::lint::{self, PROMPT_TOKENS};
 use crate::domain::policy::tree::{Draw, Tree};
-use crate::domain::policy::{Hop, PlanName, file, resolve};
+use crate::domain::policy::{Hop, PlanName, resolve};
 use crate::domain::provider::{Provider, SIM_ON};
 use crate::domain::refusal::Refusal;
 use crate::domain::simulate::{Outlook, Script, simulate};
@@ -27,16 +28,6 @@ use serde_json::{Value, json};
 
 /// Prompts that the worst case is priced for, in tokens.
 const PROMPT_MAX: u64 = 100_000_000;
-
-/// Everything to say about a candidate policy.
-///
-/// # Errors
-/// 503 when what it refers to cannot be read.
-pub async fn report(asked: &Asked<'_>, name: &str, bytes: &[u8], prompt_tokens: u64) -> Result<Report, Failure> {
-    let library = world_of(asked, bytes).await?;
-    let catalogue = catalogue(asked.env).await?.value;
-    Ok(in_context(asked, &library, &catalogue, prompt_tokens, |context| lint::lint(name, bytes, context)))
-}
 
 /// Runs `with` in what is known here beside a document.
 pub fn in_context<T>(
@@ -59,12 +50,15 @@ pub fn in_context<T>(
     })
 }
 
-/// What a candidate refers to, as far as it can be read, and the default provider: that of bare models, which no hop names.
-async fn world_of(asked: &Asked<'_>, bytes: &[u8]) -> Result<Library, Failure> {
+/// What a candidate refers to, as far as it can be read, and where that is a model the default provider: that of bare models, which
+/// no hop names.
+pub async fn world_of(asked: &Asked<'_>, kind: Kind, bytes: &[u8]) -> Result<Library, Failure> {
     let mut library = library(asked);
-    let hops: Vec<_> = file::legible_hops(bytes).into_iter().map(|(_, hop)| hop).collect();
-    library.gather(asked.env, None, &hops).await.map_err(|down| store_down(&down.0))?;
-    library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
+    if matches!(kind, Kind::Policy | Kind::Rules) {
+        let hops = documents::hops(kind.document(), bytes);
+        library.gather(asked.env, None, &hops).await.map_err(|down| store_down(&down.0))?;
+        library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
+    }
     Ok(library)
 }
 
@@ -77,7 +71,10 @@ pub async fn lint_answer(asked: &Asked<'_>) -> Result<Reply, Failure> {
         })?,
     };
     let name = asked.param("name").unwrap_or_default();
-    Ok(Reply::json(200, &report(asked, name, &asked.body, prompt_tokens).await?))
+    let library = world_of(asked, Kind::Policy, &asked.body).await?;
+    let catalogue = catalogue(asked.env).await?.value;
+    let lint = |context: lint::Context<'_>| lint::lint(name, &asked.body, context);
+    Ok(Reply::json(200, &in_context(asked, &library, &catalogue, prompt_tokens, lint)))
 }
 
 /// `/admin/policies/{name}/simulate`: the stored policy, or `policy` of the body in its place.
@@ -120,7 +117,7 @@ fn provider(library: &Library, name: &str) -> Option<Provider> {
 }
 
 async fn resolved(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<(Tree, Library), Failure> {
-    let library = world_of(asked, bytes).await?;
+    let library = world_of(asked, Kind::Policy, bytes).await?;
     let read = library.world(|world| resolve::read(name, bytes, world));
     read.map(|(_, tree)| (tree, library)).map_err(|bad| Failure::findings(&bad))
 }

@@ -2,19 +2,16 @@
 
 use super::{Asked, Failure, candidates};
 use crate::domain::admin::table::Kind;
-use crate::domain::catalogue::document as models;
-use crate::domain::document::{self, BadDocument, Finding, Findings};
+use crate::domain::document::{BadDocument, Finding};
 use crate::domain::documents;
-use crate::domain::policy::lint::{PROMPT_TOKENS, mend};
+use crate::domain::policy::lint::{Context, PROMPT_TOKENS};
+use crate::domain::policy::resolve::World;
 use crate::domain::provider::table;
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::Rules;
 use crate::domain::target::{is_policy_name, is_provider_name};
-use crate::edge::bindings::{settings, text};
-use crate::edge::keys::store_down;
-use crate::edge::library::Library;
-use crate::edge::ready::catalogue;
+use crate::edge::ready;
 use crate::edge::store;
+use std::rc::Rc;
 
 /// Checks a document's name.
 pub fn name(kind: Kind, name: &str) -> Result<(), Failure> {
@@ -36,55 +33,25 @@ pub fn name(kind: Kind, name: &str) -> Result<(), Failure> {
 /// # Errors
 /// 422 with all findings, when one has severity `error`; 503 when what it refers to cannot be read.
 pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
-    match kind {
-        Kind::Policy => policy(asked, name, bytes).await,
-        Kind::Provider => {
-            let has_secret = |secret: &str| text(asked.env, secret).is_some();
-            let found = documents::provider(name, bytes, candidates::own_host(asked).as_deref(), &has_secret);
-            found.map_err(|bad| Failure::findings(&bad))
-        }
-        Kind::Models => match models::parse(bytes) {
-            Ok(_) => Ok(Vec::new()),
-            Err(bad) => Err(Failure::findings(&bad)),
-        },
-        Kind::Rules => rules(asked, bytes).await,
+    let (library, mut catalogue, mut known) = (candidates::world_of(asked, kind, bytes).await?, Rc::default(), None);
+    // Of the others none is looked at: models that cannot be read must not keep themselves from being mended.
+    if matches!(kind, Kind::Policy | Kind::Rules) {
+        catalogue = ready::catalogue(asked.env).await?.value;
     }
-}
-
-/// A rules document that parses is followed to what its rules name.
-async fn rules(asked: &Asked<'_>, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
-    let refuse = |bad: BadDocument| Failure::findings(&bad);
-    let known = providers(asked).await?;
-    let known = |name: &str| known.iter().any(|known| known == name);
-    let rules = Rules::parse(bytes, &settings(asked.env).default_provider, &known).map_err(refuse)?;
-    let mut library = candidates::library(asked);
-    library.gather(asked.env, None, &rules.hops()).await.map_err(|down| store_down(&down.0))?;
-    let catalogue = catalogue(asked.env).await?.value;
-    let found = candidates::in_context(asked, &library, &catalogue, PROMPT_TOKENS, |context| {
-        rules.follow(context.world).map(|()| rules.advice(context))
+    if kind == Kind::Rules {
+        known = Some(providers(asked).await?);
+    }
+    let own_host = candidates::own_host(asked);
+    let findings = candidates::in_context(asked, &library, &catalogue, PROMPT_TOKENS, |context| {
+        let (gathered, known) = (context.world.provider, known.unwrap_or_default());
+        // What rules compare models with may name a provider that no hop does.
+        let provider = |name: &str| gathered(name) || known.iter().any(|known| known == name);
+        let context = Context { world: World { provider: &provider, ..context.world }, ..context };
+        documents::check(kind.document(), name, bytes, own_host.as_deref(), context)
     });
-    let advice = found.map_err(refuse)?;
-    readable(&library).map_err(refuse)?;
-    Ok(advice)
-}
-
-/// What rules lead to is served only where its provider's document parses.
-fn readable(library: &Library) -> Result<(), BadDocument> {
-    let mut findings = Findings::new();
-    for (name, message) in library.bad_providers() {
-        findings.error_with_hint("rules", message, mend(name));
-    }
-    findings.into_result(document::Kind::Rules, "", || ())
-}
-
-async fn policy(asked: &Asked<'_>, name: &str, bytes: &[u8]) -> Result<Vec<Finding>, Failure> {
-    let report = candidates::report(asked, name, bytes, PROMPT_TOKENS).await?;
-    match report.is_fit() {
-        true => Ok(report.findings),
-        false => {
-            let bad = BadDocument { kind: document::Kind::Policy, name: name.to_owned(), findings: report.findings };
-            Err(Failure::findings(&bad))
-        }
+    match documents::is_fit(&findings) {
+        true => Ok(findings),
+        false => Err(Failure::findings(&BadDocument { kind: kind.document(), name: name.to_owned(), findings })),
     }
 }
 
