@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod chain;
 pub mod checksum;
 pub mod classify;
+pub mod copies;
 pub mod crypto;
 pub mod dialect;
 pub mod document;

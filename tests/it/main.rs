@@ -12,6 +12,7 @@ mod checklist;
 mod classify;
 mod converse;
 mod cookbook;
+mod copies;
 mod custom_tools;
 mod dialect;
 mod dialect_needs;
