@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// Moments kept of one breaker: as many as the largest `failures` of a policy.
 const MARKS_MAX: usize = 1000;
 /// Longest window and longest cooldown, an hour each: an older failure can no longer matter to any policy.
-const MEMORY: Span = Span(2 * 3_600_000);
+const MEMORY: Span = Span::hours(2);
 /// Breakers kept in an isolate; beyond, one without recent failures goes, else the one whose last failure is oldest.
 const BOOK_MAX: usize = 4096;
 

@@ -49,4 +49,14 @@ impl Span {
     pub const fn seconds(n: u64) -> Span {
         Span(n.saturating_mul(1000))
     }
+
+    /// A span of whole hours.
+    pub const fn hours(n: u64) -> Span {
+        Span(n.saturating_mul(3_600_000))
+    }
+
+    /// A span of whole days.
+    pub const fn days(n: u64) -> Span {
+        Span(n.saturating_mul(86_400_000))
+    }
 }

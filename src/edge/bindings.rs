@@ -65,16 +65,15 @@ fn read(env: &Env) -> Settings {
 /// How long the ledger keeps what it holds: `LEDGER_ATTEMPTS_DAYS` (default 7), `LEDGER_MINUTES_HOURS` (48),
 /// `LEDGER_HOURS_DAYS` (90), `LEDGER_DAYS_DAYS` (730); 1 or more each.
 pub fn retention(env: &Env) -> Retention {
-    let span = |name: &str, unit: u64, default: Span| {
-        let asked = text(env, name).and_then(|value| value.trim().parse::<u64>().ok()).filter(|n| *n > 0);
-        asked.map_or(default, |n| Span(n.saturating_mul(unit)))
-    };
-    let (hour, day, default) = (3_600_000, 86_400_000, Retention::default());
+    let number = |name: &str| text(env, name)?.trim().parse::<u64>().ok().filter(|n| *n > 0);
+    let hours = |name: &str, default: Span| number(name).map_or(default, Span::hours);
+    let days = |name: &str, default: Span| number(name).map_or(default, Span::days);
+    let default = Retention::default();
     Retention {
-        attempts: span("LEDGER_ATTEMPTS_DAYS", day, default.attempts),
-        minutes: span("LEDGER_MINUTES_HOURS", hour, default.minutes),
-        hours: span("LEDGER_HOURS_DAYS", day, default.hours),
-        days: span("LEDGER_DAYS_DAYS", day, default.days),
+        attempts: days("LEDGER_ATTEMPTS_DAYS", default.attempts),
+        minutes: hours("LEDGER_MINUTES_HOURS", default.minutes),
+        hours: days("LEDGER_HOURS_DAYS", default.hours),
+        days: days("LEDGER_DAYS_DAYS", default.days),
     }
 }
 

@@ -1,11 +1,11 @@
-//! What is asked for: a request that was read, with who sent it and where this Worker stands.
+//! All that a plan is made of beside the stored documents: the request as it was read, its caller, and the address that was asked.
 
 use super::keys::Caller;
 use crate::domain::request::{Asked, Body, Headers};
 use crate::domain::route::Route;
 use worker::Env;
 
-/// What asks for a plan.
+/// A request that is to be planned, of a client or of an operator who tries one out.
 pub struct Inquiry<'a> {
     pub env: &'a Env,
     pub route: &'a Route,

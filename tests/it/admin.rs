@@ -118,5 +118,8 @@ fn queries_and_segments_are_decoded() {
     let all = params("a=1&a=2&b=x%20y+z&c=");
     assert_eq!((param(&all, "a"), param(&all, "b"), param(&all, "c")), (Some("2"), Some("x y z"), None));
     assert_eq!(segment("a%2Fb").as_deref(), Some("a/b"));
-    assert_eq!((segment("%"), segment("%z1"), segment("%ff")), (None, None, None));
+    // As browsers and proxies have it, what is no escape stands for itself; a sign makes none.
+    let as_written = ["%", "%z1", "%+f", "100%"];
+    as_written.into_iter().for_each(|text| assert_eq!(segment(text).as_deref(), Some(text)));
+    assert_eq!(segment("%ff"), None);
 }

@@ -1,8 +1,20 @@
-//! The ledger's pure half.
+//! The ledger's pure half: rows, what they are folded into, and what is asked of both.
 //!
-//! `row.rs` is what is recorded (made by `account.rs`), `batch.rs` how it travels, `rollup.rs` how it is folded (into `cell.rs`, over
-//! `histogram.rs`; `board.rs` knows the busiest of a day), `query.rs` what may be asked, `listing.rs` and `analytics.rs` what is answered, `sketch.rs` and `places.rs` where to look for it, `extracts.rs` what then is, `tiles.rs` in which counters, `packed.rs` how these are stored, `control.rs` what is kept
-//! of documents, spend and circuits, `protocol.rs` how caller and Durable Object speak.
+//! | module | what |
+//! | --- | --- |
+//! | [`row`] | what is recorded of a request; [`account`] makes it of what the request went through |
+//! | [`batch`] | how rows travel to the shards, each counted once |
+//! | [`rollup`], [`cell`], [`histogram`] | how rows are folded, into which counters, durations among them |
+//! | [`board`] | which values of a day are the busiest |
+//! | [`query`] | what may be asked |
+//! | [`listing`], [`analytics`], [`exposition`] | what is answered: rows, sums, Prometheus text |
+//! | [`sketch`], [`places`], [`extracts`] | in which rows an answer is to be looked for, where they are, and what counters want of them |
+//! | [`tiles`] | the fewest counters that answer for a range |
+//! | [`stored`], [`packed`] | rows and counters as the tables hold them |
+//! | [`control`] | what has one truth: publications, the audit trail, spend, circuits |
+//! | [`desk`] | what an isolate tells of these and what it knows of them |
+//! | [`protocol`] | how the Worker and its Durable Objects speak |
+//! | [`when`] | times as text |
 
 pub mod account;
 pub mod analytics;

@@ -19,7 +19,7 @@ pub const SCAN_MAX: u32 = 50_000;
 /// The marks of rows that no counter counts.
 const MARKS: [&str; 2] = ["drill", "compare"];
 /// What analytics cover when no range is given.
-pub const DEFAULT_RANGE: Span = Span(86_400_000);
+pub const DEFAULT_RANGE: Span = Span::days(1);
 
 /// A query that cannot be answered: which parameter, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,14 +59,8 @@ impl ListQuery {
     pub fn parse(params: &[(String, String)]) -> Result<ListQuery, BadQuery> {
         let mut query = ListQuery { limit: PAGE, ..ListQuery::default() };
         for (name, value) in params.iter().filter(|(_, value)| !value.is_empty()) {
-            let text = || Some(value.clone());
             match name.as_str() {
-                "policy" => query.policy = Some(policy_name(value)),
-                "workload" => query.workload = text(),
-                "user" => query.user = text(),
-                "group" => query.group = text(),
-                "key" => query.key = text(),
-                "target" => query.target = text(),
+                name if query.takes(name, value) => {}
                 "class" => query.class = Some(one_of("class", value, &endings())?),
                 "mark" => query.mark = Some(one_of("mark", value, &MARKS)?),
                 "fallback" => query.fallback = Some(parse_bool("fallback", value)?),
@@ -79,6 +73,21 @@ impl ListQuery {
             }
         }
         Ok(query)
+    }
+
+    /// Reads a parameter by which rows and counters alike are filtered; false when it is none.
+    fn takes(&mut self, name: &str, value: &str) -> bool {
+        let field = match name {
+            "policy" => &mut self.policy,
+            "target" => &mut self.target,
+            "workload" => &mut self.workload,
+            "group" => &mut self.group,
+            "user" => &mut self.user,
+            "key" => &mut self.key,
+            _ => return false,
+        };
+        *field = Some(if name == "policy" { policy_name(value) } else { value.to_owned() });
+        true
     }
 
     fn end_at(&mut self, cursor: String) {
@@ -169,7 +178,7 @@ impl Retention {
 
 impl Default for Retention {
     fn default() -> Retention {
-        let days = |n: u64| Span(n * 86_400_000);
+        let days = Span::days;
         Retention { attempts: days(7), minutes: days(2), hours: days(90), days: days(730) }
     }
 }
@@ -177,8 +186,8 @@ impl Default for Retention {
 /// Lines of each table of analytics, when the query does not say.
 const LINES: usize = 100;
 /// Up to this range the series has a point per minute, and per hour up to [`HOURLY`], unless the query says.
-const MINUTELY: Span = Span(3 * 3_600_000);
-const HOURLY: Span = Span(7 * 86_400_000);
+const MINUTELY: Span = Span::hours(3);
+const HOURLY: Span = Span::days(7);
 /// Points of a series at most.
 pub const POINTS_MAX: u64 = 3_000;
 
@@ -191,14 +200,8 @@ impl AnalyticsQuery {
         let mut filter = ListQuery::default();
         let (mut from, mut to, mut bucket, mut lines) = (None, now, None, LINES);
         for (name, value) in params.iter().filter(|(_, value)| !value.is_empty()) {
-            let text = || Some(value.clone());
             match name.as_str() {
-                "policy" => filter.policy = Some(policy_name(value)),
-                "target" => filter.target = text(),
-                "workload" => filter.workload = text(),
-                "group" => filter.group = text(),
-                "user" => filter.user = text(),
-                "key" => filter.key = text(),
+                name if filter.takes(name, value) => {}
                 "from" => from = Some(time("from", value)?),
                 "to" => to = time("to", value)?,
                 "bucket" => bucket = Some(parse_period(value)?),

@@ -51,8 +51,8 @@ impl Period {
     pub const fn span(self) -> Span {
         match self {
             Period::Minute => Span(60_000),
-            Period::Hour => Span(3_600_000),
-            Period::Day => Span(86_400_000),
+            Period::Hour => Span::hours(1),
+            Period::Day => Span::days(1),
             Period::Ever => Span(u64::MAX),
         }
     }

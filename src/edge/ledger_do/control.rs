@@ -16,9 +16,9 @@ use worker::Result;
 /// Documents that one answer carries at most; the rest comes with the next.
 const EDITIONS: u64 = 200;
 /// How long a circuit is of interest after its last change.
-const CIRCUIT_KEPT: Span = Span(2 * 3_600_000);
+const CIRCUIT_KEPT: Span = Span::hours(2);
 /// How long the usage of a key is kept: two years, as the counters by day.
-const USAGE_KEPT: Span = Span(731 * 86_400_000);
+const USAGE_KEPT: Span = Span::days(731);
 
 /// Publishes a document, if its condition holds of what is stored.
 pub fn publish(db: &Db, mut wanted: Write, now: Instant) -> Result<Answer> {

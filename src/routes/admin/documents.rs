@@ -270,8 +270,8 @@ async fn edition(asked: &Asked<'_>, kind: Kind, name: &str, version: &str) -> Re
 pub async fn rollback(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
     let name = name(asked, kind)?;
     let body = if asked.body.trim_ascii().is_empty() { json!({}) } else { asked.json()? };
-    let body = fields(body, &["version", "to"])?;
-    let wanted = match body.get("version").or_else(|| body.get("to")) {
+    let body = fields(body, &["version"])?;
+    let wanted = match body.get("version") {
         Some(Value::String(version)) => version.clone(),
         Some(other) => return Err(Refusal::value("version", format!("{} is not a string", shown(other))).into()),
         None => previous(asked, kind, name).await?,

@@ -15,7 +15,7 @@ use crate::domain::ledger::when::{format_time, parse_time};
 use crate::domain::provider::table;
 use crate::domain::refusal::Refusal;
 use crate::domain::target::is_provider_name;
-use crate::domain::time::{Instant, Span};
+use crate::domain::time::Span;
 use crate::edge::glue::{now, random};
 use crate::edge::keys::kek;
 use crate::edge::recorder;
@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
 /// How often a change is made in all, where others write between its read and its write.
 const TRIES: u32 = 5;
 /// How far back the usage by day goes.
-const USAGE_DAYS: Span = Span(90 * 86_400_000);
+const USAGE_DAYS: Span = Span::days(90);
 
 fn store_key(id: &str) -> String {
     format!("key:{id}")
@@ -309,7 +309,7 @@ pub async fn usage(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let id = id(asked)?;
     let (document, _) = standing(asked, id).await?;
     recorder::flush(asked.env).await;
-    let since = Instant(now().0) - USAGE_DAYS;
+    let since = now() - USAGE_DAYS;
     let question = Ask::Usage { key_id: id.to_owned(), since_day: day_of(since) };
     let days = match store::ask_control(asked.env, &question).await? {
         Answer::Usage(days) => days,

@@ -27,7 +27,7 @@ use litemap::LiteMap;
 use serde_json::{Map, Value, json};
 
 /// The stretch whose outcomes are shown.
-const LATELY: Span = Span(24 * 3_600_000);
+const LATELY: Span = Span::days(1);
 
 /// Who leads to a target, and under which numbers its breaker is read.
 #[derive(Default)]
