@@ -16,6 +16,7 @@ use super::body::message_of;
 use super::glue::{now, recent};
 use super::line::within;
 use crate::domain::copies::{Answer, Copies, READING};
+use crate::domain::document::Kind;
 use crate::domain::redact::redact_name;
 use crate::domain::time::{Instant, Span};
 use std::cell::RefCell;
@@ -96,7 +97,7 @@ pub async fn load<T: 'static>(
             Ok(logged(key, COPIES.with_borrow_mut(read)))
         }
         Err(error) => COPIES.with_borrow_mut(|copies| copies.survive(key, now())).ok_or_else(|| {
-            let document = if key.starts_with("key:") { "the key" } else { key };
+            let document = if key.starts_with(Kind::Key.prefix()) { "the key" } else { key };
             StoreDown(format!("{document}: {error}"))
         }),
     }

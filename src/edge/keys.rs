@@ -5,6 +5,7 @@ use super::documents::{Loaded, StoreDown, load};
 use super::glue::now;
 use crate::domain::crypto::{self, CryptoError, Kek, Place};
 use crate::domain::dialect::Wire;
+use crate::domain::document;
 use crate::domain::key::{self, KeyFile};
 use crate::domain::outcome::{KeySlot, Skip};
 use crate::domain::policy::Hop;
@@ -53,7 +54,7 @@ pub async fn authenticate(env: &Env, headers: &Headers, auth_off: bool) -> Resul
     };
     let id = key::hash(text);
     let parse = |bytes: &[u8]| key::parse(&id, bytes).map_err(|bad| bad.to_string());
-    match load::<KeyFile>(env, &format!("key:{id}"), parse).await {
+    match load::<KeyFile>(env, &document::Kind::Key.key(&id), parse).await {
         Ok(Loaded::Good { value, stale, .. }) => {
             value.usable(now())?;
             Ok(Some(Caller { id, file: value, stale }))

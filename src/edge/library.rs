@@ -8,6 +8,7 @@ mod names;
 pub use names::{chain_models, policy_names, provider_names};
 
 use super::documents::{self, Loaded, StoreDown, load};
+use crate::domain::document::Kind;
 use crate::domain::policy::file::{self, HopFile, PolicyFile};
 use crate::domain::policy::resolve::{self, Lookup, MAX_NESTING, World, references};
 use crate::domain::policy::tree::Tree;
@@ -142,7 +143,7 @@ impl Library {
             return Ok(resolve::References::default());
         }
         let parse = |bytes: &[u8]| file::parse(name, bytes).map_err(|bad| bad.to_string());
-        let copy = match load(env, &format!("policy:{name}"), parse).await? {
+        let copy = match load(env, &Kind::Policy.key(name), parse).await? {
             Loaded::Missing => PolicyCopy::Missing,
             Loaded::Good { value, version, stale } => PolicyCopy::Good { file: value, version, stale },
             Loaded::Bad(message) => PolicyCopy::Bad(message),
@@ -169,7 +170,7 @@ impl Library {
         }
         let own_host = self.own_host.clone();
         let parse = |bytes: &[u8]| document::parse(name, bytes, Some(&own_host)).map_err(|bad| bad.to_string());
-        let copy = match load(env, &format!("provider:{name}"), parse).await? {
+        let copy = match load(env, &Kind::Provider.key(name), parse).await? {
             Loaded::Good { value, stale, .. } => ProviderCopy::Good { provider: value, stale },
             Loaded::Bad(message) => ProviderCopy::Bad(message),
             Loaded::Missing => match built_in(name) {
@@ -183,8 +184,8 @@ impl Library {
 
     /// The store's keys of all that was gathered.
     pub fn keys(&self) -> Vec<String> {
-        let policies = self.policies.keys().map(|name| format!("policy:{name}"));
-        policies.chain(self.providers.keys().map(|name| format!("provider:{name}"))).collect()
+        let policies = self.policies.keys().map(|name| Kind::Policy.key(name));
+        policies.chain(self.providers.keys().map(|name| Kind::Provider.key(name))).collect()
     }
 
     /// This Worker's own host.
@@ -243,7 +244,7 @@ impl Library {
                     stale: *stale || self.has_stale_policy(),
                 });
                 // A copy that leads nowhere is no good one: told is what is wrong with the document as it stands.
-                let now = || documents::wrong_with(&format!("policy:{name}")).filter(|_| *stale);
+                let now = || documents::wrong_with(&Kind::Policy.key(name)).filter(|_| *stale);
                 Some(stored.map_err(|message| now().unwrap_or(message)))
             }
         }
@@ -282,7 +283,7 @@ impl Library {
         // What does not parse was logged when it was read.
         let parses = matches!(self.policies.get(name), Some(PolicyCopy::Good { .. }));
         if is_new && (parses || kept.is_some()) {
-            documents::warn_invalid(&format!("policy:{name}"), message, kept.is_some());
+            documents::warn_invalid(&Kind::Policy.key(name), message, kept.is_some());
         }
         Ok(kept.map(|(tree, version)| Stored { tree, version, stale: true }))
     }

@@ -12,6 +12,7 @@ use super::keys;
 use super::library::{Library, built_in};
 use super::ready::{self, Asker};
 use crate::domain::chain::Prospect;
+use crate::domain::document::Kind;
 use crate::domain::outcome::Skip;
 use crate::domain::plan::boundaries::{self, Ground};
 use crate::domain::plan::{Course, Identity, Request, Stored, policy_not_found};
@@ -130,8 +131,8 @@ fn kept(name: &str) -> Option<Shared> {
 
 fn keep(inquiry: &Inquiry<'_>, name: String, library: &Library, shared: &Shared) {
     let mut keys = library.keys();
-    keys.extend(["rules".to_owned(), "models".to_owned()]);
-    keys.extend(inquiry.caller.map(|caller| format!("key:{}", caller.id)));
+    keys.extend([Kind::Rules.key(""), Kind::Models.key("")]);
+    keys.extend(inquiry.caller.map(|caller| Kind::Key.key(&caller.id)));
     let stand = Stand::of(inquiry.env, inquiry.changes, keys.iter().map(String::as_str));
     KEPT.with_borrow_mut(|all| {
         if all.len() >= MOST {
@@ -193,7 +194,7 @@ async fn unknown_policy(inquiry: &Inquiry<'_>, name: &str) -> Refusal {
 async fn rules(env: &Env, default_provider: &str) -> Result<InForce<Rules>, Refusal> {
     let known = |name: &str| built_in(name).is_some();
     let parse = |bytes: &[u8]| Rules::parse(bytes, default_provider, &known).map_err(|bad| bad.to_string());
-    match load(env, "rules", parse).await {
+    match load(env, Kind::Rules.prefix(), parse).await {
         Ok(Loaded::Good { value, stale, .. }) => Ok(InForce { value, stale }),
         Ok(Loaded::Missing) => Ok(InForce::default()),
         Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "rules_invalid", message)),

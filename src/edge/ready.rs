@@ -13,6 +13,7 @@ use crate::domain::breaker::{Book, Handle};
 use crate::domain::catalogue::{self, Catalogue};
 use crate::domain::chain::Prospect;
 use crate::domain::dialect::capability::{self, Candidate};
+use crate::domain::document::Kind;
 use crate::domain::outcome::{KeySlot, Skip};
 use crate::domain::policy::{Hop, Plan, Translate};
 use crate::domain::provider::{BaseUrl, Provider};
@@ -30,7 +31,7 @@ use worker::Env;
 /// 500 `models_invalid`, 503 `store_unavailable`.
 pub async fn catalogue(env: &Env) -> Result<InForce<Catalogue>, Refusal> {
     let parse = |bytes: &[u8]| catalogue::document::parse(bytes).map_err(|bad| bad.to_string());
-    match load(env, "models", parse).await {
+    match load(env, Kind::Models.prefix(), parse).await {
         Ok(Loaded::Good { value, stale, .. }) => Ok(InForce { value, stale }),
         Ok(Loaded::Missing) => Ok(InForce::default()),
         Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "models_invalid", message)),

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use understudy::domain::admin::openapi::document;
 use understudy::domain::admin::query::{param, params, segment};
-use understudy::domain::admin::table::{Endpoint, Found, Kind, TABLE, find};
+use understudy::domain::admin::table::{Endpoint, Found, TABLE, find};
+use understudy::domain::document::Kind;
 
 #[track_caller]
 fn leads(method: &str, path: &str, endpoint: Endpoint, segments: &[&str]) {

@@ -6,7 +6,8 @@
 //!   [x]  a list of x      {x}  an object of x by name      x?  x or null      "field?"  may be absent      "+"  the fields of another
 //! ```
 
-use super::table::{Endpoint, Kind};
+use super::table::Endpoint;
+use crate::domain::document::Kind;
 use serde_json::{Map, Value, json};
 
 static SHAPES: &str = include_str!("shapes.json");

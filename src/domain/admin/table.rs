@@ -1,7 +1,7 @@
 //! Every route of `/admin`: what is dispatched, and what `/admin/openapi.json` says, come from here alone.
 
 use super::query::segment;
-use crate::domain::document;
+use crate::domain::document::Kind;
 
 /// What a route does; the dispatcher matches this exhaustively.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,56 +54,6 @@ impl Endpoint {
     /// Whether it can be tried out (`dry_run`). Of any other that writes, being asked to is refused: it would write.
     pub const fn can_be_tried(self) -> bool {
         matches!(self, Endpoint::Put(_) | Endpoint::Rollback(_))
-    }
-}
-
-/// The documents that are put and read the same way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    Policy,
-    Provider,
-    Rules,
-    Models,
-}
-
-impl Kind {
-    /// The store's key of a document.
-    pub fn key(self, name: &str) -> String {
-        match self {
-            Kind::Policy => format!("policy:{name}"),
-            Kind::Provider => format!("provider:{name}"),
-            Kind::Rules => "rules".to_owned(),
-            Kind::Models => "models".to_owned(),
-        }
-    }
-
-    /// The kind of document that this is.
-    pub const fn document(self) -> document::Kind {
-        match self {
-            Kind::Policy => document::Kind::Policy,
-            Kind::Provider => document::Kind::Provider,
-            Kind::Rules => document::Kind::Rules,
-            Kind::Models => document::Kind::Models,
-        }
-    }
-
-    /// What precedes the name in the store's key; empty for a document of which there is one.
-    pub const fn prefix(self) -> &'static str {
-        match self {
-            Kind::Policy => "policy:",
-            Kind::Provider => "provider:",
-            Kind::Rules | Kind::Models => "",
-        }
-    }
-
-    /// The word for people.
-    pub const fn noun(self) -> &'static str {
-        match self {
-            Kind::Policy => "policy",
-            Kind::Provider => "provider",
-            Kind::Rules => "rules",
-            Kind::Models => "models",
-        }
     }
 }
 

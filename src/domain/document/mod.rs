@@ -136,6 +136,24 @@ impl Kind {
         }
     }
 
+    /// What its keys in the store begin with; all of the key for the kinds of which there is one.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Kind::Policy => "policy:",
+            Kind::Provider => "provider:",
+            Kind::Key => "key:",
+            Kind::Models => "models",
+            Kind::Rules => "rules",
+            // In no store.
+            Kind::Request => "",
+        }
+    }
+
+    /// The store's key of one. `name` is empty for the kinds of which there is one, and the key's id for a key.
+    pub fn key(self, name: &str) -> String {
+        [self.prefix(), name].concat()
+    }
+
     /// The code of the error that a bad one in the store becomes.
     pub const fn error_code(self) -> &'static str {
         match self {

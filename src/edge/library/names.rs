@@ -1,5 +1,6 @@
 //! The names of what is stored, and the models that chains name: what `/v1/models` lists.
 
+use crate::domain::document::Kind;
 use crate::domain::policy::file;
 use crate::domain::refusal::Refusal;
 use crate::domain::target::is_policy_name;
@@ -16,7 +17,7 @@ use worker::Env;
 /// # Errors
 /// The store does not answer.
 pub async fn policy_names(env: &Env) -> Result<Vec<String>, Refusal> {
-    let mut names = store::every_name(env, "policy:").await?;
+    let mut names = store::every_name(env, Kind::Policy.prefix()).await?;
     names.retain(|name| is_policy_name(name));
     Ok(names)
 }
@@ -26,7 +27,7 @@ pub async fn policy_names(env: &Env) -> Result<Vec<String>, Refusal> {
 /// # Errors
 /// The store does not answer.
 pub async fn provider_names(env: &Env) -> Result<Vec<String>, Refusal> {
-    store::every_name(env, "provider:").await
+    store::every_name(env, Kind::Provider.prefix()).await
 }
 
 thread_local! {
@@ -46,7 +47,7 @@ pub async fn chain_models(env: &Env, policies: &[String]) -> Result<BTreeSet<Str
     if let Some(models) = NAMED.with_borrow(|named| named.as_ref().and_then(found)) {
         return Ok(models);
     }
-    let keys: Vec<String> = policies.iter().map(|name| format!("policy:{name}")).collect();
+    let keys: Vec<String> = policies.iter().map(|name| Kind::Policy.key(name)).collect();
     let mut models = BTreeSet::new();
     let take = |key: String, value: String| {
         let file = file::parse(&key, value.as_bytes());

@@ -1,9 +1,9 @@
 //! Policies as they would be: linted, and played through a script, with no upstream call.
 
 use super::{Asked, Failure, bad_param, fields};
-use crate::domain::admin::table::Kind;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::chain::Leave;
+use crate::domain::document::Kind;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
 use crate::domain::documents;
@@ -55,7 +55,7 @@ pub fn in_context<T>(
 pub async fn world_of(asked: &Asked<'_>, kind: Kind, bytes: &[u8]) -> Result<Library, Failure> {
     let mut library = library(asked);
     if matches!(kind, Kind::Policy | Kind::Rules) {
-        let hops = documents::hops(kind.document(), bytes);
+        let hops = documents::hops(kind, bytes);
         library.gather(asked.env, None, &hops).await.map_err(|down| store_down(&down.0))?;
         library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
     }

@@ -1,8 +1,7 @@
 //! What is said of a candidate document before it is stored.
 
 use super::{Asked, Failure, candidates};
-use crate::domain::admin::table::Kind;
-use crate::domain::document::{BadDocument, Finding};
+use crate::domain::document::{BadDocument, Finding, Kind};
 use crate::domain::documents;
 use crate::domain::policy::lint::{Context, PROMPT_TOKENS};
 use crate::domain::policy::resolve::World;
@@ -18,13 +17,13 @@ pub fn name(kind: Kind, name: &str) -> Result<(), Failure> {
     let fits = match kind {
         Kind::Policy => is_policy_name(name),
         Kind::Provider => is_provider_name(name),
-        Kind::Rules | Kind::Models => true,
+        Kind::Rules | Kind::Models | Kind::Key | Kind::Request => true,
     };
     let expected = match kind {
         Kind::Policy => "[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
         _ => "[a-z0-9][a-z0-9-]{0,31}, and not policy, rule or request",
     };
-    let refusal = || Refusal::new(400, "invalid_name", format!("{name:?} is no name of a {}: {expected}", kind.noun()));
+    let refusal = || Refusal::new(400, "invalid_name", format!("{name:?} is no name of a {}: {expected}", kind.name()));
     if fits { Ok(()) } else { Err(refusal().into()) }
 }
 
@@ -47,11 +46,11 @@ pub async fn document(asked: &Asked<'_>, kind: Kind, name: &str, bytes: &[u8]) -
         // What rules compare models with may name a provider that no hop does.
         let provider = |name: &str| gathered(name) || known.iter().any(|known| known == name);
         let context = Context { world: World { provider: &provider, ..context.world }, ..context };
-        documents::check(kind.document(), name, bytes, own_host.as_deref(), context)
+        documents::check(kind, name, bytes, own_host.as_deref(), context)
     });
     match documents::is_fit(&findings) {
         true => Ok(findings),
-        false => Err(Failure::findings(&BadDocument { kind: kind.document(), name: name.to_owned(), findings })),
+        false => Err(Failure::findings(&BadDocument { kind, name: name.to_owned(), findings })),
     }
 }
 

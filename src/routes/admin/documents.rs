@@ -1,10 +1,9 @@
 //! Policies, providers, rules and models: read, published, rolled back, each the same way.
 
 use super::{Asked, Failure, bad_param, candidates, checks, fields};
-use crate::domain::admin::table::Kind;
 use crate::domain::document::json::shown;
 use crate::domain::document::path::quoted;
-use crate::domain::document::{BadDocument, Finding};
+use crate::domain::document::{BadDocument, Finding, Kind};
 use crate::domain::documents;
 use crate::domain::ledger::control::{Action, Audit, Condition, DOCUMENT_BYTES, Edition};
 use crate::domain::ledger::protocol::{Answer, Ask};
@@ -82,7 +81,7 @@ impl Judge {
     /// Why requests that need it are refused, if they are.
     fn error(&self, kind: Kind, name: &str, standing: &Standing) -> Option<BadDocument> {
         let bytes = &standing.bytes;
-        let unreadable = documents::unreadable(kind.document(), name, bytes, self.own_host.as_deref());
+        let unreadable = documents::unreadable(kind, name, bytes, self.own_host.as_deref());
         let leads = || self.library.world(|world| resolve::read(name, bytes, world).err());
         unreadable.or_else(|| if kind == Kind::Policy { leads() } else { None })
     }
@@ -151,15 +150,15 @@ pub async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Reply, Failure> {
 
 fn name<'a>(asked: &'a Asked<'_>, kind: Kind) -> Result<&'a str, Failure> {
     let name = match kind {
-        Kind::Policy | Kind::Provider => asked.segment(0),
-        Kind::Rules | Kind::Models => "",
+        Kind::Policy | Kind::Provider | Kind::Key => asked.segment(0),
+        Kind::Rules | Kind::Models | Kind::Request => "",
     };
     checks::name(kind, name)?;
     Ok(name)
 }
 
 fn label(kind: Kind, name: &str) -> &str {
-    if name.is_empty() { kind.noun() } else { name }
+    if name.is_empty() { kind.name() } else { name }
 }
 
 /// Publishes a document, unless a finding forbids it.

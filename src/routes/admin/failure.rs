@@ -1,8 +1,7 @@
 //! How an admin request fails: a refusal in OpenAI's shape, with what the route adds to it.
 
-use crate::domain::admin::table::Kind;
 use crate::domain::document::path::quoted;
-use crate::domain::document::{BadDocument, Finding};
+use crate::domain::document::{BadDocument, Finding, Kind};
 use crate::domain::error::openai_type;
 use crate::domain::ledger::query::BadQuery;
 use crate::domain::provider::table;
@@ -45,7 +44,9 @@ impl Failure {
                 ("not_found", format!("provider {} is built in, and no document changes it", quoted(name)))
             }
             Kind::Provider => ("not_found", format!("there is no provider {}", quoted(name))),
-            Kind::Rules | Kind::Models => ("not_found", format!("no {} are stored", kind.noun())),
+            Kind::Rules | Kind::Models | Kind::Key | Kind::Request => {
+                ("not_found", format!("no {} are stored", kind.name()))
+            }
         };
         Refusal::new(404, code, message).into()
     }

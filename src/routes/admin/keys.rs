@@ -4,9 +4,8 @@
 //! provider keys are given by their providers' names.
 
 use super::{Asked, Failure, documents, fields};
-use crate::domain::admin::table::Kind;
 use crate::domain::crypto::Place;
-use crate::domain::document;
+use crate::domain::document::{Kind, json};
 use crate::domain::key;
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::control::{Action, Condition, Usage, day_of};
@@ -28,10 +27,6 @@ const TRIES: u32 = 5;
 /// How far back the usage by day goes.
 const USAGE_DAYS: Span = Span::days(90);
 
-fn store_key(id: &str) -> String {
-    format!("key:{id}")
-}
-
 /// The id in the path: 64 hex digits.
 fn id<'a>(asked: &'a Asked<'_>) -> Result<&'a str, Failure> {
     let id = asked.segment(0);
@@ -47,7 +42,7 @@ fn missing(id: &str) -> Failure {
 }
 
 async fn stored(asked: &Asked<'_>, id: &str) -> Result<Standing, Failure> {
-    store::read(asked.env, &store_key(id)).await?.ok_or_else(|| missing(id))
+    store::read(asked.env, &Kind::Key.key(id)).await?.ok_or_else(|| missing(id))
 }
 
 /// With its document, as an object.
@@ -85,7 +80,7 @@ fn as_stored(id: &str, standing: &Standing) -> Value {
 
 /// Gateway keys, all of them unless there are very many; each page by name.
 pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
-    let page = documents::page(asked, "key:").await?;
+    let page = documents::page(asked, Kind::Key.prefix()).await?;
     let mut lines: Vec<Value> = page.documents.iter().map(|(id, standing)| as_stored(id, standing)).collect();
     lines.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
     Ok(Reply::json(200, &json!({"data": lines, "next": page.next.as_ref().map(Mark::written)})))
@@ -120,7 +115,7 @@ pub async fn create(asked: &Asked<'_>) -> Result<Reply, Failure> {
 fn object(asked: &Asked<'_>) -> Result<Map<String, Value>, Failure> {
     let body = asked.json()?;
     // Of a field that is given twice the last would count: an `allow` that its writer does not see.
-    if let Err(found) = document::json::parse(&asked.body, document::Kind::Key, "") {
+    if let Err(found) = json::parse(&asked.body, Kind::Key, "") {
         let first = found.into_vec().into_iter().next().map(|first| (first.path, first.message));
         return Err(match first.unwrap_or_default() {
             (path, message) if path.is_empty() => {
@@ -166,8 +161,13 @@ async fn publish(
     // Of a key in the making nobody knows the id.
     let known = if condition == Condition::Missing { "" } else { id };
     key::parse(known, text.as_bytes()).map_err(|bad| Failure::findings(&bad))?;
-    let publication =
-        Publication { key: store_key(id), value: Some(text), condition, by: asked.who.clone(), action: Action::Put };
+    let publication = Publication {
+        key: Kind::Key.key(id),
+        value: Some(text),
+        condition,
+        by: asked.who.clone(),
+        action: Action::Put,
+    };
     Ok(store::publish(asked.env, publication).await?.version.unwrap_or_default())
 }
 
@@ -230,7 +230,7 @@ pub async fn delete(asked: &Asked<'_>) -> Result<Reply, Failure> {
     // Whatever it holds: one that does not parse goes, too.
     stored(asked, id).await?;
     let publication = Publication {
-        key: store_key(id),
+        key: Kind::Key.key(id),
         value: None,
         condition: condition(asked),
         by: asked.who.clone(),

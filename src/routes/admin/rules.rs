@@ -1,7 +1,7 @@
 //! Which rule would a request meet? Judged by what judges requests themselves.
 
 use super::{Asked, Failure, checks, fields};
-use crate::domain::admin::table::Kind;
+use crate::domain::document::Kind;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::{Rules, Sample};
 use crate::edge::bindings::settings;

@@ -1,8 +1,8 @@
 //! `/admin/targets` and the list of providers: what is configured, which secret is missing, how targets fare.
 
 use super::{Asked, Failure, candidates, checks};
-use crate::domain::admin::table::Kind;
 use crate::domain::breaker::State;
+use crate::domain::document::Kind;
 use crate::domain::ledger::cell::TargetCell;
 use crate::domain::ledger::protocol::{Answer, Ask};
 use crate::domain::ledger::query::{AnalyticsQuery, ListQuery, Source};
@@ -81,7 +81,7 @@ async fn in_rules(asked: &Asked<'_>, default: &str, known: &dyn Fn(&str) -> bool
 
 async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<LiteMap<Target, Use>, Failure> {
     let mut uses: LiteMap<Target, Use> = LiteMap::new();
-    for (name, standing) in store::list(asked.env, "policy:").await? {
+    for (name, standing) in store::list(asked.env, Kind::Policy.prefix()).await? {
         let Ok(file) = file::parse(&name, &standing.bytes) else { continue };
         library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
         let mut note = |target: Target, breaker: Option<BreakerRules>| {

@@ -1,7 +1,7 @@
 //! Explain and compare: `{"route": "chat", "body": {...}}`, and the client's `headers`: rules look at them, and some go upstream.
 
 use super::{Asked, Failure, candidates, fields};
-use crate::domain::admin::table::Kind;
+use crate::domain::document::Kind;
 use crate::domain::document::json::shown;
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::row::AttemptRow;
