@@ -15,10 +15,13 @@ use super::bindings::{POLICIES, settings};
 use super::body::message_of;
 use super::glue::{now, recent};
 use super::line::within;
+use super::log::warn;
 use crate::domain::copies::{Answer, Copies, READING};
-use crate::domain::document::Kind;
+use crate::domain::document::{BadDocument, Kind};
 use crate::domain::redact::redact_name;
+use crate::domain::refusal::Refusal;
 use crate::domain::time::{Instant, Span};
+use serde_json::json;
 use std::cell::RefCell;
 use std::rc::Rc;
 use worker::Env;
@@ -44,6 +47,14 @@ impl<T: Default> Default for InForce<T> {
 /// The store did not answer and no copy is known.
 #[derive(Debug)]
 pub struct StoreDown(pub String);
+
+impl From<StoreDown> for Refusal {
+    fn from(StoreDown(error): StoreDown) -> Refusal {
+        let message =
+            format!("the policy store does not answer and this isolate has no copy of what the request needs: {error}");
+        Refusal::new(503, "store_unavailable", message)
+    }
+}
 
 /// How long what was made of some documents stands.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +114,22 @@ pub async fn load<T: 'static>(
     }
 }
 
+/// A document of which there is one, as it is in force; its default where it is not stored.
+///
+/// # Errors
+/// 500 for one that does not parse and has no good copy, 503 when the store is down.
+pub async fn in_force<T: Default + 'static>(
+    env: &Env,
+    kind: Kind,
+    parse: impl Fn(&[u8]) -> Result<T, BadDocument>,
+) -> Result<InForce<T>, Refusal> {
+    match load(env, &kind.key(""), |bytes| parse(bytes).map_err(|bad| bad.to_string())).await? {
+        Loaded::Good { value, stale, .. } => Ok(InForce { value, stale }),
+        Loaded::Missing => Ok(InForce::default()),
+        Loaded::Bad(message) => Err(Refusal::new(500, kind.error_code(), message)),
+    }
+}
+
 fn logged<T>(key: &str, answer: Answer<T>) -> Loaded<T> {
     if let Some(unusable) = answer.unusable {
         warn_invalid(key, &unusable.message, unusable.has_good_copy);
@@ -139,8 +166,5 @@ pub fn warn_invalid(key: &str, message: &str, has_good_copy: bool) {
     // A key that stands where it does not belong is not said.
     let message = redact_name(message, &[]);
     let kept = if has_good_copy { "the last good copy keeps serving" } else { "no good copy is known" };
-    worker::console_warn!(
-        "{}",
-        serde_json::json!({"event": "document_invalid", "key": key, "message": message, "kept": kept})
-    );
+    warn("document_invalid", json!({"key": key, "message": message, "kept": kept}));
 }

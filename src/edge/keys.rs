@@ -3,6 +3,7 @@
 use super::bindings::text;
 use super::documents::{Loaded, StoreDown, load};
 use super::glue::now;
+use super::log::warn;
 use crate::domain::crypto::{self, CryptoError, Kek, Place};
 use crate::domain::dialect::Wire;
 use crate::domain::document;
@@ -14,6 +15,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
 use crate::domain::sigv4;
 use litemap::LiteMap;
+use serde_json::json;
 use std::rc::Rc;
 use worker::Env;
 
@@ -63,17 +65,8 @@ pub async fn authenticate(env: &Env, headers: &Headers, auth_off: bool) -> Resul
         Ok(Loaded::Missing) => Err(key::unknown(presented)),
         Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "key_invalid", message)),
         Err(StoreDown(_)) if auth_off => Ok(None),
-        Err(StoreDown(error)) => Err(store_down(&error)),
+        Err(down) => Err(down.into()),
     }
-}
-
-/// 503: the store does not answer and no copy is known.
-pub fn store_down(error: &str) -> Refusal {
-    Refusal::new(
-        503,
-        "store_unavailable",
-        format!("the policy store does not answer and this isolate has no copy of what the request needs: {error}"),
-    )
 }
 
 /// The credentials of a hop in the order of its choice, and the skip to record when there is none.
@@ -189,10 +182,7 @@ fn open(env: &Env, sealed: &str, place: Place<'_>) -> Option<String> {
     match crypto::open(sealed, keks(env).iter(), place) {
         Ok(key) => Some(key),
         Err(error) => {
-            worker::console_warn!(
-                "{}",
-                serde_json::json!({"event": "own_key_unreadable", "provider": place.provider, "message": error.to_string()})
-            );
+            warn("own_key_unreadable", json!({"provider": place.provider, "message": error.to_string()}));
             None
         }
     }

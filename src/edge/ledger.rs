@@ -4,6 +4,7 @@ use super::bindings::{retention, settings};
 use super::glue::now;
 use super::ledger_do::ask;
 use super::recorder;
+use super::store::ledger_down;
 use crate::domain::ledger::analytics::Part;
 use crate::domain::ledger::listing::Page;
 use crate::domain::ledger::protocol::{Answer, Ask, CONTROL, Status, TailMark, shard_name};
@@ -40,15 +41,11 @@ async fn ask_each<T>(
 }
 
 async fn ask_one(env: &Env, object: &str, question: &Ask) -> Result<Answer, Refusal> {
-    ask(env, object, question).await.map_err(|error| down(&error.to_string()))
-}
-
-fn down(why: &str) -> Refusal {
-    Refusal::new(503, "ledger_unavailable", format!("the ledger does not answer: {why}"))
+    ask(env, object, question).await.map_err(ledger_down)
 }
 
 fn strange(object: &str) -> Refusal {
-    down(&format!("{object} answered something else"))
+    ledger_down(format!("{object} answered something else"))
 }
 
 /// A page of requests, newest first, with the cursor of the next. This isolate's own rows are sent first.

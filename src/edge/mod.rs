@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod ledger_do;
 pub mod library;
 pub mod line;
+pub mod log;
 mod observer;
 pub mod plan;
 pub mod ready;

@@ -4,11 +4,10 @@
 //! course, key and route, unless a request brings something of its own or hops are drawn by weight: it is kept, with all that
 //! is known of its hops, until one of the documents that it was made of is due to be read again, or any document changes.
 
-use super::documents::{InForce, Loaded, Stand, StoreDown, load};
+use super::documents::{InForce, Stand, in_force};
 use super::glue;
 use super::inquiry::Inquiry;
 use super::job::Ready;
-use super::keys;
 use super::library::{Library, built_in};
 use super::ready::{self, Asker};
 use crate::domain::chain::Prospect;
@@ -60,7 +59,7 @@ pub async fn make(inquiry: &Inquiry<'_>) -> Result<Made, Refusal> {
     let env = inquiry.env;
     let mut library = Library::new(inquiry.default_provider, inquiry.own_host);
     let named: Vec<&str> = inquiry.asked.named().collect();
-    library.gather_providers(env, &named).await.map_err(down)?;
+    library.gather_providers(env, &named).await?;
     let rules = rules(env, inquiry.default_provider).await?;
     let request = Request {
         asked: inquiry.asked,
@@ -99,7 +98,7 @@ async fn work_out(
     let env = inquiry.env;
     let policy = course.policy().map(|name| format!("policy/{name}"));
     let hops: Vec<_> = course.hops().cloned().collect();
-    library.gather(env, policy.as_deref(), &hops).await.map_err(down)?;
+    library.gather(env, policy.as_deref(), &hops).await?;
     brought_policies(inquiry, library).await?;
     let stored = match course.policy() {
         Some(name) => Some(stored(inquiry, library, name).await.map_err(|refusal| named_by(course, refusal))?),
@@ -151,7 +150,7 @@ fn name_of(inquiry: &Inquiry<'_>, course: &str) -> String {
 async fn stored(inquiry: &Inquiry<'_>, library: &mut Library, name: &str) -> Result<super::library::Stored, Refusal> {
     match library.stored(name) {
         Some(Ok(stored)) => Ok(stored),
-        Some(Err(message)) => match library.last_good(inquiry.env, name, &message).await.map_err(down)? {
+        Some(Err(message)) => match library.last_good(inquiry.env, name, &message).await? {
             Some(stored) => Ok(stored),
             None => Err(Refusal::new(500, "policy_invalid", message)),
         },
@@ -193,17 +192,7 @@ async fn unknown_policy(inquiry: &Inquiry<'_>, name: &str) -> Refusal {
 /// KV `rules`; none where there is no such document.
 async fn rules(env: &Env, default_provider: &str) -> Result<InForce<Rules>, Refusal> {
     let known = |name: &str| built_in(name).is_some();
-    let parse = |bytes: &[u8]| Rules::parse(bytes, default_provider, &known).map_err(|bad| bad.to_string());
-    match load(env, Kind::Rules.prefix(), parse).await {
-        Ok(Loaded::Good { value, stale, .. }) => Ok(InForce { value, stale }),
-        Ok(Loaded::Missing) => Ok(InForce::default()),
-        Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "rules_invalid", message)),
-        Err(error) => Err(down(error)),
-    }
-}
-
-fn down(error: StoreDown) -> Refusal {
-    keys::store_down(&error.0)
+    in_force(env, Kind::Rules, |bytes| Rules::parse(bytes, default_provider, &known)).await
 }
 
 /// Boundaries first, then what a hop's wire or model lacks.

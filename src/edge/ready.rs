@@ -2,7 +2,7 @@
 
 use super::bindings::text;
 use super::breakers;
-use super::documents::{InForce, Loaded, StoreDown, load};
+use super::documents::{InForce, in_force};
 use super::glue::now;
 use super::inquiry::Inquiry;
 use super::job::Ready;
@@ -30,13 +30,7 @@ use worker::Env;
 /// # Errors
 /// 500 `models_invalid`, 503 `store_unavailable`.
 pub async fn catalogue(env: &Env) -> Result<InForce<Catalogue>, Refusal> {
-    let parse = |bytes: &[u8]| catalogue::document::parse(bytes).map_err(|bad| bad.to_string());
-    match load(env, Kind::Models.prefix(), parse).await {
-        Ok(Loaded::Good { value, stale, .. }) => Ok(InForce { value, stale }),
-        Ok(Loaded::Missing) => Ok(InForce::default()),
-        Ok(Loaded::Bad(message)) => Err(Refusal::new(500, "models_invalid", message)),
-        Err(StoreDown(error)) => Err(keys::store_down(&error)),
-    }
+    in_force(env, Kind::Models, catalogue::document::parse).await
 }
 
 /// Who asks, as far as keys go.

@@ -13,6 +13,7 @@ use super::documents;
 use super::glue::{draw, now, sleep};
 use super::ledger_do::ask;
 use super::line::within;
+use super::log;
 use super::store;
 use super::{bindings::settings, breakers};
 use crate::domain::ledger::batch::{BATCH_WAIT, LEASE, Outbox, Taken};
@@ -25,7 +26,7 @@ use futures::future::{join, join_all};
 use serde_json::json;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use worker::{Env, console_warn};
+use worker::Env;
 
 /// How long a timer's holder may be late before another request takes its place.
 const TIMER_GRACE: Span = Span(1_000);
@@ -178,7 +179,7 @@ fn hear(answer: &Synced) {
 
 fn warn(event: &str, message: &str) {
     let message: String = message.chars().take(200).collect();
-    console_warn!("{}", json!({"event": event, "message": message}));
+    log::warn(event, json!({"message": message}));
 }
 
 /// What the key has spent today and this month. The ledger is asked where no flush has told lately, by one request for all that

@@ -11,18 +11,20 @@ mod pages;
 pub use pages::{Mark, PAGE_MAX, Page, each_value, every_name, list, page};
 
 use super::bindings::POLICIES;
-use super::documents::{adopt, version_of};
+use super::documents::{StoreDown, adopt, version_of};
 use super::glue::{now, sleep};
-use super::keys::store_down;
 use super::ledger_do::ask;
+use super::log::warn;
 use crate::domain::ledger::control::{Action, Condition, Edition, Shown, Write, outweighs};
 use crate::domain::ledger::protocol::{Answer, Ask, CONTROL};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Instant, Span};
 use futures::future::join;
 use litemap::LiteMap;
+use serde_json::json;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt::Display;
 use worker::Env;
 use worker::kv::KvStore;
 
@@ -95,11 +97,16 @@ fn seq_shown(key: &str) -> u64 {
 }
 
 fn kv(env: &Env) -> Result<KvStore, Refusal> {
-    env.kv(POLICIES).map_err(|error| store_down(&error.to_string()))
+    env.kv(POLICIES).map_err(down)
 }
 
-fn ledger_down(error: &worker::Error) -> Refusal {
-    Refusal::new(503, "ledger_unavailable", format!("the ledger does not answer: {error}"))
+fn down(error: impl Display) -> Refusal {
+    StoreDown(error.to_string()).into()
+}
+
+/// 503: an object of the ledger does not answer.
+pub fn ledger_down(why: impl Display) -> Refusal {
+    Refusal::new(503, "ledger_unavailable", format!("the ledger does not answer: {why}"))
 }
 
 /// Asks `control`.
@@ -107,7 +114,7 @@ fn ledger_down(error: &worker::Error) -> Refusal {
 /// # Errors
 /// 503 when it does not answer, 500 when it refuses.
 pub async fn ask_control(env: &Env, question: &Ask) -> Result<Answer, Refusal> {
-    match ask(env, CONTROL, question).await.map_err(|error| ledger_down(&error))? {
+    match ask(env, CONTROL, question).await.map_err(ledger_down)? {
         Answer::Refused(why) => Err(Refusal::new(500, "ledger_refused", why)),
         answer => Ok(answer),
     }
@@ -123,7 +130,7 @@ pub fn refusal(answer: &Answer) -> String {
 
 /// The bytes as they are: as text they would be without a byte order mark, and with U+FFFD for what is no UTF-8.
 async fn bytes_of(kv: &KvStore, key: &str) -> Result<Option<Vec<u8>>, Refusal> {
-    kv.get(key).bytes().await.map_err(|error| store_down(&error.to_string()))
+    kv.get(key).bytes().await.map_err(down)
 }
 
 fn as_shown(bytes: &[u8]) -> Shown {
@@ -230,9 +237,9 @@ fn conflict(key: &str, stored: Option<String>, must_miss: bool) -> Refusal {
 /// Makes KV hold what `control` decided.
 async fn copy(kv: &KvStore, key: &str, value: Option<&str>) -> Result<(), Refusal> {
     let Err(first) = write(kv, key, value).await else { return Ok(()) };
-    worker::console_warn!("{}", serde_json::json!({"event": "store_refused", "key": key, "message": first}));
+    warn("store_refused", json!({"key": key, "message": first}));
     sleep(AGAIN).await;
-    write(kv, key, value).await.map_err(|error| store_down(&error))
+    write(kv, key, value).await.map_err(down)
 }
 
 async fn write(kv: &KvStore, key: &str, value: Option<&str>) -> Result<(), String> {

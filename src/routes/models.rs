@@ -13,7 +13,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
 use crate::domain::target::{ModelRef, RESERVED, Target};
 use crate::edge::bindings::{settings, text};
-use crate::edge::keys::{self, Caller};
+use crate::edge::keys::Caller;
 use crate::edge::library::{self, Library, built_in};
 use crate::edge::ready;
 use futures::future::join;
@@ -86,7 +86,7 @@ async fn changed_providers(
     let used: Vec<String> = stored.iter().filter(is_used).map(|name| format!("{name}/x")).collect();
     let used: Vec<&str> = used.iter().map(String::as_str).collect();
     let mut library = Library::new(&settings(env).default_provider, own_host);
-    library.gather_providers(env, &used).await.map_err(|error| keys::store_down(&error.0))?;
+    library.gather_providers(env, &used).await?;
     Ok(library)
 }
 

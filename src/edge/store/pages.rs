@@ -1,11 +1,10 @@
 //! Many documents at once: their names, and what stands under them, page by page.
 
-use super::{Standing, ask_control, bytes_of, kv, seq_shown};
+use super::{Standing, ask_control, bytes_of, down, kv, seq_shown};
 use crate::domain::ledger::control::outweighs;
 use crate::domain::ledger::protocol::{Answer, Ask};
 use crate::domain::refusal::Refusal;
 use crate::edge::glue::now;
-use crate::edge::keys::store_down;
 use futures::future::{join, try_join_all};
 use litemap::LiteMap;
 use worker::Env;
@@ -126,7 +125,7 @@ async fn each_bytes(env: &Env, kv: &KvStore, mut keys: Vec<String>) -> Result<Ve
 pub async fn each_value(env: &Env, keys: &[String], mut take: impl FnMut(String, String)) -> Result<(), Refusal> {
     let kv = kv(env)?;
     for chunk in keys.chunks(BULK) {
-        let values = kv.get_bulk(chunk).text().await.map_err(|error| store_down(&error.to_string()))?;
+        let values = kv.get_bulk(chunk).text().await.map_err(down)?;
         values.into_iter().filter_map(|(key, value)| Some((key, value?))).for_each(|(key, value)| take(key, value));
     }
     Ok(())
@@ -173,6 +172,6 @@ async fn names(
 async fn unlisted(kv: &KvStore, cursor: &Option<String>, error: &worker::kv::KvError) -> Refusal {
     match cursor.is_some() && kv.list().limit(1).execute().await.is_ok() {
         true => Refusal::field("invalid_parameter", "after", "not the next of another page"),
-        false => store_down(&error.to_string()),
+        false => down(error),
     }
 }

@@ -18,7 +18,6 @@ use crate::domain::refusal::Refusal;
 use crate::domain::simulate::{Outlook, Script, simulate};
 use crate::edge::bindings::{settings, text};
 use crate::edge::glue::now;
-use crate::edge::keys::store_down;
 use crate::edge::library::Library;
 use crate::edge::ready::catalogue;
 use crate::edge::store;
@@ -56,8 +55,8 @@ pub async fn world_of(asked: &Asked<'_>, kind: Kind, bytes: &[u8]) -> Result<Lib
     let mut library = library(asked);
     if matches!(kind, Kind::Policy | Kind::Rules) {
         let hops = documents::hops(kind, bytes);
-        library.gather(asked.env, None, &hops).await.map_err(|down| store_down(&down.0))?;
-        library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
+        library.gather(asked.env, None, &hops).await?;
+        library.gather_providers(asked.env, &[]).await?;
     }
     Ok(library)
 }

@@ -14,7 +14,6 @@ use crate::domain::provider::table;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
 use crate::edge::glue::now;
-use crate::edge::keys::store_down;
 use crate::edge::library::Library;
 use crate::edge::store::{self, Mark, Page, Publication, Standing};
 use crate::routes::reply::Reply;
@@ -72,8 +71,8 @@ impl Judge {
         if kind == Kind::Policy {
             let hold = |(name, standing): (&str, &Standing)| library.hold(name, &standing.bytes, &standing.version);
             let hops: Vec<HopFile> = all.flat_map(hold).collect();
-            library.gather(asked.env, None, &hops).await.map_err(|down| store_down(&down.0))?;
-            library.gather_providers(asked.env, &[]).await.map_err(|down| store_down(&down.0))?;
+            library.gather(asked.env, None, &hops).await?;
+            library.gather_providers(asked.env, &[]).await?;
         }
         Ok(Judge { own_host: candidates::own_host(asked), library })
     }

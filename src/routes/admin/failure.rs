@@ -7,6 +7,7 @@ use crate::domain::ledger::query::BadQuery;
 use crate::domain::provider::table;
 use crate::domain::redact::redact_name;
 use crate::domain::refusal::Refusal;
+use crate::edge::documents::StoreDown;
 use crate::routes::reply::Reply;
 use serde_json::json;
 
@@ -86,6 +87,12 @@ impl From<Refusal> for Failure {
             findings: None,
             allow: None,
         }
+    }
+}
+
+impl From<StoreDown> for Failure {
+    fn from(down: StoreDown) -> Failure {
+        Refusal::from(down).into()
     }
 }
 

@@ -18,7 +18,6 @@ use crate::domain::target::{BadModel, ModelRef, Target};
 use crate::domain::time::Span;
 use crate::edge::bindings::settings;
 use crate::edge::glue::now;
-use crate::edge::keys::store_down;
 use crate::edge::library::Library;
 use crate::edge::store::{self, Standing};
 use crate::edge::{breakers, ledger};
@@ -64,7 +63,7 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     }
     let providers: Vec<String> = uses.keys().map(|target| format!("{}/x", target.provider)).collect();
     let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
-    library.gather_providers(asked.env, &providers).await.map_err(|down| store_down(&down.0))?;
+    library.gather_providers(asked.env, &providers).await?;
     let lines: Vec<Value> = uses
         .iter()
         .map(|(target, used)| line(asked, &library, target, used, outcomes.get(&target.to_string())))
@@ -83,7 +82,7 @@ async fn in_policies(asked: &Asked<'_>, library: &mut Library) -> Result<LiteMap
     let mut uses: LiteMap<Target, Use> = LiteMap::new();
     for (name, standing) in store::list(asked.env, Kind::Policy.prefix()).await? {
         let Ok(file) = file::parse(&name, &standing.bytes) else { continue };
-        library.gather(asked.env, None, &file.chain).await.map_err(|down| store_down(&down.0))?;
+        library.gather(asked.env, None, &file.chain).await?;
         let mut note = |target: Target, breaker: Option<BreakerRules>| {
             let used = uses.entry(target).or_default();
             if used.policies.last() != Some(&name) {
