@@ -23,8 +23,8 @@ after(async () => {
   upstream.close();
 });
 
-const load = async (seconds) => {
-  const request = post('/v1/chat/completions', { authorization: `Bearer ${understudy.key}` }, chat('policy/two', 900));
+const load = async (seconds, key = understudy.key) => {
+  const request = post('/v1/chat/completions', { authorization: `Bearer ${key}` }, chat('policy/two', 900));
   const done = await steady(understudy.port, request, { perSecond: 200, seconds });
   assert.equal(done.failed, 0, done.failure);
   return done;
@@ -41,4 +41,15 @@ test('a steady load calls the ledger once a second or when a batch is full, and 
   // Key, policy, provider, rules and models.
   const read = understudy.store.reads - reads;
   assert.ok(read > 0 && read <= (beats * 1000 * 6) / TTL_MS, `${read} reads for ${done.requests} requests in ${done.seconds} s`);
+});
+
+test('a budget costs no call of its own under a steady load: each flush asks for what its key has spent', async () => {
+  const made = await understudy.admin('/keys', { method: 'POST', body: { name: 'held', allow: ['policy/*'], budget_usd_per_day: 1000 } });
+  const { key } = await made.json();
+  await load(0.5, key);
+  const calls = await understudy.calls();
+  const done = await load(SECONDS, key);
+  const beats = Math.ceil(done.seconds) + 1;
+  const called = (await understudy.calls()) - calls;
+  assert.ok(called <= beats * (SHARDS + 1) + done.requests / BATCH_ROWS, `${called} calls for ${done.requests} requests in ${done.seconds} s`);
 });
