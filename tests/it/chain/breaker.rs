@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::{Story, fails, hop, target};
+use super::{Story, asks, fails, hop, target};
 use understudy::domain::breaker::{Book, Breaker, BreakerSnapshot, Handle, State};
 use understudy::domain::chain::{Chain, End, Leave, Prospect, Step};
-use understudy::domain::outcome::{Class, Failure, KeySlot, Outcome};
-use understudy::domain::policy::{BreakerRules, Consent, Hop};
+use understudy::domain::outcome::{Class, Failure, KeySlot, Outcome, Skip};
+use understudy::domain::policy::{BreakerRules, Consent, Hop, Preset, Verdicts};
 use understudy::domain::time::{Instant, Span};
 
 const RULES: BreakerRules =
@@ -162,6 +162,44 @@ fn an_open_breaker_says_when_to_come_back() {
     told(0);
     let told = told(1);
     assert_eq!(told.chain.retry_hint(told.now), Some(10));
+}
+
+/// What the breakers of others say is no news to a request that they could not serve.
+#[test]
+fn only_a_hop_that_waiting_opens_is_waited_for() {
+    let open = || {
+        let shared = [Handle::default(), Handle::default()];
+        (0..2).for_each(|_| shared[1].failed(Class::Timeout, super::START));
+        shared
+    };
+    let hint = |story: Story, trail: &str| {
+        let told = story.tell();
+        assert_eq!(told.trail(), trail);
+        told.chain.retry_hint(told.now)
+    };
+    let stopping = |class| story(&open(), 0).with("a", vec![asks(class, 40_000)]);
+    let strict = |mut story: Story| {
+        story.plan.hops[0].on = Verdicts::preset(Preset::Strict);
+        story
+    };
+    let refused = || strict(story(&open(), 0).with("a", vec![fails(Class::InvalidRequest)]));
+    assert_eq!(hint(refused(), "a=invalid_request"), None, "waiting mends no request");
+    let refused = story(&open(), 0).with("a", vec![fails(Class::ContentPolicy)]);
+    assert_eq!(hint(refused, "a=content_policy"), None);
+    assert_eq!(hint(strict(stopping(Class::RateLimited)), "a=rate_limited"), Some(40), "only the hop that stopped");
+
+    let mut stays = stopping(Class::RateLimited);
+    stays.plan.consent = Consent::Never;
+    assert_eq!(hint(stays, "a=rate_limited b=skip:consent"), Some(40));
+    let mut barred = stopping(Class::RateLimited);
+    barred.prospects[1].skip = Some(Skip::Boundary("family".to_owned()));
+    assert_eq!(hint(barred, "a=rate_limited b=skip:boundary:family"), Some(40));
+    let mut unfit = stopping(Class::RateLimited);
+    unfit.prospects[1].skip = Some(Skip::Incompatible("vision".to_owned()));
+    assert_eq!(hint(unfit, "a=rate_limited b=skip:incompatible:vision"), Some(40));
+    // It was tried after all, and said that its key is refused: no breaker's end mends that.
+    let locked = stopping(Class::RateLimited).with("b", vec![fails(Class::Auth)]);
+    assert_eq!(hint(locked, "a=rate_limited b=skip:breaker_open b=auth"), Some(40));
 }
 
 #[test]
