@@ -93,8 +93,9 @@ async function errorShape(at) {
   return `${chat.status} ${chat.body.error.code}, in OpenAI's shape and in Anthropic's`;
 }
 
-// The user makes `load_balance` draw the same hop each time.
-const question = (at) => ({ model: at.model, max_tokens: 64, user: 'understudy-verify', messages: [{ role: 'user', content: 'Say: ready' }] });
+// The user makes `load_balance` draw the same hop each time. No cap on tokens: reasoning models refuse `max_tokens`, which goes
+// up as it is sent.
+const question = (at) => ({ model: at.model, user: 'understudy-verify', messages: [{ role: 'user', content: 'Say: ready' }] });
 
 async function ask({ url, headers }, path, body) {
   const init = { method: body ? 'POST' : 'GET', headers: { 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE_MS) };

@@ -66,6 +66,7 @@ test('a drill from the providers meets its failure, stays out of the figures, an
     await dialog.getByText('answered after all').waitFor();
     assert.equal(p.calls(1).length, 0, 'the failure stands in place of the call');
     assert.equal(p.calls(2).length, 1);
+    assert.ok(!('max_tokens' in p.calls(2)[0].json), 'reasoning models refuse it');
     await dialog.getByRole('link', { name: 'Open its waterfall' }).click();
     const bars = page.locator('.wf-row');
     await bars.nth(1).waitFor();

@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { plus, recorded, told } from '../../scripts/lib/fuzzed.mjs';
 import { judge, storedDocuments } from '../../scripts/lib/preflight.mjs';
 import { versioned } from '../../scripts/release.mjs';
-import { startUpstream, status } from './upstream.mjs';
+import { answer, openaiError, startUpstream, status } from './upstream.mjs';
 import { ADMIN_TOKEN, root, startWorker } from './worker.mjs';
 
 const upstream = await startUpstream();
@@ -47,6 +47,16 @@ test('verify: six lines, with a drill and without', async () => {
   assert.match(odd.text, /acme\/m%3Fsize%3D7=overloaded\S*, acme\/two=ok/);
   assert.equal(odd.code, 0, odd.text);
   await worker.remove('policy:odd');
+});
+
+test('verify: a policy of models that take no max_tokens is healthy', async () => {
+  const refusal = openaiError("Unsupported parameter: 'max_tokens' is not supported with this model.", 'invalid_request_error', 'unsupported_parameter');
+  const picky = (call) => ('max_tokens' in call.json ? status(400, refusal) : answer('ready')(call));
+  for (const name of ['o3', 'gpt-5']) upstream.on(`acme/${name}`, picky);
+  await worker.put('policy:reasoning', { chain: ['acme/o3', 'acme/gpt-5'], breaker: null });
+  const { code, text } = await run('verify', [worker.url, '--model', 'policy/reasoning'], { UNDERSTUDY_KEY: key, ...WITH_TOKEN });
+  assert.equal(code, 0, text);
+  await worker.remove('policy:reasoning');
 });
 
 test('verify: what fails says why, and the command ends with 1', async () => {

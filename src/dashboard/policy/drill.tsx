@@ -31,7 +31,8 @@ export function Drill({ asks, targets, onClose }: Props) {
   const [busy, setBusy] = useState(false);
   const [result, setResult] = useState<Result>();
   const [error, setError] = useState<Error>();
-  const body = { model: asked, messages: [{ role: "user", content: "This is a drill. Answer with one word." }], max_tokens: 16 };
+  // No cap on tokens: reasoning models refuse `max_tokens`, which goes up as it is sent.
+  const body = { model: asked, messages: [{ role: "user", content: "This is a drill. Answer with one word." }] };
 
   const run = async () => {
     setBusy(true);
