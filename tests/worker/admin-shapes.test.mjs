@@ -225,6 +225,20 @@ test('a drill says nothing of its targets to anyone else', async () => {
   assert.equal(totals.requests, 1);
 });
 
+test('the breaker of a target whose every policy does without is off, whatever it met', async () => {
+  const breaker = { failures: 1, window_ms: 60000, cooldown_ms: 60000, cooldown_max_ms: 60000 };
+  const p = await policy([status(503), answer('two')], { ...QUICK, breaker: null });
+  await worker.put(`policy:${p.name}-asks`, { chain: [p.targets[1]], breaker });
+  const states = async () => {
+    const { data } = await ask('GET', '/targets', '/targets');
+    return p.targets.map((target) => data.find(({ model }) => model === target).breaker);
+  };
+  for (let n = 0; n < 2; n++) assert.match((await worker.chat(p.model)).headers.get('x-understudy-trail'), /=overloaded;503/);
+  assert.deepEqual(await states(), [{ state: 'off', until: null }, { state: 'closed', until: null }]);
+  await worker.put(`policy:${p.name}-too`, { chain: [p.targets[0]], breaker });
+  assert.equal((await states())[0].state, 'open', 'another policy asks it');
+});
+
 after(() => {
   const good = (row) => Object.keys(row.responses).find((code) => code < 300);
   const all = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, row]) => `${method.toUpperCase()} ${path} ${good(row)}`));

@@ -238,7 +238,7 @@ export interface Target {
   provider?: string;
   configured?: boolean;
   missing?: string | null;
-  breaker?: { state: string; until?: Time | null; failures?: number } | string | null;
+  breaker?: { state: string; until?: Time | null };
   /** Of the last 24 hours. */
   outcomes?: Record<string, number>;
   policies?: string[];

@@ -3,10 +3,9 @@ import { useState } from "preact/hooks";
 import { call, path } from "../api/client";
 import { providers, targets } from "../api/read";
 import type { Provider, Target } from "../api/types";
-import { time, words } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { href } from "../lib/router";
-import { breakerOf } from "../policy/chain-picture";
+import { breakerOf, breakerSaid, breakerTone } from "../policy/chain-picture";
 import { Drill } from "../policy/drill";
 import { OutcomeBar } from "../ui/outcome-bar";
 import { ProviderDialog } from "../providers/provider-dialog";
@@ -102,10 +101,7 @@ function TargetTable({ targets, onDrill }: { targets: Target[]; onDrill: (target
 }
 
 function Breaker({ target }: { target: Target }) {
-  const state = breakerOf(target);
-  const until = typeof target.breaker === "object" ? target.breaker?.until : null;
-  const tone = state === "open" ? "bad" : state === "closed" ? "good" : "warn";
-  return <Badge tone={tone} dot>{words(state)}{state === "open" && until ? ` until ${time(until)}` : ""}</Badge>;
+  return <Badge tone={breakerTone(breakerOf(target))} dot>{breakerSaid(target)}</Badge>;
 }
 
 function Outcomes({ target }: { target: Target }) {

@@ -6,7 +6,7 @@ import type { Counts, Hop, Target, TargetCounts } from "../api/types";
 import { SKIPS } from "../api/types";
 import { count, ms, percent, plural, time, words } from "../lib/format";
 import { href } from "../lib/router";
-import { Model } from "../ui/basics";
+import { Model, type Tone } from "../ui/basics";
 import { OutcomeBar } from "../ui/outcome-bar";
 import { isPolicyHop } from "./draft";
 
@@ -112,14 +112,13 @@ function HopCard({ index, figures, balanced, weights }: { index: number; figures
 function State({ target, children }: { target: Target | undefined; children?: ComponentChildren }) {
   if (!target) return children ? <p class="pic-breaker"><span class="dot" />{children}</p> : null;
   const state = breakerOf(target);
-  const until = typeof target.breaker === "object" ? target.breaker?.until : null;
   const missing = target.configured === false;
-  const tone = missing || state === "open" ? "bad" : state === "closed" ? "good" : "warn";
-  const said = missing ? `${target.missing ?? "its key"} is not set` : `breaker ${words(state)}${state === "open" && until ? ` until ${time(until)}` : ""}`;
+  const tone = missing ? "bad" : breakerTone(state);
+  const said = missing ? `${target.missing ?? "its key"} is not set` : `breaker ${breakerSaid(target)}`;
   return (
     <p class="pic-breaker">
       <span class={`dot ${tone}`} />
-      <span class={tone === "good" ? "muted" : tone}>{children ? <>{children} {tone === "good" ? <span class="sr">{said}</span> : said}</> : said}</span>
+      <span class={calm(tone) ? "muted" : tone}>{children ? <>{children} {calm(tone) ? <span class="sr">{said}</span> : said}</> : said}</span>
     </p>
   );
 }
@@ -137,8 +136,19 @@ function settings(hop: Hop, balanced: boolean, weights: number): string {
   return parts.filter(Boolean).join(" · ");
 }
 
+/** `closed`, `open`, `half_open`, or `off` where no policy asks it. */
 export function breakerOf(target: Target | undefined): string {
-  const breaker = target?.breaker;
-  const state = typeof breaker === "string" ? breaker : breaker?.state;
-  return state ?? "closed";
+  return target?.breaker?.state ?? "closed";
 }
+
+export function breakerTone(state: string): Tone {
+  return state === "open" ? "bad" : state === "closed" ? "good" : state === "off" ? "idle" : "warn";
+}
+
+/** Its state in words, and until when it is open. */
+export function breakerSaid(target: Target): string {
+  const [state, until] = [breakerOf(target), target.breaker?.until];
+  return `${words(state)}${state === "open" && until ? ` until ${time(until)}` : ""}`;
+}
+
+const calm = (tone: Tone) => tone === "good" || tone === "idle";

@@ -32,7 +32,16 @@ const LATELY: Span = Span::days(1);
 #[derive(Default)]
 struct Use {
     policies: Vec<String>,
+    /// Of the first that asks it.
     breaker: Option<BreakerRules>,
+}
+
+impl Use {
+    /// A target that no policy leads to was called as a plain model, and the built-in policy has a breaker. Where only policies
+    /// without one lead, nobody asks it.
+    fn numbers(&self) -> Option<BreakerRules> {
+        self.breaker.or_else(|| self.policies.is_empty().then(BreakerRules::default))
+    }
 }
 
 /// Each target in use.
@@ -56,9 +65,12 @@ pub async fn list(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let (default, known) =
         (&settings(asked.env).default_provider, |name: &str| known.iter().any(|known| known == name));
     let ruled = in_rules(asked, default, &known).await?;
-    for model in outcomes.keys().chain(&ruled) {
+    // What a rule leads to is called under the built-in policy's numbers where the request names a plain model.
+    let ruled = ruled.iter().map(|model| (model, Some(BreakerRules::default())));
+    for (model, breaker) in outcomes.keys().map(|model| (model, None)).chain(ruled) {
         if let Ok(ModelRef::Target(target)) = ModelRef::parse(model, default, known) {
-            uses.entry(target).or_default();
+            let used = uses.entry(target).or_default();
+            used.breaker = used.breaker.or(breaker);
         }
     }
     let providers: Vec<String> = uses.keys().map(|target| format!("{}/x", target.provider)).collect();
@@ -126,8 +138,8 @@ fn line(asked: &Asked<'_>, library: &Library, target: &Target, used: &Use, seen:
         Some(Err(_)) | None => None,
     };
     let known = matches!(provider, Some(Ok(_)));
-    let rules = used.breaker.unwrap_or_default();
-    let circuit = |slot| circuit(target, slot, &rules);
+    let rules = used.numbers();
+    let circuit = |slot| circuit(target, slot, rules.as_ref());
     let classes = seen.into_iter().flat_map(|seen| &seen.classes);
     let outcomes: Map<String, Value> = classes.map(|(class, part)| (class.clone(), part.attempts.into())).collect();
     json!({
@@ -142,7 +154,8 @@ fn line(asked: &Asked<'_>, library: &Library, target: &Target, used: &Use, seen:
     })
 }
 
-fn circuit(target: &Target, slot: KeySlot, rules: &BreakerRules) -> Value {
+fn circuit(target: &Target, slot: KeySlot, rules: Option<&BreakerRules>) -> Value {
+    let Some(rules) = rules else { return json!({"state": "off", "until": null}) };
     let state = breakers::handle(target, slot).state(rules, now());
     let until = if let State::Open { until } = state { Some(format_time(until)) } else { None };
     json!({"state": state.name(), "until": until})
