@@ -3,6 +3,7 @@
 mod exact;
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -356,6 +357,24 @@ fn the_worst_case_counts_tries_keys_waits_and_clocks() {
         worst(r#"{"chain": ["openai/gpt-4o (9 retries)"], "deadline_ms": 500, "timeouts": {"attempt_ms": 100}}"#),
         (2, 500)
     );
+}
+
+/// Of what only the other key mends, the first one is not tried again: that other one is called at once.
+#[test]
+fn a_key_that_another_follows_is_not_tried_again_for_what_is_wrong_with_it() {
+    let verdicts = |retried: &[Class]| -> Value {
+        let all = Class::ALL.into_iter().filter(|class| *class != Class::Cancelled);
+        all.map(|class| (class.name(), if retried.contains(&class) { "retry" } else { "next" })).collect()
+    };
+    let calls = |key: &str, retried: &[Class]| {
+        let hop = json!({"model": "openai/gpt-4o", "retries": 1, "key": key});
+        worst(&json!({"chain": [hop], "on": verdicts(retried)}).to_string()).0
+    };
+    let of_the_key = [Class::Auth, Class::Forbidden, Class::QuotaExhausted];
+    assert_eq!(calls("managed_then_own", &of_the_key), 3);
+    assert_eq!(calls("managed", &of_the_key), 2);
+    assert_eq!(calls("managed_then_own", &[Class::RateLimited]), 4);
+    assert_eq!(calls("managed_then_own", &[Class::ContextLength]), 4);
 }
 
 #[test]

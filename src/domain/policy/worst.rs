@@ -72,8 +72,10 @@ struct Sequence {
 fn sequences(hops: &[(&Hop, CallCost)]) -> Vec<Sequence> {
     let mut sequences = Vec::new();
     for (hop, cost) in hops {
-        for key in 0..hop.key.slots().len() {
-            sequences.push(Sequence { calls: calls(hop, *cost), optional: key > 0 });
+        let keys = hop.key.slots().len();
+        for key in 0..keys {
+            let retried = if key + 1 < keys { can_retry_key(hop) } else { can_retry(hop) };
+            sequences.push(Sequence { calls: calls(hop, *cost, retried), optional: key > 0 });
         }
         if !can_leave(hop) {
             break;
@@ -82,8 +84,15 @@ fn sequences(hops: &[(&Hop, CallCost)]) -> Vec<Sequence> {
     sequences
 }
 
-fn calls(hop: &Hop, cost: u64) -> Vec<Call> {
-    let tries = if can_retry(hop) { hop.retries.saturating_add(1) } else { 1 };
+/// Whether a key that another one follows is tried again: where it was the key that failed, the other one is tried at once.
+fn can_retry_key(hop: &Hop) -> bool {
+    let of_the_key = |class| matches!(class, Class::Auth | Class::Forbidden | Class::QuotaExhausted);
+    let retries = |class| matches!(hop.on.of(class), Verdict::Retry | Verdict::RetryOnly);
+    classes().any(|class| !of_the_key(class) && retries(class))
+}
+
+fn calls(hop: &Hop, cost: u64, retried: bool) -> Vec<Call> {
+    let tries = if retried { hop.retries.saturating_add(1) } else { 1 };
     let call = |made: u32| {
         let (least, most) = match made {
             0 => (0, 0),

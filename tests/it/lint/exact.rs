@@ -76,8 +76,8 @@ fn kinds(plan: &Plan) -> Vec<Class> {
         Class::RateLimited => 2,
         _ => 0,
     };
-    // A long context rules hops out by their windows, which says nothing of a policy.
-    let all = Class::ALL.into_iter().filter(|class| !matches!(class, Class::Cancelled | Class::ContextLength));
+    // Of no hop here a window is known: a prompt that is too long rules none out.
+    let all = Class::ALL.into_iter().filter(|class| *class != Class::Cancelled);
     all.filter(|class| seen.insert((format!("{:?}", plan.hops[0].on.of(*class)), second(*class)))).collect()
 }
 
