@@ -223,13 +223,31 @@ fn only_skips(ending: &Ending<'_>) -> Words {
             format!("{} cannot be called: the {} is not set", named(entry, ending.keys), setting(missing)),
         ),
         (None, true) => {
-            let why = |(entry, skip)| format!("{}: {}", named(entry, ending.keys), told(&reason(skip), ending.keys));
+            let why = |(entry, skip)| {
+                let (target, reason) = (named(entry, ending.keys), told(&reason(skip), ending.keys));
+                format!("{target}: {reason}{}", explained(skip))
+            };
             let why: Vec<String> = skips().map(why).collect();
             (400, "no_hop_fits", format!("no target fits this request: {}", why.join(", ")))
         }
         (None, false) => (504, "deadline_exceeded", "the deadline passed before any target could be called".to_owned()),
     };
     Words(status, said(ending, status, openai_type(status), code, &message), SKIPPED)
+}
+
+/// What the name of a feature does not tell: a request in which nothing is said is nobody's to answer.
+fn explained(skip: &Skip) -> String {
+    match skip {
+        Skip::Incompatible(what) if matches!(what.as_str(), "messages" | "input") => {
+            format!(" (nothing to answer: {what} is missing, empty or malformed)")
+        }
+        Skip::Boundary(_)
+        | Skip::Incompatible(_)
+        | Skip::NoKey { .. }
+        | Skip::Consent
+        | Skip::BreakerOpen
+        | Skip::Deadline => String::new(),
+    }
 }
 
 fn said(ending: &Ending<'_>, status: u16, kind: &'static str, code: &'static str, message: &str) -> Vec<u8> {

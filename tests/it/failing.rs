@@ -279,6 +279,19 @@ fn only_skips() {
     assert_eq!((said.status, &body["error"]["type"]), (503, &json!("api_error")));
 }
 
+#[test]
+fn that_nothing_is_said_is_told_in_words() {
+    let message = |what: &str| {
+        let trail = [skip(0, "claude/a", Skip::Incompatible(what.to_owned()))];
+        chat(&trail).speak().1["error"]["message"].as_str().unwrap_or_default().to_owned()
+    };
+    let why = "no target fits this request: claude/a: incompatible:";
+    let messages = "messages (nothing to answer: messages is missing, empty or malformed)";
+    assert_eq!(message("messages"), format!("{why}{messages}"));
+    assert_eq!(message("input"), format!("{why}input (nothing to answer: input is missing, empty or malformed)"));
+    assert_eq!(message("messages.content"), format!("{why}messages.content"));
+}
+
 /// On these words the SDKs' tool runners, which send what is new alone, send the whole conversation, and any hop takes that.
 #[test]
 fn a_thread_that_no_hop_holds_is_said_to_be_lost() {

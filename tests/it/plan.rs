@@ -229,6 +229,16 @@ fn models_that_are_none_are_refused_in_order() {
 }
 
 #[test]
+fn a_provider_in_a_field_of_its_own_is_blamed_there() {
+    let fallback = json!({"fallback": {"model": "gpt-4-turbo", "provider": "nope"}});
+    let refusal = sonnet().ask(&json!({"model": "gpt-4o", "openpipe": fallback}), &[]).err().unwrap();
+    assert_eq!((refusal.status, refusal.code), (400, "unknown_provider"));
+    assert_eq!(refusal.param.as_deref(), Some("openpipe.fallback.provider"));
+    let said = "openpipe.fallback.provider: there is no provider \"nope\": none of that name is built in or configured";
+    assert_eq!(refusal.message, said);
+}
+
+#[test]
 fn an_unknown_policy_s_nearest_name_is_told() {
     let names = ["sonnet", "Upper", "cheap", "on"];
     let message = |name: &str| policy_not_found(name, names.into_iter()).message;

@@ -1,6 +1,6 @@
 //! Which policy a request runs under, and by which rule: decided once, before the documents of the plan are loaded.
 
-use super::refusals::{bad_model, denied, not_allowed};
+use super::refusals::{bad_model, bad_provider, denied, not_allowed};
 use crate::domain::key::KeyFile;
 use crate::domain::policy::file::HopFile;
 use crate::domain::policy::resolve::World;
@@ -165,8 +165,12 @@ fn judge_models(request: &Request<'_>, world: World<'_>) -> Result<ModelRef, Ref
         }
     }
     let mut models = Vec::with_capacity(named.len());
-    for (field, written, parsed) in named {
-        models.push(parsed.map_err(|bad| bad_model(&field, &written, bad))?);
+    for (index, (field, written, parsed)) in named.into_iter().enumerate() {
+        let apart = asked.fallback.as_ref().filter(|_| index > 0).and_then(|brought| brought.provider);
+        models.push(parsed.map_err(|bad| match (bad, apart) {
+            (BadModel::UnknownProvider(name), Some(field)) => bad_provider(field, &name),
+            (bad, _) => bad_model(&field, &written, bad),
+        })?);
     }
     let missing = || Refusal::new(400, "missing_required_parameter", "model: missing").about("model");
     models.into_iter().next().ok_or_else(missing)

@@ -32,6 +32,12 @@ pub(super) fn bad_model(field: &str, written: &str, bad: BadModel) -> Refusal {
     Refusal::field(code, field, format!("{}{hint}", explain(written, bad)))
 }
 
+/// 400: `field` names no provider.
+pub(super) fn bad_provider(field: &str, name: &str) -> Refusal {
+    let message = format!("there is no provider {}: none of that name is built in or configured", quoted(name));
+    Refusal::field("unknown_provider", field, message)
+}
+
 /// 403: the key does not allow the model that `field` names, or denies it.
 pub(super) fn not_allowed(field: &str, model: &str) -> Refusal {
     let message = format!("{field}: this API key may not use {}", quoted(model));

@@ -49,6 +49,8 @@ pub struct Brought {
     /// The field that brings them, for messages.
     pub field: &'static str,
     pub hops: Vec<HopFile>,
+    /// The field that names their provider, where their models do not.
+    pub provider: Option<&'static str>,
     /// One-off credentials of these hops.
     pub endpoint: Option<Endpoint>,
 }
@@ -229,12 +231,14 @@ fn one_way(
     openpipe: OpenPipe,
     models: Option<Vec<HopFile>>,
 ) -> Result<Option<Brought>, Refusal> {
-    let brought = |field, hops| Brought { field, hops, endpoint: None };
+    let brought = |field, hops| Brought { field, hops, provider: None, endpoint: None };
     let mut ways: Vec<Brought> = Vec::new();
     ways.extend(own.map(|own| brought(own.field, own.hops)));
-    ways.extend(
-        openpipe.fallback.map(|hop| Brought { endpoint: openpipe.endpoint, ..brought("openpipe.fallback", vec![hop]) }),
-    );
+    ways.extend(openpipe.fallback.map(|hop| Brought {
+        provider: openpipe.names_provider.then_some(openpipe::PROVIDER),
+        endpoint: openpipe.endpoint,
+        ..brought("openpipe.fallback", vec![hop])
+    }));
     ways.extend(models.map(|hops| brought("models", hops)));
     match ways.as_slice() {
         [first, second, ..] => {

@@ -26,6 +26,9 @@ use crate::domain::time::Span;
 /// The fallback's clock when neither it nor the primary says one: the OpenAI SDK's own.
 const DEFAULT_TIMEOUT: Span = Span::seconds(600);
 
+/// The field that names the fallback's provider.
+pub(super) const PROVIDER: &str = "openpipe.fallback.provider";
+
 /// The longest clock, as everywhere.
 const MAX_TIMEOUT_MS: f64 = 3_600_000.0;
 
@@ -41,6 +44,8 @@ pub enum Endpoints {
 #[derive(Clone, Debug, Default)]
 pub(super) struct OpenPipe {
     pub(super) fallback: Option<HopFile>,
+    /// The fallback's provider stands in a field of its own.
+    pub(super) names_provider: bool,
     /// In place of the fallback's provider.
     pub(super) endpoint: Option<Endpoint>,
     /// The first hop's clock.
@@ -74,11 +79,10 @@ pub(super) fn read(bytes: &[u8], reading: Reading<'_>) -> Result<OpenPipe, Refus
         None => None,
         Some(value) => object(value, "openpipe.fallback")?,
     };
-    if endpoint.is_some()
-        && fallback.is_some_and(|fallback| fallback.get("provider").is_some_and(|name| !name.is_null()))
-    {
+    let names_provider = fallback.is_some_and(|fallback| fallback.get("provider").is_some_and(|name| !name.is_null()));
+    if endpoint.is_some() && names_provider {
         let message = "cannot stand beside fallback_client: one or the other says who answers";
-        return Err(Refusal::value("openpipe.fallback.provider", message));
+        return Err(Refusal::value(PROVIDER, message));
     }
     let hop = |fallback| -> Result<HopFile, Refusal> {
         let own = timeout(fallback, "openpipe.fallback", reading)?;
@@ -91,6 +95,7 @@ pub(super) fn read(bytes: &[u8], reading: Reading<'_>) -> Result<OpenPipe, Refus
         endpoint.zip(fallback.as_ref()).map(|(endpoint, hop)| Endpoint { model: hop.model.clone(), ..endpoint });
     Ok(OpenPipe {
         fallback,
+        names_provider,
         endpoint,
         timeouts: primary.map(|span| clock(span, reading.stream)).unwrap_or_default(),
         tags: tags(fields)?,
@@ -150,7 +155,7 @@ fn model(fallback: &Map<String, Value>) -> Result<String, Refusal> {
         Some(Value::String(provider)) if is_provider_name(provider) => format!("{provider}/{model}"),
         Some(other) => {
             let message = format!("{} is not a provider name", shown(other));
-            return Err(Refusal::value("openpipe.fallback.provider", message));
+            return Err(Refusal::value(PROVIDER, message));
         }
     };
     check_model(&model).map_err(|message| Refusal::field("invalid_model", path, message))?;
