@@ -250,13 +250,6 @@ impl Chain {
         }
     }
 
-    /// The first content of a call came. Optional, for the trail.
-    pub fn on_content(&mut self, id: u32, now: Instant) {
-        if let Some(attempt) = self.attempt_mut(id) {
-            attempt.content.get_or_insert(now);
-        }
-    }
-
     /// A call ended. An outcome of a call that is not in flight changes nothing.
     pub fn on_outcome(&mut self, id: u32, outcome: Outcome, now: Instant) {
         let is = |flight: &Flight| flight.id == id;
@@ -312,11 +305,6 @@ impl Chain {
         self.calls
     }
 
-    /// When the request must be over.
-    pub const fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
     fn start(&mut self, turn: Turn, now: Instant) -> Call {
         let hop = &self.plan.hops[turn.hop];
         let prospect = &self.prospects[turn.hop];
@@ -345,7 +333,7 @@ impl Chain {
         self.next_id += 1;
         let turn = Turn { made: turn.made.saturating_add(1), ..turn };
         self.main = Some(Flight { id, turn, started: now, probe, entry: self.trail.len() });
-        let attempt = Attempt { id, slot, headers: None, content: None, ended: None, standing: Standing::InFlight };
+        let attempt = Attempt { id, slot, headers: None, ended: None, standing: Standing::InFlight };
         let target = hop.target.clone();
         self.trail.push(TrailEntry { hop: turn.hop, target, at: now, what: What::Call(attempt) });
         self.state = State::Seek;

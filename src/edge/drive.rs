@@ -23,13 +23,18 @@ use std::task::Poll;
 /// How the chain of a request ended.
 pub struct Driven {
     pub chain: Chain,
-    pub end: End,
+    pub ended: Ended,
     /// The call that serves, held at its commit point.
     pub served: Option<Box<Served>>,
     /// What was measured of each call, by its id.
     pub marks: LiteMap<u32, Marks>,
+}
+
+/// Who ended it.
+pub enum Ended {
+    Chain(End),
     /// The client left before any answer was committed.
-    pub gone: bool,
+    ClientGone,
 }
 
 /// A call in flight, and whether it has shown content yet. Dropping it aborts the call.
@@ -39,84 +44,116 @@ struct Flight {
     call: LocalBoxFuture<'static, Attempted>,
 }
 
+/// A chain under way.
+struct Drive<'a> {
+    job: &'a Rc<Job>,
+    chain: Chain,
+    flights: Vec<Flight>,
+    /// Of the call made last.
+    hedge_at: Option<Instant>,
+    marks: LiteMap<u32, Marks>,
+    served: Option<Box<Served>>,
+}
+
+/// Whether the client is still there.
+enum Client {
+    Waits,
+    Gone,
+}
+
 /// Runs a chain to its end.
-pub async fn run(job: &Rc<Job>, mut chain: Chain) -> Driven {
-    let mut flights: Vec<Flight> = Vec::new();
-    let mut hedge_at: Option<Instant> = None;
-    let mut marks = LiteMap::new();
-    let mut served = None;
-    let mut gone = false;
-    let end = loop {
-        match chain.next(now()) {
+pub async fn run(job: &Rc<Job>, chain: Chain) -> Driven {
+    let (flights, marks) = (Vec::new(), LiteMap::new());
+    let mut drive = Drive { job, chain, flights, hedge_at: None, marks, served: None };
+    let ended = loop {
+        let client = match drive.chain.next(now()) {
             Step::Call(call) => {
-                hedge_at = call.hedge_at;
-                flights.push(start(job, call));
-                continue;
+                drive.hedge_at = call.hedge_at;
+                drive.start(call);
+                Client::Waits
             }
-            Step::Wait { until } => {
-                if left_within(until.since(now()), job.signal.as_ref()).await {
-                    gone = true;
-                    break End::Exhausted;
-                }
-                continue;
-            }
-            Step::Pending => {}
-            Step::Done(end) => break end,
-        }
-        match next_event(&mut flights, hedge_at).await {
-            Event::Ended(id, attempted) => {
-                let (outcome, measured) = match attempted {
-                    Attempted::Incompatible(feature) => {
-                        chain.pass_over(id, Skip::Incompatible(feature));
-                        // Where it was to be the hedge, the next hop is, and at once.
-                        hedge_at = flights.first().map(|_| now());
-                        continue;
-                    }
-                    Attempted::Served(answer) => {
-                        let measured = answer.marks.clone();
-                        served = Some(answer);
-                        (Outcome::Served, measured)
-                    }
-                    Attempted::Failed(failure, measured) => {
-                        gone |= failure.class == Class::Cancelled;
-                        (Outcome::Failed(failure), measured)
-                    }
-                };
-                if let Some((at, status)) = measured.headers {
-                    chain.on_headers(id, status, at);
-                }
-                marks.insert(id, measured);
-                chain.on_outcome(id, outcome, now());
-            }
-            Event::Hedge => {
-                hedge_at = None;
-                if flights.iter().all(|flight| !flight.content.get())
-                    && let Some(call) = chain.hedge(now())
-                {
-                    flights.push(start(job, call));
-                }
-            }
-        }
-        if gone {
-            cancel(&mut chain, &mut flights, "the client went away");
-            break End::Exhausted;
-        }
-        if served.is_some() {
-            cancel(&mut chain, &mut flights, "another target answered first");
+            Step::Wait { until } => match left_within(until.since(now()), job.signal.as_ref()).await {
+                true => Client::Gone,
+                false => Client::Waits,
+            },
+            Step::Pending => drive.advance().await,
+            Step::Done(end) => break Ended::Chain(end),
+        };
+        if let Client::Gone = client {
+            break Ended::ClientGone;
         }
     };
-    Driven { chain, end, served, marks, gone }
+    let Drive { chain, marks, served, .. } = drive;
+    Driven { chain, ended, served, marks }
 }
 
-fn start(job: &Rc<Job>, call: Call) -> Flight {
-    let (id, content, job) = (call.id, attempt::Content::default(), job.clone());
-    let seen = content.clone();
-    Flight { id, content, call: async move { attempt::attempt(&job, &call, seen).await }.boxed_local() }
-}
+impl Drive<'_> {
+    fn start(&mut self, call: Call) {
+        let (id, content, job) = (call.id, attempt::Content::default(), self.job.clone());
+        let seen = content.clone();
+        let call = async move { attempt::attempt(&job, &call, seen).await }.boxed_local();
+        self.flights.push(Flight { id, content, call });
+    }
 
-fn cancel(chain: &mut Chain, flights: &mut Vec<Flight>, why: &str) {
-    for flight in flights.drain(..) {
-        chain.on_outcome(flight.id, Outcome::Failed(Failure::new(Class::Cancelled, why)), now());
+    /// On to the next thing that happens: a call ends, or it is time to hedge.
+    async fn advance(&mut self) -> Client {
+        match next_event(&mut self.flights, self.hedge_at).await {
+            Event::Ended(id, attempted) => self.settle(id, attempted),
+            Event::Hedge => {
+                self.hedge();
+                Client::Waits
+            }
+        }
+    }
+
+    fn hedge(&mut self) {
+        self.hedge_at = None;
+        if self.flights.iter().all(|flight| !flight.content.get())
+            && let Some(call) = self.chain.hedge(now())
+        {
+            self.start(call);
+        }
+    }
+
+    /// Tells the chain what came of a call.
+    fn settle(&mut self, id: u32, attempted: Attempted) -> Client {
+        match attempted {
+            Attempted::Incompatible(feature) => {
+                self.chain.pass_over(id, Skip::Incompatible(feature));
+                // Where it was to be the hedge, the next hop is, and at once.
+                self.hedge_at = self.flights.first().map(|_| now());
+            }
+            Attempted::Served(answer) => {
+                self.note(id, answer.marks.clone());
+                self.served = Some(answer);
+                self.chain.on_outcome(id, Outcome::Served, now());
+                self.cancel("another target answered first");
+            }
+            Attempted::Failed(failure, marks) => {
+                let gone = failure.class == Class::Cancelled;
+                self.note(id, marks);
+                self.chain.on_outcome(id, Outcome::Failed(failure), now());
+                if gone {
+                    self.cancel("the client went away");
+                    return Client::Gone;
+                }
+            }
+        }
+        Client::Waits
+    }
+
+    fn note(&mut self, id: u32, marks: Marks) {
+        if let Some((at, status)) = marks.headers {
+            self.chain.on_headers(id, status, at);
+        }
+        self.marks.insert(id, marks);
+    }
+
+    /// Aborts what is in flight.
+    fn cancel(&mut self, why: &str) {
+        for flight in self.flights.drain(..) {
+            self.chain.on_outcome(flight.id, Outcome::Failed(Failure::new(Class::Cancelled, why)), now());
+        }
     }
 }
 

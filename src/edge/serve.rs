@@ -2,7 +2,7 @@
 
 use super::attempt::{Body, Marks, Served};
 use super::body::Identity;
-use super::drive::{self, Driven};
+use super::drive::{self, Driven, Ended};
 use super::glue::now;
 use super::job::Job;
 use super::recorder;
@@ -12,7 +12,7 @@ use crate::domain::chain::{Call, Chain, End, TrailEntry};
 use crate::domain::error::{self, Final};
 use crate::domain::ledger::account::{After, DROPPED_MOST, Measured, attempt_row, dropped};
 use crate::domain::ledger::row::{AttemptRow, OK, RequestRow};
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Class, Failure};
 use crate::domain::policy::{Degraded, PlanName};
 use crate::domain::redact::redact_name;
 use crate::domain::relay::Ending;
@@ -97,8 +97,11 @@ fn committed(job: &Rc<Job>, chain: Chain, served: Served, mut marks: LiteMap<u32
 }
 
 fn failed(job: &Rc<Job>, driven: Driven, context: &Context) -> Answer {
-    let Driven { chain, end, marks, gone, .. } = driven;
-    let end = if gone { last_call(&chain) } else { end };
+    let Driven { chain, ended, marks, .. } = driven;
+    let (end, left) = match ended {
+        Ended::Chain(end) => (end, None),
+        Ended::ClientGone => (last_call(&chain), Some(Class::Cancelled.name())),
+    };
     let secrets = job.secrets();
     let last = error::ended(&error::Ending {
         family: job.route.family(),
@@ -112,8 +115,7 @@ fn failed(job: &Rc<Job>, driven: Driven, context: &Context) -> Answer {
     });
     let said = annotations(job, &chain, None, &marks);
     let account = Account { job: job.clone(), trail: chain.into_trail(), marks, status: last.status };
-    let outcome = if gone { "cancelled" } else { last.outcome };
-    account.give_up(context, outcome);
+    account.give_up(context, left.unwrap_or(last.outcome));
     Answer::Failed(last, said)
 }
 

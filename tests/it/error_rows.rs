@@ -40,7 +40,7 @@ fn failure(row: &Value) -> Failure {
 /// Status, type and code of the answer to a client whose one attempt failed so.
 fn told(family: Family, failure: &Failure) -> Value {
     let standing = Standing::Failed(failure.clone());
-    let attempt = Attempt { id: 0, slot: KeySlot::Managed, headers: None, content: None, ended: Some(NOW), standing };
+    let attempt = Attempt { id: 0, slot: KeySlot::Managed, headers: None, ended: Some(NOW), standing };
     let trail = [TrailEntry { hop: 0, target: target("acme/m"), at: NOW, what: What::Call(attempt) }];
     let said = ended(&Ending {
         family,

@@ -21,7 +21,7 @@ fn skip(hop: usize, name: &str, skip: Skip) -> TrailEntry {
 
 fn call(id: u32, name: &str, standing: Standing) -> TrailEntry {
     let headers = Some((Instant(1040), 200));
-    let attempt = Attempt { id, slot: KeySlot::Managed, headers, content: None, ended: Some(Instant(1312)), standing };
+    let attempt = Attempt { id, slot: KeySlot::Managed, headers, ended: Some(Instant(1312)), standing };
     entry(id as usize, name, What::Call(attempt))
 }
 

@@ -30,8 +30,6 @@ pub struct Attempt {
     pub slot: KeySlot,
     /// When the response headers came, and their status.
     pub headers: Option<(Instant, u16)>,
-    /// When the first content came.
-    pub content: Option<Instant>,
     /// When the chain learnt its outcome: its failure, or the commit.
     pub ended: Option<Instant>,
     pub standing: Standing,

@@ -126,7 +126,7 @@ fn told(family: Family, failure: &Failure) {
     let at = Instant(1_000);
     let target = Target { provider: "x".to_owned(), model: "m".to_owned(), region: None };
     let standing = Standing::Failed(failure.clone());
-    let attempt = Attempt { id: 0, slot: KeySlot::Managed, headers: None, content: None, ended: Some(at), standing };
+    let attempt = Attempt { id: 0, slot: KeySlot::Managed, headers: None, ended: Some(at), standing };
     let trail = [TrailEntry { hop: 0, target, at, what: What::Call(attempt) }];
     let ending = Ending {
         family,

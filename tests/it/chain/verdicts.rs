@@ -240,6 +240,25 @@ fn a_hedge_starts_once_and_the_first_to_commit_wins() {
     Story::of(hedged()).with("a", slow(50)).tell().is("served", "a=ok");
 }
 
+/// The moment to hedge is that of the call in flight: a hop that has failed is waited for no more.
+#[test]
+fn a_hop_that_fails_before_its_hedge_takes_it_along() {
+    let slow = || vec![Meets(5_000, Outcome::Served)];
+    let told = Story::of(vec![Hop { hedge_after: Some(Span(100)), ..hop("a") }, hop("b"), hop("c")])
+        .with("a", vec![fails(Class::ServerError)])
+        .with("b", slow())
+        .tell();
+    told.is("served", "a=server_error b=ok");
+    // The next one has its own.
+    let hedged = |name| Hop { hedge_after: Some(Span(100)), ..hop(name) };
+    let told = Story::of(vec![hedged("a"), hedged("b"), hop("c")])
+        .with("a", vec![fails(Class::ServerError)])
+        .with("b", slow())
+        .tell();
+    told.is("served", "a=server_error b=cancelled c=ok");
+    assert_eq!(told.calls[2].0, START + Span(10 + 100));
+}
+
 #[test]
 fn a_hedge_takes_the_place_of_a_call_that_fails() {
     let hedged = || vec![Hop { hedge_after: Some(Span(100)), ..hop("a") }, hop("b"), hop("c")];
@@ -340,8 +359,10 @@ fn a_hop_without_prospect_is_a_hop_without_key() {
 fn the_client_s_patience_bounds_the_deadline() {
     let deadline = |patience: Option<u64>| {
         let plan = Plan { deadline: Span(100_000), ..plan(vec![hop("openai/a")]) };
-        Chain::new(Arc::new(plan), Vec::new(), Leave::default(), 7, START).within(patience.map(Span), START).deadline()
+        let chain = Chain::new(Arc::new(plan), vec![ready(&[KeySlot::Managed])], Leave::default(), 7, START);
+        let Step::Call(call) = chain.within(patience.map(Span), START).next(START) else { panic!("no call") };
+        call.clocks.deadline.0
     };
-    assert_eq!(deadline(Some(29_500)), START + Span(29_500));
-    assert_eq!((deadline(Some(599_500)), deadline(None)), (START + Span(100_000), START + Span(100_000)));
+    assert_eq!(deadline(Some(29_500)), 29_500);
+    assert_eq!((deadline(Some(599_500)), deadline(None)), (100_000, 100_000));
 }
