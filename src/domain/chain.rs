@@ -24,7 +24,7 @@ mod verdict;
 
 use std::sync::Arc;
 
-pub use judge::Leave;
+pub use judge::{Entry, Leave, foresee};
 pub use trail::{Attempt, Standing, TrailEntry, What, reason};
 
 use crate::domain::backoff::Dice;

@@ -8,8 +8,8 @@ use crate::domain::breaker::Book;
 use crate::domain::chain::{Call, Chain, End, Leave, Prospect, Step, What, reason};
 use crate::domain::dialect::Wire;
 use crate::domain::glob::Glob;
-use crate::domain::outcome::{Class, Failure, KeySlot, Outcome, Phase, Skip};
-use crate::domain::policy::{Commit, Hop, KeyChoice, Plan};
+use crate::domain::outcome::{Class, Failure, Outcome, Phase, Skip};
+use crate::domain::policy::{Commit, Hop, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::scripted::Scripted;
 use crate::domain::target::Target;
@@ -134,12 +134,7 @@ pub fn simulate(mut plan: Plan, script: &Script, leave: Leave, outlooks: &[Outlo
 }
 
 fn prospect(hop: &Hop, outlook: Outlook, breakers: &mut Book) -> Prospect {
-    let slots = match hop.key {
-        KeyChoice::Managed => vec![KeySlot::Managed],
-        KeyChoice::Own => vec![KeySlot::Own],
-        KeyChoice::ManagedThenOwn => vec![KeySlot::Managed, KeySlot::Own],
-        KeyChoice::OwnThenManaged => vec![KeySlot::Own, KeySlot::Managed],
-    };
+    let slots = hop.key.slots().to_vec();
     let breakers = slots.iter().map(|slot| breakers.handle(&hop.target, *slot)).collect();
     let Outlook { crossed: skip, context_tokens, .. } = outlook;
     Prospect { skip, slots, breakers, context_tokens, ..Prospect::default() }

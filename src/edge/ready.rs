@@ -11,7 +11,7 @@ use super::library::Library;
 use super::upstream;
 use crate::domain::breaker::{Book, Handle};
 use crate::domain::catalogue::{self, Catalogue};
-use crate::domain::chain::Prospect;
+use crate::domain::chain::{self, Entry, Prospect};
 use crate::domain::dialect::capability::{self, Candidate};
 use crate::domain::document::Kind;
 use crate::domain::outcome::{KeySlot, Skip};
@@ -163,22 +163,17 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry
             prospect.skip = lacks.map(|feature| Skip::Incompatible(feature.to_owned()));
         }
     }
-    let stays = !inquiry.asked.leave.is_given(plan.consent);
+    let leave = inquiry.asked.leave;
     for (index, ((prospect, hop), ready)) in prospects.iter_mut().zip(&plan.hops).zip(ready).enumerate() {
         // A hop that is called says so when it is. One without a key, without consent, or with an open breaker would be passed
         // over for that, which is judged later.
-        let kept_out = ready.missing.is_some() || (stays && index > 0) || is_open(prospect, hop);
-        let barred = prospect.skip.is_none() && kept_out;
+        let entry = Entry { reached: leave.reaches(index, plan.consent), breaker: hop.breaker.as_ref() };
+        let barred = prospect.skip.is_none() && chain::foresee(prospect, entry, now()).is_some();
         if let Some(wire) = ready.wire.filter(|wire| barred && upstream::changes(route, *wire)) {
             let unfit = upstream::translated(route, envelope, bytes, hop, ready, wire).err();
             prospect.skip = unfit.map(|feature| Skip::Incompatible(feature.0));
         }
     }
-}
-
-fn is_open(prospect: &Prospect, hop: &Hop) -> bool {
-    let breaker = hop.breaker.as_ref().zip(prospect.breakers.first());
-    breaker.is_some_and(|(rules, breaker)| !breaker.admits(rules, now()))
 }
 
 /// Why a hop's wire rules it out for a route, before any look at the content.

@@ -9,7 +9,7 @@ use super::job::{Job, Ready};
 use super::plan;
 use super::recorder;
 use super::upstream::{self, Preview, Stop};
-use crate::domain::chain::{Call, Clocks, Leave, Prospect};
+use crate::domain::chain::{self, Call, Clocks, Entry, Leave, Prospect};
 use crate::domain::dialect::chat::hosts;
 use crate::domain::error::status_of;
 use crate::domain::ledger::account::ended;
@@ -55,6 +55,25 @@ pub struct Trial {
     leave: Leave,
     /// Every hop is asked, one whose breaker is open too: its answer is what is to be seen.
     compare: bool,
+}
+
+/// A hop that is tried.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    index: usize,
+    pub hop: &'a Hop,
+    ready: &'a Ready,
+    prospect: &'a Prospect,
+}
+
+/// What a client's request would meet at a hop.
+pub struct Foreseen {
+    /// Why it would be passed over.
+    pub skip: Option<Skip>,
+    /// Whose key its first call would use, whatever the client may.
+    pub slot: Option<KeySlot>,
+    /// The request as it would go out to it, but for its key.
+    pub preview: Option<Preview>,
 }
 
 /// What a hop answered.
@@ -121,43 +140,43 @@ impl Trial {
     }
 
     /// The hops, in the order in which they would be tried.
-    pub fn hops(&self) -> impl Iterator<Item = (usize, &Hop)> {
-        self.job.plan.hops.iter().enumerate()
+    pub fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        let hops = self.job.plan.hops.iter().zip(self.job.ready.iter()).zip(&self.prospects).enumerate();
+        hops.map(|(index, ((hop, ready), prospect))| Place { index, hop, ready, prospect })
     }
 
-    /// Whether a client with these headers would be let go on to this hop.
-    pub fn is_open(&self, index: usize) -> bool {
-        index == 0 || self.leave.is_given(self.job.plan.consent)
-    }
-
-    /// The key slot that a hop's first call would use, or why it would be passed over.
+    /// The key slot that a hop's first call would use if the caller may come to it, or why there would be none.
     ///
     /// # Errors
     /// The skip.
-    pub fn slot(&self, index: usize) -> Result<KeySlot, Skip> {
-        if let Some(skip) = self.prospects.get(index).and_then(|prospect| prospect.skip.clone()) {
-            return Err(skip);
-        }
-        let Some((hop, ready)) = self.at(index) else { return Err(Skip::Deadline) };
-        if let Some(missing) = &ready.missing {
-            return Err(missing.clone());
-        }
-        let slot = ready.credentials.first().map_or(KeySlot::Managed, |credential| credential.slot);
-        let admits = |rules| super::breakers::handle(&hop.target, slot).admits(rules, now());
-        match self.compare || hop.breaker.as_ref().is_none_or(admits) {
-            true => Ok(slot),
-            false => Err(Skip::BreakerOpen),
+    pub fn slot(&self, place: Place<'_>) -> Result<KeySlot, Skip> {
+        match self.skip(place, true) {
+            Some(skip) => Err(skip),
+            None => Ok(place.prospect.slots.first().copied().unwrap_or(KeySlot::Managed)),
         }
     }
 
-    /// The request as it would go out to a hop, but for its key.
-    ///
-    /// # Errors
-    /// Why it cannot be carried there.
-    pub fn preview(&self, index: usize) -> Result<Preview, Skip> {
-        let Some((hop, ready)) = self.at(index) else { return Err(Skip::Deadline) };
-        let slot = self.slot(index).unwrap_or(KeySlot::Managed);
-        upstream::preview(&self.job, hop, ready, slot).map_err(|stop| match stop {
+    /// Why a hop would be passed over, as far as shows before its request is written.
+    fn skip(&self, place: Place<'_>, reached: bool) -> Option<Skip> {
+        let entry = Entry { reached, breaker: place.hop.breaker.as_ref().filter(|_| !self.compare) };
+        place.prospect.skip.clone().or_else(|| chain::foresee(place.prospect, entry, now()))
+    }
+
+    /// What a client with these headers would meet at a hop.
+    pub fn foresee(&self, place: Place<'_>) -> Foreseen {
+        let slot = self.slot(place).ok();
+        let (skip, preview) = match self.preview(place, slot.unwrap_or(KeySlot::Managed)) {
+            Ok(preview) => (None, Some(preview)),
+            Err(unfit) => (Some(unfit), None),
+        };
+        // What the wire cannot carry is judged behind boundaries, and before keys, consent and breakers.
+        let unfit = place.prospect.skip.clone().or(skip);
+        let reached = self.leave.reaches(place.index, self.job.plan.consent);
+        Foreseen { skip: unfit.or_else(|| self.skip(place, reached)), slot, preview }
+    }
+
+    fn preview(&self, place: Place<'_>, slot: KeySlot) -> Result<Preview, Skip> {
+        upstream::preview(&self.job, place.hop, place.ready, slot).map_err(|stop| match stop {
             Stop::Incompatible(feature) => Skip::Incompatible(feature),
             Stop::Failed(failure) => Skip::Incompatible(failure.reason),
         })
@@ -168,34 +187,25 @@ impl Trial {
         self.job.secrets()
     }
 
-    fn at(&self, index: usize) -> Option<(&Hop, &Ready)> {
-        self.job.plan.hops.get(index).zip(self.job.ready.get(index))
-    }
-
     /// Sends the request to one hop, once, and measures the answer.
-    pub async fn compare(&self, index: usize, slot: KeySlot) -> Compared {
-        let Some((hop, ready)) = self.at(index) else { return Compared { row: AttemptRow::default(), body: None } };
-        let deadline = self.job.plan.deadline;
-        let clocks = Clocks {
-            headers: hop.timeouts.headers.min(deadline),
-            first_token: hop.timeouts.first_token.min(deadline),
-            idle: hop.timeouts.idle.min(deadline),
-            attempt: hop.timeouts.attempt.min(deadline),
-            deadline,
-        };
+    pub async fn compare(&self, place: Place<'_>, slot: KeySlot) -> Compared {
+        let Place { index, hop, ready, .. } = place;
+        let clocks = Clocks::within(&hop.timeouts, self.job.plan.deadline);
         let began = now();
         let call = Call { id: index as u32, hop: index, slot, clocks, hedge_at: None };
         let attempted = attempt::attempt(&self.job, &call, Content::default()).await;
         let row = AttemptRow {
-            seq: index as u32,
-            at: began.0,
             call: true,
-            model: redact_name(&hop.target.to_string(), &self.secrets()),
             key: slot.name().to_owned(),
             ms: now().since(began).0,
-            ..AttemptRow::default()
+            ..self.row_of(place, began)
         };
         self.judge(row, attempted, ready)
+    }
+
+    fn row_of(&self, place: Place<'_>, at: Instant) -> AttemptRow {
+        let model = redact_name(&place.hop.target.to_string(), &self.secrets());
+        AttemptRow { seq: place.index as u32, at: at.0, model, ..AttemptRow::default() }
     }
 
     fn judge(&self, row: AttemptRow, attempted: Attempted, ready: &Ready) -> Compared {
@@ -214,11 +224,8 @@ impl Trial {
     }
 
     /// The row of a hop that is not called.
-    pub fn skipped(&self, index: usize, skip: &Skip) -> AttemptRow {
-        let model = |hop: &Hop| redact_name(&hop.target.to_string(), &self.secrets());
-        let model = self.at(index).map(|(hop, _)| model(hop)).unwrap_or_default();
-        let row = AttemptRow { seq: index as u32, at: now().0, model, ..AttemptRow::default() };
-        passed_over(row, skip.name(), skip.detail().unwrap_or_default().to_owned())
+    pub fn skipped(&self, place: Place<'_>, skip: &Skip) -> AttemptRow {
+        passed_over(self.row_of(place, now()), skip.name(), skip.detail().unwrap_or_default().to_owned())
     }
 
     /// Records a comparison, outside the counters.

@@ -1,8 +1,8 @@
 //! Which hop comes next, and why others are passed over.
 
-use super::{ATTEMPTS_MAX, Chain, Place, State, TrailEntry, Turn, What};
-use crate::domain::outcome::Skip;
-use crate::domain::policy::Consent;
+use super::{ATTEMPTS_MAX, Chain, Place, Prospect, State, TrailEntry, Turn, What};
+use crate::domain::outcome::{KeySlot, Skip};
+use crate::domain::policy::{BreakerRules, Consent};
 use crate::domain::time::Instant;
 
 /// What the caller said of leaving the first hop.
@@ -24,6 +24,33 @@ impl Leave {
         };
         consents && !self.forbidden
     }
+
+    /// Whether it is leave enough to come to that hop.
+    pub const fn reaches(self, hop: usize, consent: Consent) -> bool {
+        hop == 0 || self.is_given(consent)
+    }
+}
+
+/// On what terms a hop is entered.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// It is the first one, or there is leave to go on to it.
+    pub reached: bool,
+    /// The numbers under which its breaker is asked, where it is.
+    pub breaker: Option<&'a BreakerRules>,
+}
+
+/// Why a hop that could answer the request is passed over all the same: the first reason in the contract's order.
+pub fn foresee(prospect: &Prospect, entry: Entry<'_>, now: Instant) -> Option<Skip> {
+    if prospect.slots.is_empty() {
+        let unknown = || Skip::NoKey { slot: KeySlot::Managed, missing: "key".to_owned() };
+        return Some(prospect.missing.clone().unwrap_or_else(unknown));
+    }
+    if !entry.reached {
+        return Some(Skip::Consent);
+    }
+    let asked = entry.breaker.zip(prospect.breakers.first());
+    asked.is_some_and(|(rules, breaker)| !breaker.admits(rules, now)).then_some(Skip::BreakerOpen)
 }
 
 /// Whether a hop's breaker is asked.
@@ -96,32 +123,20 @@ impl Chain {
     /// The first reason, in the contract's order, to pass over a hop.
     fn judge(&self, hop: usize, ask: Ask, now: Instant) -> Option<Skip> {
         let prospect = &self.prospects[hop];
-        if let Some(skip) = &prospect.skip {
-            return Some(skip.clone());
-        }
-        if let (Some(window), Some(outgrown)) = (prospect.context_tokens, self.outgrown)
-            && window <= outgrown
-        {
-            return Some(Skip::Incompatible("context".to_owned()));
-        }
-        if prospect.slots.is_empty() {
-            let unknown = || Skip::NoKey { slot: crate::domain::outcome::KeySlot::Managed, missing: "key".to_owned() };
-            return Some(prospect.missing.clone().unwrap_or_else(unknown));
-        }
-        if hop > 0 && !self.leave.is_given(self.plan.consent) {
-            return Some(Skip::Consent);
-        }
-        if ask == Ask::Breaker && !self.admits(hop, now) {
-            return Some(Skip::BreakerOpen);
-        }
-        (now >= self.deadline).then_some(Skip::Deadline)
-    }
-
-    fn admits(&self, hop: usize, now: Instant) -> bool {
-        match (&self.plan.hops[hop].breaker, self.prospects[hop].breakers.first()) {
-            (Some(rules), Some(handle)) => handle.admits(rules, now),
-            (Some(_) | None, _) => true,
-        }
+        let entry = Entry {
+            reached: self.leave.reaches(hop, self.plan.consent),
+            breaker: match ask {
+                Ask::Breaker => self.plan.hops[hop].breaker.as_ref(),
+                Ask::AfterAll => None,
+            },
+        };
+        let outgrown = prospect.context_tokens.zip(self.outgrown).is_some_and(|(window, outgrown)| window <= outgrown);
+        prospect
+            .skip
+            .clone()
+            .or_else(|| outgrown.then(|| Skip::Incompatible("context".to_owned())))
+            .or_else(|| foresee(prospect, entry, now))
+            .or_else(|| (now >= self.deadline).then_some(Skip::Deadline))
     }
 
     fn pass(&mut self, hop: usize, skip: Skip, now: Instant) {

@@ -1,11 +1,12 @@
 //! Explain and compare: `{"route": "chat", "body": {...}}`, and the client's `headers`: rules look at them, and some go upstream.
 
 use super::{Asked, Failure, candidates, fields};
+use crate::domain::chain::reason;
 use crate::domain::document::Kind;
 use crate::domain::document::json::shown;
 use crate::domain::ledger::analytics::usd;
 use crate::domain::ledger::row::AttemptRow;
-use crate::domain::outcome::Skip;
+use crate::domain::outcome::KeySlot;
 use crate::domain::redact::{redact_name, redact_value};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
@@ -13,7 +14,7 @@ use crate::domain::route::Route;
 use crate::domain::target::is_policy_name;
 use crate::edge::glue::is_header_value;
 use crate::edge::recorder;
-use crate::edge::trial::{Compared, Question, Trial};
+use crate::edge::trial::{Compared, Foreseen, Place, Question, Trial};
 use crate::edge::upstream::Preview;
 use crate::routes::reply::Reply;
 use serde_json::{Map, Value, json};
@@ -91,37 +92,19 @@ async fn trial(asked: &Asked<'_>, payload: Payload, compare: bool) -> Result<Tri
 pub async fn explain(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let trial = trial(asked, payload(asked)?, false).await?;
     let secrets = trial.secrets();
-    let hops: Vec<Value> = trial
-        .hops()
-        .map(|(index, hop)| {
-            let (slot, preview) = (trial.slot(index), trial.preview(index));
-            // What the wire cannot carry is judged before keys, consent and breakers.
-            let skip = match (&slot, &preview) {
-                (Err(skip @ (Skip::Boundary(_) | Skip::Incompatible(_))), _) | (_, Err(skip)) => Some(skip),
-                (Err(skip @ Skip::NoKey { .. }), _) => Some(skip),
-                _ if !trial.is_open(index) => Some(&Skip::Consent),
-                (Err(skip), _) => Some(skip),
-                (Ok(_), Ok(_)) => None,
-            };
-            let preview = preview.as_ref().ok();
-            json!({
-                "model": redact_name(&hop.target.to_string(), &secrets),
-                "call": skip.is_none(),
-                "reason": skip.map(reason),
-                "key": slot.as_ref().ok().map(|slot| slot.name()),
-                "dropped": preview.map_or(&[][..], |preview| &preview.dropped),
-                "request": preview.map(|preview| request(preview, &secrets)),
-            })
+    let line = |place: Place<'_>| {
+        let Foreseen { skip, slot, preview } = trial.foresee(place);
+        json!({
+            "model": redact_name(&place.hop.target.to_string(), &secrets),
+            "call": skip.is_none(),
+            "reason": skip.as_ref().map(reason),
+            "key": slot.map(KeySlot::name),
+            "dropped": preview.as_ref().map_or(&[][..], |preview| &preview.dropped),
+            "request": preview.as_ref().map(|preview| request(preview, &secrets)),
         })
-        .collect();
+    };
+    let hops: Vec<Value> = trial.places().map(line).collect();
     Ok(Reply::json(200, &json!({"policy": asked.segment(0), "rule": trial.rule(), "hops": hops})))
-}
-
-fn reason(skip: &Skip) -> String {
-    match skip.detail() {
-        Some(detail) => format!("{}:{detail}", skip.name()),
-        None => skip.name().to_owned(),
-    }
 }
 
 /// A provider's document, a hop's params and the client itself may have put a key where it would go out.
@@ -145,10 +128,10 @@ pub async fn compare(asked: &Asked<'_>) -> Result<Reply, Failure> {
     }
     let trial = trial(asked, payload, true).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for (index, _) in trial.hops() {
-        let compared = match trial.slot(index) {
-            Ok(slot) => trial.compare(index, slot).await,
-            Err(skip) => Compared { row: trial.skipped(index, &skip), body: None },
+    for place in trial.places() {
+        let compared = match trial.slot(place) {
+            Ok(slot) => trial.compare(place, slot).await,
+            Err(skip) => Compared { row: trial.skipped(place, &skip), body: None },
         };
         lines.push(line(&compared));
         rows.push(compared.row);
