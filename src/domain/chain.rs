@@ -17,6 +17,7 @@
 //! hedge takes its place; its second key, which waits for nothing, is called beside the hedge, while a wait for another try begins
 //! only where no call is in flight. When the hedge fails, its verdict waits until the chain comes to its hop.
 
+mod clocks;
 mod hints;
 mod judge;
 mod trail;
@@ -24,6 +25,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub use clocks::Clocks;
 pub use judge::{Entry, Leave, foresee};
 pub use trail::{Attempt, Standing, TrailEntry, What, reason};
 
@@ -62,19 +64,6 @@ pub struct Call {
     pub clocks: Clocks,
     /// When to ask [`Chain::hedge`] for a second call beside this one, if it has shown no content by then.
     pub hedge_at: Option<Instant>,
-}
-
-/// The clocks of one call, each but `idle` already the least of its own and what the deadline leaves. All run from the moment
-/// the call is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clocks {
-    pub headers: Span,
-    pub first_token: Span,
-    /// Between content events. Before the commit `attempt` runs beside it, after it nothing else does.
-    pub idle: Span,
-    pub attempt: Span,
-    /// What the deadline left when the call was made: a clock that equals it is recorded as `deadline`.
-    pub deadline: Span,
 }
 
 /// What to do now.
@@ -314,18 +303,11 @@ impl Chain {
             (Some(_) | None, _) => false,
         };
         let id = self.next_id;
-        let left = self.deadline.since(now);
         let call = Call {
             id,
             hop: turn.hop,
             slot,
-            clocks: Clocks {
-                headers: hop.timeouts.headers.min(left),
-                first_token: hop.timeouts.first_token.min(left),
-                idle: hop.timeouts.idle,
-                attempt: hop.timeouts.attempt.min(left),
-                deadline: left,
-            },
+            clocks: Clocks::within(&hop.timeouts, self.deadline.since(now)),
             hedge_at: hop.hedge_after.filter(|_| !self.hedged).map(|after| now + after),
         };
         self.places[turn.hop] = Place::Past;

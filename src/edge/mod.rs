@@ -20,6 +20,7 @@ pub mod library;
 pub mod line;
 pub mod log;
 mod observer;
+pub mod outgoing;
 pub mod plan;
 pub mod ready;
 pub mod recorder;

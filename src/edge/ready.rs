@@ -8,7 +8,7 @@ use super::inquiry::Inquiry;
 use super::job::Ready;
 use super::keys::{self, Caller};
 use super::library::Library;
-use super::upstream;
+use super::upstream::{self, Leg};
 use crate::domain::breaker::{Book, Handle};
 use crate::domain::catalogue::{self, Catalogue};
 use crate::domain::chain::{self, Entry, Prospect};
@@ -170,7 +170,7 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry
         let entry = Entry { reached: leave.reaches(index, plan.consent), breaker: hop.breaker.as_ref() };
         let barred = prospect.skip.is_none() && chain::foresee(prospect, entry, now()).is_some();
         if let Some(wire) = ready.wire.filter(|wire| barred && upstream::changes(route, *wire)) {
-            let unfit = upstream::translated(route, envelope, bytes, hop, ready, wire).err();
+            let unfit = upstream::translated(route, envelope, bytes, Leg { hop, ready, wire }).err();
             prospect.skip = unfit.map(|feature| Skip::Incompatible(feature.0));
         }
     }

@@ -1,20 +1,19 @@
 //! From a hop to a request on the wire: URL, headers, authentication, body.
 //!
-//! What goes up: the client's own content and tracing headers ([`forwards`] lists them), the provider's, its key, and
-//! `cdn-loop`, by which a request that comes back to this Worker is known. Never: the client's key, cookies, or anything of
-//! Understudy's.
+//! What goes up: the headers of `outgoing.rs`, the provider's key, and the client's body less what Understudy consumed.
 
 use super::bindings::text;
-use super::glue::{self, is_header_value};
+use super::glue;
 use super::job::{Job, Ready};
-use super::keys::{Credential, Kind};
+use super::keys::Kind;
 use super::line::{Answer, Line, Outbound, Reading};
+use super::outgoing::{Outgoing, dressed};
 use super::{sim, vertex};
 use crate::domain::chain::Call;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::said::Expected;
-use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, betas, envelope, json_text, translate};
+use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, envelope, json_text, translate};
 use crate::domain::outcome::{Class, Failure, KeySlot, Phase};
 use crate::domain::policy::{Hop, Param, RelayMode, UsageMode};
 use crate::domain::provider::Auth;
@@ -24,11 +23,6 @@ use crate::domain::route::Route;
 use crate::domain::sigv4;
 use crate::domain::sim::Played;
 use crate::domain::time::Span;
-
-/// How this Worker names itself to whoever it calls.
-const CDN_LOOP: &str = "understudy";
-/// The version of Anthropic's API that requests speak when the client names none.
-const ANTHROPIC_VERSION: &str = "2023-06-01";
 
 /// A call ready to be sent, to the world or to provider `sim`.
 pub enum Sendable {
@@ -88,28 +82,49 @@ impl From<Failure> for Stop {
     }
 }
 
+/// Where a request is written to go.
+#[derive(Clone, Copy)]
+pub struct Leg<'a> {
+    pub hop: &'a Hop,
+    pub ready: &'a Ready,
+    pub wire: Wire,
+}
+
+impl<'a> Leg<'a> {
+    fn of(job: &Job, hop: &'a Hop, ready: &'a Ready) -> Result<Leg<'a>, Stop> {
+        match ready.wire {
+            Some(wire) => Ok(Leg { hop, ready, wire }),
+            None => Err(Stop::Incompatible(job.route.name().to_owned())),
+        }
+    }
+
+    fn destination(self) -> Destination<'a> {
+        Destination {
+            wire: self.wire,
+            provider: &self.hop.target.provider,
+            model: &self.ready.model_id,
+            max_output_tokens: self.ready.facts.max_output_tokens,
+        }
+    }
+}
+
 /// Builds the call of a step.
 ///
 /// # Errors
 /// The provider's URL lacks a variable, or the request cannot be carried on the hop's wire.
 pub async fn prepare(job: &Job, call: &Call, hop: &Hop, ready: &Ready) -> Result<Prepared, Stop> {
-    let Some(wire) = ready.wire else { return Err(Stop::Incompatible(job.route.name().to_owned())) };
-    let encoded = encode(job, hop, ready, wire)?;
-    if let Some(played) = sim::scripted(job, hop, ready, wire) {
-        let send = Sendable::Scripted(played);
-        return Ok(Prepared { send, dropped: encoded.dropped, reply: encoded.reply });
-    }
-    let credential = ready.credentials.iter().find(|credential| credential.slot == call.slot);
-    let vars = |name: &str| text(&job.env, name);
-    let region = hop.target.region.as_deref();
-    let url = ready
-        .provider
-        .url(&job.route, wire, &ready.model_id, region, job.stream, vars)
-        .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
-    let mut headers = dressed(job, ready, wire, call.slot);
-    let draft = Draft { job, hop, ready, wire, url: &url, body: &encoded.body };
-    draft.authenticate(&mut headers, call.slot, credential).await?;
-    let send = Sendable::Outbound(Outbound { url, headers: headers.0, body: encoded.body });
+    let leg = Leg::of(job, hop, ready)?;
+    let encoded = encode(job, leg)?;
+    let (send, encoded) = match sim::scripted(job, hop, ready, leg.wire) {
+        Some(played) => (Sendable::Scripted(played), encoded),
+        None => {
+            let mut draft = Draft::of(job, leg, call.slot, encoded)?;
+            draft.authenticate().await?;
+            let Draft { url, headers, mut encoded, .. } = draft;
+            let body = std::mem::take(&mut encoded.body);
+            (Sendable::Outbound(Outbound { url, headers: headers.0, body }), encoded)
+        }
+    };
     Ok(Prepared { send, dropped: encoded.dropped, reply: encoded.reply })
 }
 
@@ -129,35 +144,24 @@ pub struct Preview {
 /// # Errors
 /// As [`prepare`].
 pub fn preview(job: &Job, hop: &Hop, ready: &Ready, slot: KeySlot) -> Result<Preview, Stop> {
-    let Some(wire) = ready.wire else { return Err(Stop::Incompatible(job.route.name().to_owned())) };
-    let encoded = encode(job, hop, ready, wire)?;
-    let vars = |name: &str| text(&job.env, name);
-    let url = ready
-        .provider
-        .url(&job.route, wire, &ready.model_id, hop.target.region.as_deref(), job.stream, vars)
-        .map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
-    let mut headers = dressed(job, ready, wire, slot);
-    match ready.provider.key_of(&job.route, wire, slot) {
-        Auth::None => {}
-        Auth::Header { name, scheme: Some(scheme) } => headers.set(&name, format!("{scheme} {REDACTED}")),
-        Auth::Header { name, scheme: None } => headers.set(&name, REDACTED),
-        Auth::Aws | Auth::Google => headers.set("authorization", REDACTED),
-    }
-    Ok(Preview { url, headers: headers.0, body: encoded.body, dropped: encoded.dropped })
+    let leg = Leg::of(job, hop, ready)?;
+    let mut draft = Draft::of(job, leg, slot, encode(job, leg)?)?;
+    draft.mask();
+    let Draft { url, headers, encoded: Encoded { body, dropped, .. }, .. } = draft;
+    Ok(Preview { url, headers: headers.0, body, dropped })
 }
 
 /// The body for this hop, always from the client's original one.
-fn encode(job: &Job, hop: &Hop, ready: &Ready, wire: Wire) -> Result<Encoded, Stop> {
+fn encode(job: &Job, leg: Leg<'_>) -> Result<Encoded, Stop> {
+    let Leg { hop, ready, wire } = leg;
     let plain = |body| Ok(Encoded { body, dropped: Vec::new(), reply: Reply::default() });
     match &job.body {
         Body::Json(envelope) if changes(&job.route, wire) => {
-            let encoded = translated(&job.route, envelope, &job.bytes, hop, ready, wire)
-                .map_err(|feature| Stop::Incompatible(feature.0))?;
+            let encoded = translated(&job.route, envelope, &job.bytes, leg);
+            let encoded = encoded.map_err(|feature| Stop::Incompatible(feature.0))?;
             let encoded = with_betas(job, wire, encoded);
             Ok(match job.route {
-                Route::CountTokens => {
-                    Encoded { body: envelope::counting(encoded.body, &destination(hop, ready, wire)), ..encoded }
-                }
+                Route::CountTokens => Encoded { body: envelope::counting(encoded.body, &leg.destination()), ..encoded },
                 _ => encoded,
             })
         }
@@ -180,27 +184,11 @@ pub fn changes(route: &Route, wire: Wire) -> bool {
 ///
 /// # Errors
 /// The feature that cannot be carried there.
-pub fn translated(
-    route: &Route,
-    envelope: &Envelope,
-    bytes: &[u8],
-    hop: &Hop,
-    ready: &Ready,
-    wire: Wire,
-) -> Result<Encoded, Incompatible> {
-    let to = destination(hop, ready, wire);
-    let cleaned = envelope.cleaned(bytes, &hop.params);
-    let known_as = ready.provider.known_as(&hop.target.model, &ready.model_id);
-    translate::translate_request_as(known_as, route.family(), &cleaned, &to, &ready.facts, hop.translate)
-}
-
-fn destination<'a>(hop: &'a Hop, ready: &'a Ready, wire: Wire) -> Destination<'a> {
-    Destination {
-        wire,
-        provider: &hop.target.provider,
-        model: &ready.model_id,
-        max_output_tokens: ready.facts.max_output_tokens,
-    }
+pub fn translated(route: &Route, envelope: &Envelope, bytes: &[u8], leg: Leg<'_>) -> Result<Encoded, Incompatible> {
+    let cleaned = envelope.cleaned(bytes, &leg.hop.params);
+    let known_as = leg.ready.provider.known_as(&leg.hop.target.model, &leg.ready.model_id);
+    let (to, facts) = (leg.destination(), &leg.ready.facts);
+    translate::translate_request_as(known_as, route.family(), &cleaned, &to, facts, leg.hop.translate)
 }
 
 /// InvokeModel takes betas in the body alone.
@@ -255,82 +243,46 @@ pub fn voice(job: &Job, hop: &Hop, reply: Reply) -> Voice {
     }
 }
 
-/// The headers of a call in the making: one value per name.
-struct Outgoing(Vec<(String, String)>);
-
-impl Outgoing {
-    fn set(&mut self, name: &str, value: impl Into<String>) {
-        match self.0.iter_mut().find(|(have, _)| have == name) {
-            Some(pair) => pair.1 = value.into(),
-            None => self.0.push((name.to_owned(), value.into())),
-        }
-    }
-
-    /// Sets one that must go up: a key.
-    fn set_key(&mut self, name: &str, value: String) -> Result<(), Failure> {
-        if !is_header_value(&value) {
-            return Err(Failure::new(Class::Auth, "the key holds characters that no header can hold"));
-        }
-        self.set(name, value);
-        Ok(())
-    }
-}
-
-/// Whether a header of the client's goes upstream: its content and tracing headers. Its organization and project only beside
-/// its own key; its Anthropic headers where the request stays in its family, and to Anthropic's wire.
-fn forwards(name: &str, own_key: bool, at_home: bool) -> bool {
-    match name {
-        "content-type" | "accept" | "idempotency-key" | "traceparent" | "tracestate" | "user-agent" => true,
-        "anthropic-version" | "anthropic-beta" => at_home,
-        "openai-organization" | "openai-project" => own_key,
-        name => name.starts_with("openai-"),
-    }
-}
-
-/// Everything but authentication.
-fn dressed(job: &Job, ready: &Ready, wire: Wire, slot: KeySlot) -> Outgoing {
-    let anthropic = matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict) || job.route == Route::CountTokens;
-    let at_home = anthropic || !translates(&job.route, wire);
-    let forwarded = job.headers.iter().filter(|(name, _)| forwards(name, slot == KeySlot::Own, at_home));
-    let forwarded = forwarded.filter_map(|(name, value)| match name {
-        "anthropic-beta" => Some((name.to_owned(), betas::header(value, wire)?)),
-        _ => Some((name.to_owned(), value.to_owned())),
-    });
-    let mut headers = Outgoing(forwarded.collect());
-    if anthropic && job.headers.value("anthropic-version").is_none() {
-        headers.set("anthropic-version", ANTHROPIC_VERSION);
-    }
-    if let Body::Json(_) = job.body {
-        headers.set("content-type", "application/json");
-    }
-    if matches!(wire, Wire::Invoke | Wire::Converse) {
-        headers.set("accept", if job.stream { "application/vnd.amazon.eventstream" } else { "application/json" });
-    }
-    for (name, value) in &ready.provider.headers {
-        headers.set(&name.to_ascii_lowercase(), value.as_str());
-    }
-    headers.set("cdn-loop", CDN_LOOP);
-    headers
-}
-
-/// A call but for its key.
+/// A call in the making.
 struct Draft<'a> {
     job: &'a Job,
-    hop: &'a Hop,
-    ready: &'a Ready,
-    wire: Wire,
-    url: &'a str,
-    body: &'a [u8],
+    leg: Leg<'a>,
+    slot: KeySlot,
+    url: String,
+    headers: Outgoing,
+    encoded: Encoded,
 }
 
-impl Draft<'_> {
-    async fn authenticate(
-        &self,
-        headers: &mut Outgoing,
-        slot: KeySlot,
-        credential: Option<&Credential>,
-    ) -> Result<(), Failure> {
-        let auth = self.ready.provider.key_of(&self.job.route, self.wire, slot);
+impl<'a> Draft<'a> {
+    /// All of it but the key.
+    fn of(job: &'a Job, leg: Leg<'a>, slot: KeySlot, encoded: Encoded) -> Result<Draft<'a>, Failure> {
+        let (provider, region) = (&leg.ready.provider, leg.hop.target.region.as_deref());
+        let vars = |name: &str| text(&job.env, name);
+        let url = provider.url(&job.route, leg.wire, &leg.ready.model_id, region, job.stream, vars);
+        let url =
+            url.map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
+        Ok(Draft { job, leg, slot, url, headers: dressed(job, leg, slot), encoded })
+    }
+
+    /// How its key travels.
+    fn auth(&self) -> Auth {
+        self.leg.ready.provider.key_of(&self.job.route, self.leg.wire, self.slot)
+    }
+
+    /// Writes what is no key where the key would stand.
+    fn mask(&mut self) {
+        match self.auth() {
+            Auth::None => {}
+            Auth::Header { name, scheme: Some(scheme) } => self.headers.set(&name, format!("{scheme} {REDACTED}")),
+            Auth::Header { name, scheme: None } => self.headers.set(&name, REDACTED),
+            Auth::Aws | Auth::Google => self.headers.set("authorization", REDACTED),
+        }
+    }
+
+    async fn authenticate(&mut self) -> Result<(), Failure> {
+        let auth = self.auth();
+        let Draft { job, leg, slot, url, headers, encoded } = self;
+        let credential = leg.ready.credentials.iter().find(|credential| credential.slot == *slot);
         match (auth, credential.map(|credential| &credential.kind)) {
             (Auth::None, _) | (_, None | Some(Kind::None)) => Ok(()),
             (Auth::Header { name, scheme }, Some(Kind::Key(key))) => {
@@ -342,9 +294,9 @@ impl Draft<'_> {
             }
             (Auth::Aws, Some(Kind::Key(key))) => headers.set_key("authorization", format!("Bearer {key}")),
             (Auth::Aws, Some(Kind::Aws(credentials))) => {
-                let vars = |name: &str| text(&self.job.env, name);
-                let region = self.ready.provider.region(self.hop.target.region.as_deref(), vars).unwrap_or_default();
-                sign(headers, self.url, self.body, credentials, &region)
+                let vars = |name: &str| text(&job.env, name);
+                let region = leg.ready.provider.region(leg.hop.target.region.as_deref(), vars).unwrap_or_default();
+                sign(headers, url, &encoded.body, credentials, &region)
             }
             (Auth::Google, Some(Kind::Key(key))) => {
                 let token = vertex::access_token(key).await?;
