@@ -110,7 +110,7 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     async fn start(job: &'a Job, call: &'a Call, content: Content, marks: &'a mut Marks) -> Result<Served, Stop> {
-        let (Some(hop), Some(ready)) = (job.plan.hops.get(call.hop), job.ready.get(call.hop)) else {
+        let Some((hop, ready)) = job.hop(call.hop) else {
             return Err(Failure::new(Class::Unreachable, "the plan has no such hop").into());
         };
         let prepared = upstream::prepare(job, call, hop, ready).await?;

@@ -1,12 +1,14 @@
 //! One request on its way through its chain: everything that is known before the first call and does not change after.
 
+use super::glue::now;
 use super::keys::{Credential, Kind};
 use crate::domain::catalogue::Facts;
-use crate::domain::chain::Call;
 use crate::domain::dialect::{Wire, capability};
+use crate::domain::ledger::row::RequestRow;
 use crate::domain::outcome::Skip;
 use crate::domain::policy::{Hop, Plan};
 use crate::domain::provider::Provider;
+use crate::domain::redact::redact_name;
 use crate::domain::request::{Body, Headers, Identity, MAX_VALUES};
 use crate::domain::route::Route;
 use crate::domain::scripted::Drill;
@@ -96,8 +98,30 @@ impl Job {
         }
     }
 
-    /// Hop and what is known of it, of a call.
-    pub fn hop(&self, call: &Call) -> Option<(&Hop, &Ready)> {
-        self.plan.hops.get(call.hop).zip(self.ready.get(call.hop))
+    /// A hop of the plan, and what is known of it.
+    pub fn hop(&self, index: usize) -> Option<(&Hop, &Ready)> {
+        self.plan.hops.get(index).zip(self.ready.get(index))
+    }
+
+    /// The row of this request as it stands now: without its end and its attempts.
+    pub fn row(&self) -> RequestRow {
+        RequestRow {
+            id: self.request_id.clone(),
+            at: self.started.0,
+            policy: self.plan.name.label(),
+            version: self.plan.name.version().to_owned(),
+            workload: self.plan.workload.clone(),
+            route: self.route.name().to_owned(),
+            asked: redact_name(self.body.model(), &self.secrets()),
+            stream: self.stream,
+            ms: now().since(self.started).0,
+            user: self.identity.user.clone(),
+            group: self.identity.group.clone(),
+            key: self.key.as_ref().map(|key| key.name.clone()),
+            key_id: self.key.as_ref().map(|key| key.id.clone()),
+            colo: self.colo.clone(),
+            mark: self.mark.clone(),
+            ..RequestRow::default()
+        }
     }
 }

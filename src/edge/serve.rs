@@ -10,7 +10,7 @@ use super::relay::{self, Committed, Relayed};
 use crate::domain::breaker::Handle;
 use crate::domain::chain::{Call, Chain, End, TrailEntry};
 use crate::domain::error::{self, Final};
-use crate::domain::ledger::account::{After, DROPPED_MOST, Measured, attempt_row, dropped};
+use crate::domain::ledger::account::{After, DROPPED_MOST, Measured, Terms, attempt_row, dropped};
 use crate::domain::ledger::row::{AttemptRow, OK, RequestRow};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::policy::{Degraded, PlanName};
@@ -152,7 +152,7 @@ fn annotations(job: &Job, chain: &Chain, served: Option<&Call>, marks: &LiteMap<
     set("x-understudy-fallback", served.is_some_and(|call| call.hop > 0).to_string());
     let secrets = job.secrets();
     set("x-understudy-trail", error::trail_header(chain.trail(), job.stream, &secrets));
-    if let Some((hop, _)) = served.and_then(|call| job.hop(call)) {
+    if let Some((hop, _)) = served.and_then(|call| job.hop(call.hop)) {
         set("x-understudy-model", redact_name(&hop.target.to_string(), &secrets));
         match &hop.degraded {
             Degraded::No => {}
@@ -240,40 +240,23 @@ impl Account {
         let job = &self.job;
         let secrets = job.secrets();
         let first = served.as_ref().and_then(|(call, _)| self.marks.get(&call.id)?.ttft_ms.zip(self.sent_after(call)));
+        let (call, after) = served.unzip();
         RequestRow {
-            ledger_id: String::new(),
-            id: job.request_id.clone(),
-            at: job.started.0,
-            policy: job.plan.name.label(),
-            version: job.plan.name.version().to_owned(),
-            workload: job.plan.workload.clone(),
-            route: job.route.name().to_owned(),
-            asked: redact_name(job.body.model(), &secrets),
             outcome: outcome.to_owned(),
             status: self.status,
-            fallback: served.as_ref().is_some_and(|(call, _)| call.hop > 0),
-            degraded: served
-                .as_ref()
-                .and_then(|(call, _)| job.hop(call))
-                .is_some_and(|(hop, _)| hop.degraded != Degraded::No),
-            stream: job.stream,
-            ms: now().since(job.started).0,
+            fallback: call.is_some_and(|call| call.hop > 0),
+            degraded: call.and_then(|call| job.hop(call.hop)).is_some_and(|(hop, _)| hop.degraded != Degraded::No),
             ttft_ms: first.map(|(ttft, sent)| sent.0.saturating_add(ttft)),
-            user: job.identity.user.clone(),
-            group: job.identity.group.clone(),
-            key: job.key.as_ref().map(|key| key.name.clone()),
-            key_id: job.key.as_ref().map(|key| key.id.clone()),
-            colo: job.colo.clone(),
-            dropped: told(served.as_ref().map(|(call, _)| *call), &self.trail)
+            dropped: told(call, &self.trail)
                 .and_then(|id| self.marks.get(&id))
                 .map(|marks| dropped(&marks.dropped, DROPPED_MOST, &secrets))
                 .unwrap_or_default(),
-            mark: job.mark.clone(),
-            attempts: self.attempts(served.as_ref(), &secrets),
+            attempts: self.attempts(call.zip(after.as_ref()), &secrets),
+            ..job.row()
         }
     }
 
-    fn attempts(&self, served: Option<&(&Call, After<'_>)>, keys: &[&str]) -> Vec<AttemptRow> {
+    fn attempts(&self, served: Option<(&Call, &After<'_>)>, keys: &[&str]) -> Vec<AttemptRow> {
         let (job, mut room) = (&self.job, DROPPED_MOST);
         let row = |(seq, entry): (u32, &TrailEntry)| {
             let id = entry.attempt().map(|attempt| attempt.id);
@@ -281,7 +264,8 @@ impl Account {
             let measured = marks.map_or_else(Measured::default, Marks::measured);
             let after = served.filter(|(call, _)| Some(call.id) == id).map(|(_, after)| after);
             let facts = job.ready.get(entry.hop).map(|ready| &ready.facts);
-            let mut row = attempt_row(seq, entry, &measured, facts, after, &|| job.prompt_tokens(), keys);
+            let terms = Terms { facts, prompt_tokens: &|| job.prompt_tokens(), keys };
+            let mut row = attempt_row(seq, entry, &measured, after, terms);
             if let Some(marks) = marks.filter(|_| after.is_none()) {
                 row.dropped = dropped(&marks.dropped, room, keys);
                 room -= row.dropped.len();

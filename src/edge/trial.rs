@@ -12,7 +12,7 @@ use super::upstream::{self, Preview, Stop};
 use crate::domain::chain::{self, Call, Clocks, Entry, Leave, Prospect};
 use crate::domain::dialect::chat::hosts;
 use crate::domain::error::status_of;
-use crate::domain::ledger::account::ended;
+use crate::domain::ledger::account::{Terms, ended};
 use crate::domain::ledger::row::{AttemptRow, RequestRow};
 use crate::domain::outcome::{Class, Failure, KeySlot, SKIPPED, Skip};
 use crate::domain::policy::{Commit, Hop, Param, Plan};
@@ -218,9 +218,9 @@ impl Trial {
         };
         let headers_ms = marks.headers.map(|(at, _)| at.since(Instant(row.at)).0);
         let row = AttemptRow { status, headers_ms, ttft_ms: marks.ttft_ms, ..row };
-        let secrets = self.job.secrets();
-        let prompt_tokens = || self.job.prompt_tokens();
-        Compared { row: ended(row, failure, &marks.measured(), Some(&ready.facts), &prompt_tokens, &secrets), body }
+        let (keys, prompt_tokens) = (&*self.job.secrets(), &|| self.job.prompt_tokens());
+        let terms = Terms { facts: Some(&ready.facts), prompt_tokens, keys };
+        Compared { row: ended(row, failure, &marks.measured(), terms), body }
     }
 
     /// The row of a hop that is not called.
@@ -232,26 +232,9 @@ impl Trial {
     pub fn record(&self, attempts: Vec<AttemptRow>) {
         let job = &self.job;
         let outcome = attempts.iter().find(|attempt| attempt.succeeded()).or(attempts.first());
-        recorder::record(
-            &job.env,
-            RequestRow {
-                id: job.request_id.clone(),
-                at: job.started.0,
-                policy: job.plan.name.label(),
-                version: job.plan.name.version().to_owned(),
-                workload: job.plan.workload.clone(),
-                route: job.route.name().to_owned(),
-                asked: format!("policy/{}", job.plan.name.label()),
-                outcome: outcome.map_or_else(|| SKIPPED.to_owned(), |attempt| attempt.outcome.clone()),
-                status: outcome.map_or(200, status_for_a_client),
-                ms: now().since(job.started).0,
-                user: job.identity.user.clone(),
-                group: job.identity.group.clone(),
-                mark: job.mark.clone(),
-                attempts,
-                ..RequestRow::default()
-            },
-        );
+        let status = outcome.map_or(200, status_for_a_client);
+        let outcome = outcome.map_or_else(|| SKIPPED.to_owned(), |attempt| attempt.outcome.clone());
+        recorder::record(&job.env, RequestRow { outcome, status, attempts, ..job.row() });
     }
 }
 

@@ -42,21 +42,29 @@ pub struct After<'a> {
     pub broke: Option<&'a Failure>,
 }
 
-/// The row of one entry of the trail. `prompt_tokens` is about how long the client's prompt is, for estimates; `keys` are
-/// masked in what upstreams and clients wrote.
+/// What a row is made with beside what happened.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// Of the target: its prices.
+    pub facts: Option<&'a Facts>,
+    /// About how long the client's prompt is, for estimates.
+    pub prompt_tokens: &'a dyn Fn() -> u64,
+    /// Masked in what upstreams and clients wrote.
+    pub keys: &'a [&'a str],
+}
+
+/// The row of one entry of the trail.
 pub fn attempt_row(
     seq: u32,
     entry: &TrailEntry,
     measured: &Measured,
-    facts: Option<&Facts>,
     after: Option<&After<'_>>,
-    prompt_tokens: &dyn Fn() -> u64,
-    keys: &[&str],
+    terms: Terms<'_>,
 ) -> AttemptRow {
     let row = AttemptRow {
         seq,
         at: entry.at.0,
-        model: redact_name(&entry.target.to_string(), keys),
+        model: redact_name(&entry.target.to_string(), terms.keys),
         ..AttemptRow::default()
     };
     match &entry.what {
@@ -82,21 +90,14 @@ pub fn attempt_row(
                 committed: served,
                 ..row
             };
-            ended(row, failure, measured, facts, prompt_tokens, keys)
+            ended(row, failure, measured, terms)
         }
     }
 }
 
 /// A call's row with what came of it: its outcome, tokens, cost, and whether the upstream may have charged for it.
-pub fn ended(
-    row: AttemptRow,
-    failure: Option<&Failure>,
-    measured: &Measured,
-    facts: Option<&Facts>,
-    prompt_tokens: &dyn Fn() -> u64,
-    keys: &[&str],
-) -> AttemptRow {
-    spent(told(row, failure, keys), failure, measured, facts, prompt_tokens)
+pub fn ended(row: AttemptRow, failure: Option<&Failure>, measured: &Measured, terms: Terms<'_>) -> AttemptRow {
+    spent(told(row, failure, terms.keys), failure, measured, terms)
 }
 
 fn elapsed(attempt: &Attempt, began: Instant, after: Option<&After<'_>>) -> Span {
@@ -120,17 +121,11 @@ fn told(row: AttemptRow, failure: Option<&Failure>, keys: &[&str]) -> AttemptRow
 }
 
 /// Tokens, cost and whether the upstream may have charged for it.
-fn spent(
-    row: AttemptRow,
-    failure: Option<&Failure>,
-    measured: &Measured,
-    facts: Option<&Facts>,
-    prompt_tokens: &dyn Fn() -> u64,
-) -> AttemptRow {
+fn spent(row: AttemptRow, failure: Option<&Failure>, measured: &Measured, terms: Terms<'_>) -> AttemptRow {
     let (usage, estimated) = match (measured.usage, failure) {
         (Some(usage), _) => (usage, false),
         (None, Some(failure)) if !may_have_run(failure, measured) => return AttemptRow { billed: Billed::No, ..row },
-        (None, _) => (estimate(measured, prompt_tokens), true),
+        (None, _) => (estimate(measured, terms.prompt_tokens), true),
     };
     let tokens = Tokens { input: usage.input, output: usage.output, cached: usage.cached, estimated };
     let billed = match failure {
@@ -138,7 +133,7 @@ fn spent(
         Some(_) => Billed::Maybe,
     };
     AttemptRow {
-        cost_micro_usd: facts.and_then(|facts| facts.cost_micro_usd(&usage)).unwrap_or(0),
+        cost_micro_usd: terms.facts.and_then(|facts| facts.cost_micro_usd(&usage)).unwrap_or(0),
         tokens,
         billed,
         ..row
