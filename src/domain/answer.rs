@@ -8,7 +8,7 @@
 
 use crate::domain::dialect::decoder::{Malformed, Voice};
 use crate::domain::dialect::said::{Expected, Said};
-use crate::domain::dialect::{self, Event, Finish, Wire, envelope};
+use crate::domain::dialect::{self, Event, Wire, envelope};
 use crate::domain::outcome::{Class, Failure};
 use crate::domain::route::Route;
 use crate::domain::sse;
@@ -18,7 +18,7 @@ use crate::domain::usage::Usage;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checked {
     pub usage: Option<Usage>,
-    /// Bytes of content text, for estimates.
+    /// Bytes of its content's text, for estimates.
     pub content_chars: u64,
     /// The answer for the client, where the upstream's own bytes are none: of another family, or a stream (server-sent
     /// events) made of a JSON answer.
@@ -58,36 +58,15 @@ pub fn check_expecting(
     let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     let asked = wire;
     let wire = if route.generates() { wire } else { Wire::Opaque };
-    if matches!(body.trim_ascii_start().first(), None | Some(b'<')) {
-        return Err(malformed(body, String::new()));
+    match body.trim_ascii_start().first() {
+        None => return Err(of_a_200(Failure::new(Class::Malformed, "the answer is empty"))),
+        Some(b'<') => return Err(of_a_200(page())),
+        Some(_) => {}
     }
-    let events = dialect::read_answer(wire, body).map_err(|Malformed(what)| malformed(body, what))?;
+    let events =
+        dialect::read_answer(wire, body).map_err(|Malformed(what)| of_a_200(Failure::new(Class::Malformed, what)))?;
     let same = wire == Wire::Opaque || wire.family() == Some(route.family());
-    let mut checked = Checked::default();
-    let (mut said, mut finish): (Said, Option<Finish>) = (Said::nothing(!same, expected), None);
-    for event in &events {
-        said.note(event);
-        match event {
-            Event::Error(failure) => return Err(Failure { status: Some(200), ..failure.clone() }),
-            Event::Text(text) | Event::Refusal(text) | Event::Reasoning(text) => {
-                checked.content_chars += text.len() as u64;
-            }
-            Event::ToolArguments { json, .. } => checked.content_chars += json.len() as u64,
-            Event::Usage(usage) => checked.usage = Some(*usage),
-            Event::Finish(reason) => finish = Some(reason.clone()),
-            Event::Start { .. }
-            | Event::Ping
-            | Event::Logprobs(_)
-            | Event::Tier(_)
-            | Event::ToolStart { .. }
-            | Event::ToolEnd { .. }
-            | Event::Foreign
-            | Event::End => {}
-        }
-    }
-    if said.is_empty(finish.as_ref(), checked.usage) {
-        return Err(malformed(body, "the answer is empty: no text, no tool call, no refusal".to_owned()));
-    }
+    let mut checked = judged(&events, Said::nothing(!same, expected)).map_err(of_a_200)?;
     if *route == Route::CountTokens {
         // The tokens that it tells of are those of a request that nobody has made.
         checked.usage = Some(Usage::default());
@@ -105,6 +84,70 @@ pub fn check_expecting(
         });
     }
     Ok(checked)
+}
+
+/// What the events of an answer come to.
+fn judged(events: &[Event], mut said: Said) -> Result<Checked, Failure> {
+    let (mut checked, mut finish) = (Checked::default(), None);
+    for event in events {
+        said.note(event);
+        checked.content_chars += content_bytes(event);
+        match event {
+            Event::Error(failure) => return Err(failure.clone()),
+            Event::Usage(usage) => checked.usage = Some(*usage),
+            Event::Finish(reason) => finish = Some(reason),
+            Event::Text(_)
+            | Event::Refusal(_)
+            | Event::Reasoning(_)
+            | Event::ToolArguments { .. }
+            | Event::Start { .. }
+            | Event::Ping
+            | Event::Logprobs(_)
+            | Event::Tier(_)
+            | Event::ToolStart { .. }
+            | Event::ToolEnd { .. }
+            | Event::Foreign
+            | Event::End => {}
+        }
+    }
+    match said.is_empty(finish, checked.usage) {
+        true => Err(empty()),
+        false => Ok(checked),
+    }
+}
+
+/// Bytes of text that an event brings, for estimates: what is said, thought, called, and with which arguments.
+pub const fn content_bytes(event: &Event) -> u64 {
+    let bytes = match event {
+        Event::Text(text) | Event::Refusal(text) | Event::Reasoning(text) => text.len(),
+        Event::ToolStart { name, .. } => name.len(),
+        Event::ToolArguments { json, .. } => json.len(),
+        Event::Start { .. }
+        | Event::Ping
+        | Event::Logprobs(_)
+        | Event::Tier(_)
+        | Event::ToolEnd { .. }
+        | Event::Usage(_)
+        | Event::Finish(_)
+        | Event::Error(_)
+        | Event::Foreign
+        | Event::End => 0,
+    };
+    bytes as u64
+}
+
+/// The failure of an answer that says nothing.
+pub fn empty() -> Failure {
+    Failure::new(Class::Malformed, "the answer is empty: no text, no tool call, no refusal")
+}
+
+/// The failure of an answer that some server on the way has written for people.
+pub fn page() -> Failure {
+    Failure::new(Class::Malformed, "the answer is an HTML page")
+}
+
+fn of_a_200(failure: Failure) -> Failure {
+    Failure { status: Some(200), ..failure }
 }
 
 /// What an answer that failed its check says of its tokens: they were spent all the same.
@@ -132,13 +175,4 @@ fn rewrite(route: &Route, events: Vec<Event>, voice: &Voice, stream: bool) -> Re
     events.iter().for_each(|event| encoder.push(event, &mut out));
     encoder.finish(&mut out);
     Ok(out)
-}
-
-fn malformed(body: &[u8], what: String) -> Failure {
-    let what = match body.trim_ascii_start().first() {
-        None => "the answer is empty".to_owned(),
-        Some(b'<') => "the answer is an HTML page".to_owned(),
-        Some(_) => what,
-    };
-    Failure { status: Some(200), ..Failure::new(Class::Malformed, what) }
 }

@@ -23,6 +23,7 @@ mod seen;
 mod tail;
 mod whole;
 
+use crate::domain::answer;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::said::Expected;
 use crate::domain::dialect::{Event, Wire};
@@ -116,22 +117,22 @@ impl Intake {
 
     /// Whether it is committed: from the start under `commit: headers`.
     pub fn committed(&self) -> bool {
-        self.reader.gate() == Gate::Open
+        self.reader.sink.gate == Gate::Open
     }
 
     /// Takes the next bytes in.
     pub fn push(&mut self, chunk: &[u8]) -> Held {
         let room = HEAD_MAX.saturating_sub(self.head.len());
         self.head.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
-        if self.reader.way() == Way::Pipe {
+        if self.reader.sink.way == Way::Pipe {
             self.held.extend_from_slice(chunk);
         }
         self.reader.push(chunk, &mut self.held);
-        if let Some(failure) = self.reader.take_failure() {
+        if let Some(failure) = self.reader.sink.failed.take() {
             return Held::Failed(failure);
         }
         if self.held.len() > self.most {
-            self.reader.open();
+            self.reader.sink.gate = Gate::Open;
         }
         if self.committed() { Held::Commit } else { Held::Hold }
     }
@@ -139,20 +140,20 @@ impl Intake {
     /// The stream ended in good order without having earned its commit.
     pub fn end(&mut self) -> Held {
         self.reader.finish(&mut self.held);
-        if let Some(failure) = self.reader.take_failure() {
+        if let Some(failure) = self.reader.sink.failed.take() {
             return Held::Failed(failure);
         }
-        let seen = self.reader.seen();
+        let seen = &self.reader.sink.seen;
         if !self.committed() && seen.records == 0 {
-            return Held::Failed(seen::not_a_stream(&self.head, self.reader.wire().is_framed()));
+            return Held::Failed(seen::not_a_stream(&self.head, self.reader.sink.wire.is_framed()));
         }
-        if !self.committed() && !seen.is_whole() && !self.reader.is_opaque() {
+        if !self.committed() && !seen.is_whole() && self.reader.sink.wire != Wire::Opaque {
             return Held::Failed(Failure::new(Class::Interrupted, "the stream ended before its terminal event"));
         }
         if !self.committed() && seen.is_empty() {
-            return Held::Failed(seen::empty());
+            return Held::Failed(answer::empty());
         }
-        self.reader.open();
+        self.reader.sink.gate = Gate::Open;
         Held::Commit
     }
 
@@ -164,7 +165,7 @@ impl Intake {
     /// Content events so far: the first is the first token, each resets the idle clock. Comments, pings and role-only
     /// chunks never count.
     pub fn contents(&self) -> u64 {
-        self.reader.seen().contents
+        self.reader.sink.seen.contents
     }
 
     /// Whether content was seen.
@@ -174,17 +175,17 @@ impl Intake {
 
     /// What the upstream said of its tokens so far.
     pub fn usage(&self) -> Option<Usage> {
-        self.reader.seen().usage
+        self.reader.sink.seen.usage
     }
 
     /// Bytes of content text so far, for estimates.
     pub fn content_chars(&self) -> u64 {
-        self.reader.seen().chars
+        self.reader.sink.seen.content_bytes
     }
 
     /// Commits: the bytes held for the client, and the rest of the way.
     pub fn commit(mut self) -> (Vec<u8>, Relay) {
-        self.reader.open();
+        self.reader.sink.gate = Gate::Open;
         (self.held, Relay { reader: Some(self.reader), whole: None })
     }
 }
@@ -240,35 +241,40 @@ impl Relay {
 
     /// Whether the client's bytes are written here, so that something may stand between the upstream's.
     pub fn translates(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| reader.way() == Way::Translate)
+        self.reader.as_ref().is_some_and(|reader| reader.sink.way == Way::Translate)
     }
 
     /// Appends a keep-alive in the client's dialect. Nothing where the bytes are the upstream's own, or after an error.
     pub fn ping(&mut self, out: &mut Vec<u8>) {
-        if let Some(encoder) = self.reader.as_mut().filter(|reader| !reader.is_silent()).and_then(Reader::encoder) {
+        if let Some(encoder) = self
+            .reader
+            .as_mut()
+            .filter(|reader| !reader.sink.is_silent())
+            .and_then(|reader| reader.sink.encoder.as_mut())
+        {
             encoder.push(&Event::Ping, out);
         }
     }
 
     /// Content events since the stream began.
     pub fn contents(&self) -> u64 {
-        self.reader.as_ref().map_or(0, |reader| reader.seen().contents)
+        self.reader.as_ref().map_or(0, |reader| reader.sink.seen.contents)
     }
 
     /// An error event was written in the client's dialect: nothing more can follow.
     pub fn failed(&self) -> bool {
-        self.reader.as_ref().is_some_and(Reader::is_silent)
+        self.reader.as_ref().is_some_and(|reader| reader.sink.is_silent())
     }
 
     /// The stream's own end was seen: nothing that matters follows.
     pub fn ended(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| reader.seen().ended)
+        self.reader.as_ref().is_some_and(|reader| reader.sink.seen.ended)
     }
 
     /// The bytes outran whoever watched them: what was not seen is not judged.
     pub fn lose_sight(&mut self) {
         if let Some(reader) = &mut self.reader {
-            reader.lose_sight();
+            reader.sink.lose_sight();
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Marks {
     pub headers: Option<(Instant, u16)>,
     pub ttft_ms: Option<u64>,
     pub usage: Option<Usage>,
-    /// Characters of content seen, where the upstream sent no usage.
+    /// Bytes of the content's text that was seen, for where the upstream sends no usage.
     pub content_chars: u64,
     pub dropped: Vec<String>,
 }

@@ -10,8 +10,8 @@ use crate::domain::redact::{redact, redact_name};
 use crate::domain::time::{Instant, Span};
 use crate::domain::usage::Usage;
 
-/// Characters of text to a token, for estimates: within a factor of two for prose and code in Latin script.
-const CHARS_PER_TOKEN: u64 = 4;
+/// Bytes of text to a token, for estimates: within a factor of two for prose and code in Latin script.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// Names of dropped parameters that a row keeps, and of its failed attempts together as many again: clients send up to a thousand,
 /// and each may be as long as a body.
@@ -27,7 +27,7 @@ pub fn dropped(names: &[String], room: usize, keys: &[&str]) -> Vec<String> {
 pub struct Measured {
     /// What the upstream said of its tokens.
     pub usage: Option<Usage>,
-    /// Characters of content seen of it.
+    /// Bytes of the content's text that was seen of it.
     pub content_chars: u64,
     /// To the first content, in ms from the call.
     pub ttft_ms: Option<u64>,
@@ -142,7 +142,7 @@ fn spent(row: AttemptRow, failure: Option<&Failure>, measured: &Measured, terms:
 
 /// Tokens by the length of the text, where the upstream counted none.
 fn estimate(measured: &Measured, prompt_tokens: &dyn Fn() -> u64) -> Usage {
-    Usage { input: prompt_tokens(), output: measured.content_chars.div_ceil(CHARS_PER_TOKEN), ..Usage::default() }
+    Usage { input: prompt_tokens(), output: measured.content_chars.div_ceil(BYTES_PER_TOKEN), ..Usage::default() }
 }
 
 /// Whether the model may have worked before the attempt failed: it had answered with a 200, or was given up unheard.

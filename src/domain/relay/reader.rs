@@ -1,12 +1,11 @@
 //! Reads a stream record by record, and writes what the client is to see of it.
 
-mod face;
-
 use super::data::{
     exception, is_end, keys, kind_of, only_counts, pass_masked, sequence_number, tells_failure, unwrapped,
 };
-use super::seen::{self, Seen};
+use super::seen::Seen;
 use super::{Setup, Way};
+use crate::domain::answer;
 use crate::domain::classify::classify_error_value;
 use crate::domain::dialect::decoder::{Decode, Encode, Malformed};
 use crate::domain::dialect::said::Said;
@@ -37,31 +36,39 @@ enum Framing {
 /// A stream being read.
 pub struct Reader {
     framing: Framing,
-    sink: Sink,
+    pub sink: Sink,
     /// Under [`Way::Pipe`], the last event where the stream ended within it.
     left: Vec<u8>,
 }
 
+/// How far what comes is still read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    On,
+    /// An error event was written: nothing may follow.
+    Silent,
+    /// No byte of it is to be judged any more: one could not be read, or they outran whoever reads.
+    Blind,
+}
+
 /// What becomes of each record.
-struct Sink {
-    wire: Wire,
-    family: Family,
-    way: Way,
+pub struct Sink {
+    pub wire: Wire,
+    /// The client's.
+    pub family: Family,
+    pub way: Way,
     hide_usage: bool,
     keys: Vec<String>,
     decoder: Box<dyn Decode>,
-    /// For [`Way::Translate`].
-    encoder: Option<Box<dyn Encode>>,
-    gate: Gate,
-    seen: Seen,
+    /// The client's, for [`Way::Translate`].
+    pub encoder: Option<Box<dyn Encode>>,
+    pub gate: Gate,
+    pub seen: Seen,
     /// Why it failed before the commit.
-    failed: Option<Failure>,
-    /// An error event was written: nothing may follow.
-    silent: bool,
+    pub failed: Option<Failure>,
+    reading: Reading,
     /// The last event went on as it came, or a comment stood behind it.
     kept_raw: bool,
-    /// No byte of it is to be judged any more.
-    blind: bool,
     /// What is read now may have been cut: a bad record is no more than that.
     cut: bool,
     events: Vec<Event>,
@@ -92,9 +99,8 @@ impl Reader {
             gate,
             seen: Seen { said: Said::nothing(way == Way::Translate, setup.expected), ..Seen::default() },
             failed: None,
-            silent: false,
+            reading: Reading::On,
             kept_raw: true,
-            blind: false,
             cut: false,
             events: Vec::new(),
         };
@@ -104,15 +110,17 @@ impl Reader {
     /// Reads the next bytes; appends what the client is to see, but for [`Way::Pipe`].
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let Reader { framing, sink, .. } = self;
-        if sink.blind {
+        if sink.reading == Reading::Blind {
             return;
         }
         match framing {
             Framing::Sse(parser) => {
                 if let Err(error) = parser.push(chunk, |item| sink.item(item, out)) {
-                    sink.broke_form(error.to_string());
+                    sink.bad_record(error.to_string());
                     // Piped bytes have reached the client, whatever became of them here.
-                    sink.blind |= sink.way == Way::Pipe;
+                    if sink.way == Way::Pipe {
+                        sink.lose_sight();
+                    }
                 }
             }
             Framing::Frames(frames) => {
@@ -121,7 +129,7 @@ impl Reader {
                     match frames.take() {
                         Ok(Some(frame)) => sink.frame(&frame, out),
                         Ok(None) => return,
-                        Err(error) => return sink.lost_form(error.to_string(), out),
+                        Err(error) => return sink.lost_framing(error.to_string(), out),
                     }
                 }
             }
@@ -133,7 +141,7 @@ impl Reader {
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let Reader { framing, sink, left } = self;
         if let Framing::Sse(parser) = framing
-            && !sink.blind
+            && !sink.is_blind()
             && !sink.seen.is_over()
         {
             sink.cut = true;
@@ -183,11 +191,28 @@ impl Sink {
                 self.kept_raw |= raw != b"\n";
                 match self.way {
                     // The half of an event says nothing.
-                    Way::Inspect if self.kept_raw && !self.silent && !self.cut => out.extend_from_slice(raw),
+                    Way::Inspect if self.kept_raw && !self.is_silent() && !self.cut => out.extend_from_slice(raw),
                     Way::Translate if self.gate == Gate::Open && raw.starts_with(b":") => self.write(&Event::Ping, out),
                     Way::Pipe | Way::Inspect | Way::Reframe | Way::Translate => {}
                 }
             }
+        }
+    }
+
+    /// An error event was written.
+    pub fn is_silent(&self) -> bool {
+        self.reading == Reading::Silent
+    }
+
+    /// What comes is judged no more.
+    pub fn is_blind(&self) -> bool {
+        self.reading == Reading::Blind
+    }
+
+    /// From here on it is not judged. After an error event nothing is, in any case.
+    pub fn lose_sight(&mut self) {
+        if self.reading == Reading::On {
+            self.reading = Reading::Blind;
         }
     }
 
@@ -219,7 +244,7 @@ impl Sink {
 
     /// The stream broke by itself, and not by an event of the family's own.
     fn broke(&mut self, failure: Failure, out: &mut Vec<u8>) {
-        if self.way == Way::Reframe && self.gate == Gate::Open && !self.silent && !self.seen.ended {
+        if self.way == Way::Reframe && self.gate == Gate::Open && !self.is_silent() && !self.seen.ended {
             self.break_off(&failure, out);
         }
         self.event(Event::Error(failure), out);
@@ -227,19 +252,20 @@ impl Sink {
 
     /// Says that it broke where no encoder does: nothing follows.
     fn break_off(&mut self, failure: &Failure, out: &mut Vec<u8>) {
-        if matches!(self.way, Way::Inspect | Way::Reframe) && !self.silent {
+        if matches!(self.way, Way::Inspect | Way::Reframe) && !self.is_silent() {
             // Where the network has cut a CRLF in two its LF would have to come behind this, and is not passed on.
-            if out.ends_with(b"\r") {
-                out.push(b'\n');
+            if out.ends_with(b"") {
+                out.push(b'
+');
             }
             let said = redact(&failure.reason, &keys(&self.keys));
             stream_error(self.family, failure.class, "stream_error", &said, self.seen.sequence, out);
-            self.silent = true;
+            self.reading = Reading::Silent;
         }
     }
 
     fn record(&mut self, record: &sse::Event<'_>, out: &mut Vec<u8>) {
-        if self.failed.is_some() || self.silent {
+        if self.failed.is_some() || self.is_silent() {
             return;
         }
         let mut events = std::mem::take(&mut self.events);
@@ -247,7 +273,7 @@ impl Sink {
             Ok(()) => {
                 self.seen.records += 1;
                 match self.withholds_end(&mut events) {
-                    true => self.break_off(&seen::empty(), out),
+                    true => self.break_off(&answer::empty(), out),
                     false => self.pass(record, &events, out),
                 }
                 events.drain(..).for_each(|event| self.event(event, out));
@@ -257,7 +283,7 @@ impl Sink {
             }
             Err(Malformed(what)) => {
                 events.clear();
-                self.broke_form(what);
+                self.bad_record(what);
             }
         }
         self.events = events;
@@ -273,7 +299,7 @@ impl Sink {
         events.iter().for_each(|event| seen.note(event));
         let empty = seen.is_empty() && seen.error.is_none();
         for end in events.iter_mut().filter(|event| empty && **event == Event::End) {
-            *end = Event::Error(seen::empty());
+            *end = Event::Error(answer::empty());
         }
         empty
     }
@@ -307,7 +333,9 @@ impl Sink {
         }
         self.seen.untold = untold && self.way == Way::Pipe;
         // The upstream's own error is the end of it, whatever it sends behind: `[DONE]` would make it look finished.
-        self.silent |= matches!(self.way, Way::Inspect | Way::Reframe);
+        if matches!(self.way, Way::Inspect | Way::Reframe) {
+            self.reading = Reading::Silent;
+        }
     }
 
     fn event(&mut self, mut event: Event, out: &mut Vec<u8>) {
@@ -325,7 +353,7 @@ impl Sink {
                 return;
             }
             (Event::End, Gate::Holding(_)) => match self.seen.is_empty() && self.wire != Wire::Opaque {
-                true => self.failed = Some(seen::empty()),
+                true => self.failed = Some(answer::empty()),
                 false => self.gate = Gate::Open,
             },
             // What no translation knows shows the client nothing.
@@ -338,28 +366,29 @@ impl Sink {
 
     /// Encodes an event for a client of another family.
     fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
-        let Some(encoder) = self.encoder.as_mut().filter(|_| !self.silent) else { return };
+        let silent = self.is_silent();
+        let Some(encoder) = self.encoder.as_mut().filter(|_| !silent) else { return };
         match event {
             Event::Error(failure) => {
                 encoder.fail(failure, "stream_error", out);
-                self.silent = true;
+                self.reading = Reading::Silent;
             }
             event => encoder.push(event, out),
         }
     }
 
     /// A bad frame: nothing tells where the next one begins, so that an answer that is not whole is over.
-    fn lost_form(&mut self, what: String, out: &mut Vec<u8>) {
+    fn lost_framing(&mut self, what: String, out: &mut Vec<u8>) {
         match self.gate {
-            Gate::Open if !self.silent && !self.seen.is_whole() => {
+            Gate::Open if !self.is_silent() && !self.seen.is_whole() => {
                 self.broke(Failure::new(Class::Malformed, what), out);
             }
-            Gate::Open | Gate::Holding(_) => self.broke_form(what),
+            Gate::Open | Gate::Holding(_) => self.bad_record(what),
         }
     }
 
     /// A bad record: before the commit the end of this target, after it a note.
-    fn broke_form(&mut self, what: String) {
+    fn bad_record(&mut self, what: String) {
         let note = match self.gate {
             _ if self.cut => return,
             Gate::Holding(_) => &mut self.failed,

@@ -1,5 +1,6 @@
 //! What a stream has shown so far.
 
+use crate::domain::answer::{self, content_bytes};
 use crate::domain::classify::{ErrorBody, classify_error_value};
 use crate::domain::dialect::said::Said;
 use crate::domain::dialect::{Event, Finish};
@@ -16,8 +17,8 @@ pub struct Seen {
     pub contents: u64,
     /// What of them is an answer, and not the thinking before it.
     pub said: Said,
-    /// Bytes of content text.
-    pub chars: u64,
+    /// Of their text.
+    pub content_bytes: u64,
     pub usage: Option<Usage>,
     pub finish: Option<Finish>,
     /// The wire's own end.
@@ -37,10 +38,8 @@ impl Seen {
     pub fn note(&mut self, event: &Event) {
         self.contents += u64::from(event.is_content());
         self.said.note(event);
+        self.content_bytes += content_bytes(event);
         match event {
-            Event::Text(text) | Event::Refusal(text) | Event::Reasoning(text) => self.chars += text.len() as u64,
-            Event::ToolArguments { json, .. } => self.chars += json.len() as u64,
-            Event::ToolStart { name, .. } => self.chars += name.len() as u64,
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Finish(finish) => self.finish = Some(finish.clone()),
             Event::End => self.ended = true,
@@ -49,7 +48,16 @@ impl Seen {
             }
             // Another choice goes on where the first has ended: the answer is not all there yet.
             Event::Foreign => self.finish = None,
-            Event::Start { .. } | Event::Ping | Event::Logprobs(_) | Event::ToolEnd { .. } | Event::Tier(_) => {}
+            Event::Text(_)
+            | Event::Refusal(_)
+            | Event::Reasoning(_)
+            | Event::ToolStart { .. }
+            | Event::ToolArguments { .. }
+            | Event::ToolEnd { .. }
+            | Event::Start { .. }
+            | Event::Ping
+            | Event::Logprobs(_)
+            | Event::Tier(_) => {}
         }
     }
 
@@ -69,11 +77,6 @@ impl Seen {
     }
 }
 
-/// The failure of an empty answer.
-pub fn empty() -> Failure {
-    Failure::new(Class::Malformed, "the answer is empty: no text, no tool call, no refusal")
-}
-
 /// What a body was that should have been a stream and held no event: a JSON error, a page, nothing, or part of one event.
 /// `framed` is of a stream of frames.
 pub fn not_a_stream(head: &[u8], framed: bool) -> Failure {
@@ -85,7 +88,7 @@ pub fn not_a_stream(head: &[u8], framed: bool) -> Failure {
     }
     match head.first() {
         None => Failure::new(Class::Interrupted, "the stream ended before its first event"),
-        Some(b'<') => Failure::new(Class::Malformed, "the answer is an HTML page"),
+        Some(b'<') => answer::page(),
         Some(b':') => Failure::new(Class::Interrupted, "the stream held comments alone"),
         Some(_) if framed || begins_an_event(head) => {
             Failure::new(Class::Interrupted, "the stream ended within its first event")

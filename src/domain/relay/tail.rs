@@ -1,7 +1,8 @@
 //! How a committed stream ends for the client, and what is recorded of it.
 
+use super::Ending;
 use super::reader::{BLANK, Reader};
-use super::{Ending, seen};
+use crate::domain::answer;
 use crate::domain::dialect::Wire;
 use crate::domain::error::stream_error;
 use crate::domain::outcome::{Class, Failure};
@@ -38,23 +39,23 @@ pub fn of(mut reader: Reader, ending: Ending) -> Tail {
         reader.finish(&mut append);
     }
     let (outcome, finished) = conclude(&mut reader, ending, &mut append);
-    let seen = reader.seen();
-    Tail { append, outcome, usage: seen.usage, content_chars: seen.chars, finished, broken_off: false }
+    let seen = &reader.sink.seen;
+    Tail { append, outcome, usage: seen.usage, content_chars: seen.content_bytes, finished, broken_off: false }
 }
 
 fn conclude(reader: &mut Reader, ending: Ending, append: &mut Vec<u8>) -> (Option<Failure>, bool) {
-    let seen = reader.seen();
+    let seen = &reader.sink.seen;
     let (ended, whole, empty, bad) = (seen.ended, seen.is_whole(), seen.is_empty(), seen.bad.clone());
-    if !reader.is_blind() && (ended || seen.error.is_some()) {
+    if !reader.sink.is_blind() && (ended || seen.error.is_some()) {
         close_block(reader, append);
     }
-    if let Some(error) = reader.seen().error.clone() {
-        if reader.seen().untold {
+    if let Some(error) = reader.sink.seen.error.clone() {
+        if reader.sink.seen.untold {
             break_off(reader, &error, append);
         }
         return (Some(error), false);
     }
-    let unjudged = reader.is_opaque() || reader.is_blind();
+    let unjudged = reader.sink.wire == Wire::Opaque || reader.sink.is_blind();
     match ending {
         _ if ended => (bad, true),
         Ending::ClientGone => (how(ending), false),
@@ -65,7 +66,7 @@ fn conclude(reader: &mut Reader, ending: Ending, append: &mut Vec<u8>) -> (Optio
         }
         Ending::Clean | Ending::Broken(_) | Ending::Clock(..) => {
             let early = || Failure::new(Class::Interrupted, "the stream ended before its terminal event");
-            let failure = how(ending).unwrap_or_else(if whole { seen::empty } else { early });
+            let failure = how(ending).unwrap_or_else(if whole { answer::empty } else { early });
             break_off(reader, &failure, append);
             (Some(failure), false)
         }
@@ -74,18 +75,18 @@ fn conclude(reader: &mut Reader, ending: Ending, append: &mut Vec<u8>) -> (Optio
 
 /// The end that the upstream forgot after its `finish_reason`.
 fn complete(reader: &mut Reader, append: &mut Vec<u8>) {
-    if let Some(encoder) = reader.encoder() {
+    if let Some(encoder) = reader.sink.encoder.as_mut() {
         return encoder.finish(append);
     }
     let mut end = Vec::new();
-    match reader.wire() {
+    match reader.sink.wire {
         Wire::Chat | Wire::Completions => sse::write(&mut end, "", "[DONE]"),
         Wire::Messages | Wire::Invoke | Wire::RawPredict => {
             sse::write(&mut end, "message_stop", r#"{"type":"message_stop"}"#);
         }
         Wire::Responses | Wire::Converse | Wire::Opaque => {}
     }
-    match end.strip_prefix(reader.unclosed()).filter(|_| !reader.is_blind()) {
+    match end.strip_prefix(reader.unclosed()).filter(|_| !reader.sink.is_blind()) {
         // It broke off within that very end: what it lacks makes it one.
         Some(rest) => append.extend_from_slice(rest),
         None => {
@@ -115,16 +116,16 @@ fn break_off(reader: &mut Reader, failure: &Failure, append: &mut Vec<u8>) {
         | Class::InvalidRequest
         | Class::Cancelled => "stream_error",
     };
-    if let Some(encoder) = reader.encoder() {
+    if let Some(encoder) = reader.sink.encoder.as_mut() {
         return encoder.fail(failure, code, append);
     }
     close_block(reader, append);
-    stream_error(reader.family(), failure.class, code, &failure.reason, reader.seen().sequence, append);
+    stream_error(reader.sink.family, failure.class, code, &failure.reason, reader.sink.seen.sequence, append);
 }
 
 /// An event that was cut off ends here: what follows is an event of its own. So does one that lacks nothing but its blank line.
 fn close_block(reader: &Reader, append: &mut Vec<u8>) {
-    if !reader.unclosed().is_empty() || reader.is_blind() {
+    if !reader.unclosed().is_empty() || reader.sink.is_blind() {
         append.extend_from_slice(BLANK);
     }
 }

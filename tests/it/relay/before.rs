@@ -265,6 +265,22 @@ fn counts_for_the_clocks() {
     assert_eq!(intake.content_chars(), 4);
 }
 
+/// Where no upstream counts tokens they are estimated by the text, which is as long in a stream as whole.
+#[test]
+fn a_whole_answer_and_a_stream_of_it_have_as_many_bytes_of_content() {
+    let call = r#"{"index":0,"id":"c1","type":"function","function":{"name":"get_time","arguments":"{}"}}"#;
+    let whole = format!(
+        r#"{{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"Hä","tool_calls":[{call}]}},"finish_reason":"tool_calls"}}]}}"#
+    );
+    let delta = format!(
+        "data: {{\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"Hä\",\"tool_calls\":[{call}]}},\"finish_reason\":null}}]}}\n\n"
+    );
+    let streamed = play(chat(), chunks(&[&delta, STOP, DONE]), Ending::Clean).tail.content_chars;
+    let checked = answer::check(&Route::Chat, Wire::Chat, whole.as_bytes(), None, false).expect("an answer");
+    let bytes = ("Hä".len() + "get_time".len() + "{}".len()) as u64;
+    assert_eq!((streamed, checked.content_chars), (bytes, bytes));
+}
+
 /// DeepSeek fills the wait with comments, for minutes: none of them is content, none reaches a client of another family before
 /// the commit, and all of them are passed on within the family.
 #[test]
