@@ -18,7 +18,7 @@ use crate::domain::outcome::{KeySlot, Skip};
 use crate::domain::policy::{Hop, Plan, Translate};
 use crate::domain::provider::{BaseUrl, Provider};
 use crate::domain::refusal::Refusal;
-use crate::domain::request::Body;
+use crate::domain::request::{Body, Envelope};
 use crate::domain::route::Route;
 use crate::domain::scripted::Drill;
 use litemap::LiteMap;
@@ -133,10 +133,18 @@ pub fn apart(prospects: &mut [Prospect], plan: &Plan, drill: &Drill) {
 
 /// Adds what the model of a hop lacks of what the request needs, where nothing stands against it already.
 pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry: &Inquiry<'_>) {
-    let (route, bytes) = (inquiry.route, inquiry.bytes);
-    let Body::Json(envelope) = inquiry.body else { return };
-    let Some(first) = plan.hops.first().filter(|_| route.generates()) else { return };
-    let family = route.family();
+    if let Body::Json(envelope) = inquiry.body
+        && inquiry.route.generates()
+    {
+        weigh_models(prospects, plan, ready, inquiry, envelope);
+        weigh_wires(prospects, plan, ready, inquiry, envelope);
+    }
+}
+
+/// What the models of hops lack.
+fn weigh_models(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry: &Inquiry<'_>, envelope: &Envelope) {
+    let (family, bytes) = (inquiry.route.family(), inquiry.bytes);
+    let Some(first) = plan.hops.first() else { return };
     let candidates: Vec<(&mut Prospect, &Hop, Candidate<'_>)> = prospects
         .iter_mut()
         .zip(plan.hops.iter().zip(ready))
@@ -149,24 +157,29 @@ pub fn lacking(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry
         })
         .collect();
     // What no hop could lack is not looked for: a large body would be read for nothing.
-    if !candidates.iter().all(|(_, _, candidate)| candidate.can_all()) {
-        let of_all = capability::needs(family, bytes.len(), &|name| envelope.value(bytes, name));
-        for (prospect, hop, candidate) in candidates {
-            let lacks = match hop.params.as_slice() {
-                [] => capability::lacks(&of_all, family, candidate),
-                // A hop that is sent less may need less.
-                params => {
-                    let changed = |name: &str| envelope.value_under(bytes, params, name);
-                    capability::lacks(&capability::needs(family, bytes.len(), &changed), family, candidate)
-                }
-            };
-            prospect.skip = lacks.map(|feature| Skip::Incompatible(feature.to_owned()));
-        }
+    if candidates.iter().all(|(_, _, candidate)| candidate.can_all()) {
+        return;
     }
+    let of_all = capability::needs(family, bytes.len(), &|name| envelope.value(bytes, name));
+    for (prospect, hop, candidate) in candidates {
+        let lacks = match hop.params.as_slice() {
+            [] => capability::lacks(&of_all, family, candidate),
+            // A hop that is sent less may need less.
+            params => {
+                let changed = |name: &str| envelope.value_under(bytes, params, name);
+                capability::lacks(&capability::needs(family, bytes.len(), &changed), family, candidate)
+            }
+        };
+        prospect.skip = lacks.map(|feature| Skip::Incompatible(feature.to_owned()));
+    }
+}
+
+/// What the wires of hops that are kept out anyhow could not carry. A hop that is called says so when it is; one without a key,
+/// without consent, or with an open breaker would be passed over for that, which is judged later.
+fn weigh_wires(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry: &Inquiry<'_>, envelope: &Envelope) {
+    let (route, bytes) = (inquiry.route, inquiry.bytes);
     let leave = inquiry.asked.leave;
     for (index, ((prospect, hop), ready)) in prospects.iter_mut().zip(&plan.hops).zip(ready).enumerate() {
-        // A hop that is called says so when it is. One without a key, without consent, or with an open breaker would be passed
-        // over for that, which is judged later.
         let entry = Entry { reached: leave.reaches(index, plan.consent), breaker: hop.breaker.as_ref() };
         let barred = prospect.skip.is_none() && chain::foresee(prospect, entry, now()).is_some();
         if let Some(wire) = ready.wire.filter(|wire| barred && upstream::changes(route, *wire)) {

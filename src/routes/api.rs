@@ -19,7 +19,7 @@ use crate::edge::glue::{self, Head};
 use crate::edge::inquiry::Inquiry;
 use crate::edge::job::{Job, KeyName};
 use crate::edge::keys::{self, Caller};
-use crate::edge::plan;
+use crate::edge::plan::{self, Made};
 use crate::edge::serve::{self, Answer};
 use crate::edge::{admins, body, documents, ready, recorder};
 use std::rc::Rc;
@@ -39,6 +39,15 @@ struct Inbound<'a> {
     request_id: String,
     env: &'a Env,
     context: &'a Context,
+}
+
+/// A request whose plan is made, on its way to the chain.
+struct Asking {
+    route: Route,
+    body: Body,
+    bytes: Vec<u8>,
+    drill: Option<Drill>,
+    caller: Option<Caller>,
 }
 
 /// Answers a request to `/v1`; `path` is what follows it.
@@ -145,26 +154,48 @@ impl Inbound<'_> {
         let limits = Limits { endpoints, own_host: Some(&self.address.authority) };
         let asked = Asked::read(&body, &bytes, &self.headers, limits)?;
         let drill = self.drill(&asked)?;
-        let inquiry = Inquiry {
-            env: self.env,
-            route: &route,
-            asked: &asked,
-            headers: &self.headers,
-            body: &body,
-            bytes: &bytes,
-            caller: caller.as_ref(),
-            changes,
-            default_provider: &self.settings.default_provider,
-            own_host: &self.address.authority,
-            sim: self.settings.sim_on && self.address.is_loopback(),
-        };
+        let inquiry = self.inquiry(&route, &asked, (&body, &bytes), caller.as_ref(), changes);
         let mut made = plan::make(&inquiry).await?;
         if let Some(drill) = &drill {
             ready::apart(&mut made.prospects, &made.plan, drill);
         }
-        let chain = Chain::new(made.plan.clone(), made.prospects, asked.leave, glue::seed(), started)
-            .within(asked.patience, started);
-        let job = Job {
+        let chain =
+            Chain::new(made.plan.clone(), std::mem::take(&mut made.prospects), asked.leave, glue::seed(), started)
+                .within(asked.patience, started);
+        let asking = Asking { route, body, bytes, drill, caller };
+        let job = self.job(asking, made, started);
+        Ok(match serve::serve(Rc::new(job), chain, self.context).await {
+            Answer::Served(response, said) => Reply::served(response).saying(said),
+            Answer::Failed(last, said) => Reply::failed(&last).saying(said),
+        })
+    }
+
+    fn inquiry<'a>(
+        &'a self,
+        route: &'a Route,
+        asked: &'a Asked,
+        (body, bytes): (&'a Body, &'a [u8]),
+        caller: Option<&'a Caller>,
+        changes: u64,
+    ) -> Inquiry<'a> {
+        Inquiry {
+            env: self.env,
+            route,
+            asked,
+            headers: &self.headers,
+            body,
+            bytes,
+            caller,
+            changes,
+            default_provider: &self.settings.default_provider,
+            own_host: &self.address.authority,
+            sim: self.settings.sim_on && self.address.is_loopback(),
+        }
+    }
+
+    fn job(&self, asking: Asking, made: Made, started: Instant) -> Job {
+        let Asking { route, body, bytes, drill, caller } = asking;
+        Job {
             env: self.env.clone(),
             stream: body.stream(),
             route,
@@ -181,11 +212,7 @@ impl Inbound<'_> {
             colo: self.colo.clone(),
             mark: if drill.is_some() { "drill".into() } else { String::new() },
             drill,
-        };
-        Ok(match serve::serve(Rc::new(job), chain, self.context).await {
-            Answer::Served(response, said) => Reply::served(response).saying(said),
-            Answer::Failed(last, said) => Reply::failed(&last).saying(said),
-        })
+        }
     }
 
     /// A drill needs the admin's token, in `x-understudy-admin`.
