@@ -1,13 +1,13 @@
-// Answers of the API, brought into the one form the pages work with. Absent lists become empty ones.
+// Questions to the API, and its answers as the pages work with them.
 import { call, get, path, type Reply } from "./client";
-import type { Analytics, Attempt, Counts, Explanation, GatewayKey, Hop, Named, PolicyDocument, Provider, RequestDetail, RequestSummary, RuleMet, RulesDocument, RuleSample, ScriptLine, Simulation, Stored, Target, TargetCounts, Version } from "./types";
+import type { Analytics, Attempt, ComparedAnswer, Counts, Explanation, GatewayKey, Hop, PolicyDocument, Provider, RequestDetail, RequestSummary, RuleMet, RulesDocument, RuleSample, ScriptLine, Simulation, Stored, Target, TargetCounts, Version } from "./types";
 
-type List<T> = { data?: T[] } | T[] | null;
-
-function list<T>(answer: List<T>): T[] {
-  if (Array.isArray(answer)) return answer;
-  return Array.isArray(answer?.data) ? answer.data : [];
+interface List<T> {
+  data: T[];
 }
+
+/** A document as the API wraps it; of one that is not there, nothing. */
+type Wrapped<D> = (Partial<Stored<D>> & { document: D }) | null;
 
 /** Every page of a list that goes on where the one before ended. */
 async function everyPage<T>(name: string, signal?: AbortSignal): Promise<T[]> {
@@ -15,23 +15,19 @@ async function everyPage<T>(name: string, signal?: AbortSignal): Promise<T[]> {
   let after = "";
   do {
     const page: { data: T[]; next?: string | null } = await get(path(name), { query: { after }, signal });
-    all.push(...list(page));
+    all.push(...page.data);
     after = page.next ?? "";
   } while (after);
   return all;
 }
 
-/** A stored document with its version, however the answer wraps it. */
-function stored<D>(name: string, reply: Reply<Record<string, unknown> | null>): Stored<D> {
-  const { data, version } = reply;
-  const wrapped = data && typeof data === "object" && ("document" in data || "policy" in data || "value" in data);
-  const document = wrapped ? (data["document"] ?? data["policy"] ?? data["value"]) : data;
-  return { ...(wrapped ? data : {}), name, document: document as D, version: version || String((wrapped && data["version"]) || "") };
+/** A stored document with its version, which stands in a header too. */
+function stored<D>(name: string, { data, version }: Reply<Wrapped<D>>): Stored<D> {
+  return { ...data, name, document: (data?.document ?? null) as D, version: version || (data?.version ?? "") };
 }
 
-export async function policies(signal?: AbortSignal): Promise<Stored<PolicyDocument>[]> {
-  const entries = await everyPage<Record<string, unknown>>("policies", signal);
-  return entries.map((entry) => stored<PolicyDocument>(String(entry["name"] ?? ""), { data: entry, version: String(entry["version"] ?? "") }));
+export function policies(signal?: AbortSignal): Promise<Stored<PolicyDocument>[]> {
+  return everyPage<Stored<PolicyDocument>>("policies", signal);
 }
 
 export async function policy(name: string, signal?: AbortSignal): Promise<Stored<PolicyDocument>> {
@@ -52,13 +48,13 @@ export async function deletePolicy(name: string): Promise<void> {
 }
 
 export async function versions(name: string, signal?: AbortSignal): Promise<Version[]> {
-  return list(await get<List<Version>>(path("policies", name, "versions"), { signal }));
+  return (await get<List<Version>>(path("policies", name, "versions"), { signal })).data;
 }
 
 /** A version's document: the live one comes from the store, so that an edit by other hands is shown too. */
 export async function versionDocument(name: string, version: Version, signal?: AbortSignal): Promise<unknown> {
   if (version.current) return (await policy(name, signal)).document;
-  return stored(name, await call("GET", path("policies", name, "versions", version.version), { signal })).document;
+  return stored(name, await call<Wrapped<unknown>>("GET", path("policies", name, "versions", version.version), { signal })).document;
 }
 
 export async function rollback(name: string, version: string): Promise<Stored<PolicyDocument>> {
@@ -74,13 +70,17 @@ export async function explain(name: string, body: unknown): Promise<Explanation>
   return (await call<Explanation>("POST", path("policies", name, "explain"), { body })).data;
 }
 
+export async function compare(name: string, body: unknown): Promise<ComparedAnswer[]> {
+  return (await call<List<ComparedAnswer>>("POST", path("policies", name, "compare"), { body })).data.data;
+}
+
 /** `torn`: what is stored is no object, and nothing of it can be shown. */
 export async function rules(signal?: AbortSignal): Promise<Stored<RulesDocument> & { torn: boolean }> {
-  const read = await call<Record<string, unknown> | null>("GET", path("rules"), { signal }).catch((error: { status?: number }) => {
+  const read = await call<Wrapped<Partial<RulesDocument> | null>>("GET", path("rules"), { signal }).catch((error: { status?: number }) => {
     if (error.status === 404) return { data: null, version: "" };
     throw error;
   });
-  const found = stored<Partial<RulesDocument> | null>("rules", read);
+  const found = stored("rules", read);
   const shown = found.document !== null && typeof found.document === "object" && !Array.isArray(found.document);
   return { ...found, document: whole(found.document), torn: found.error !== undefined && !shown };
 }
@@ -114,11 +114,11 @@ export async function saveRules(document: RulesDocument, seen: string): Promise<
 }
 
 export async function targets(signal?: AbortSignal): Promise<Target[]> {
-  return list(await get<List<Target>>(path("targets"), { signal }));
+  return (await get<List<Target>>(path("targets"), { signal })).data;
 }
 
 export async function providers(signal?: AbortSignal): Promise<Provider[]> {
-  return list(await get<List<Provider>>(path("providers"), { signal }));
+  return (await get<List<Provider>>(path("providers"), { signal })).data;
 }
 
 export async function keys(signal?: AbortSignal): Promise<GatewayKey[]> {
@@ -136,24 +136,17 @@ export async function analytics(query: Record<string, string>, signal?: AbortSig
     ...answer,
     targets: answer.targets ?? [],
     series: answer.series ?? [],
-    policies: named(answer.policies),
-    groups: named(answer.groups),
-    users: named(answer.users),
-    keys: named(answer.keys),
-    workloads: named(answer.workloads),
+    policies: answer.policies ?? [],
+    groups: answer.groups ?? [],
+    users: answer.users ?? [],
+    keys: answer.keys ?? [],
+    workloads: answer.workloads ?? [],
   };
 }
 
 /** How a target's hops ended, attempts and skips together. */
 export function endings(counts: TargetCounts | undefined): Record<string, number> {
   return { ...counts?.outcomes, ...counts?.skips };
-}
-
-/** A breakdown comes as a list of rows, or as an object by name. */
-function named(rows: Named[] | Record<string, Counts> | undefined): Named[] {
-  if (!rows) return [];
-  if (Array.isArray(rows)) return rows;
-  return Object.entries(rows).map(([name, counts]) => ({ name, ...counts }));
 }
 
 export async function requests(query: Record<string, string>, signal?: AbortSignal): Promise<{ data: RequestSummary[]; next: string | null }> {

@@ -1,8 +1,6 @@
 /**
- * What the admin API takes and gives, as this page reads it.
- *
- * The contract states the routes and some shapes; where it is silent, this table is what the page expects. Fields marked
- * `?` may be absent: the page then shows a dash, never an error.
+ * What the admin API takes and gives, as far as the pages read it; /admin/openapi.json has all of it. Fields marked `?` may be
+ * absent: the page then shows a dash, never an error.
  *
  * | route                                   | answer                                                                    |
  * | --------------------------------------- | ------------------------------------------------------------------------- |

@@ -1,29 +1,14 @@
 // The same question to every hop, answers side by side. These are real calls with capped tokens.
-import { useState } from "preact/hooks";
-import { call, path } from "../api/client";
+import { compare } from "../api/read";
 import type { ComparedAnswer } from "../api/types";
+import { useAction } from "../lib/action";
 import { count, ms, skipReason, usd, words } from "../lib/format";
 import { Badge, Card, Empty, Model, Problem } from "../ui/basics";
 import { stringify } from "./draft";
 import { SampleForm, type Sample } from "./sample";
 
-type Reply = { data?: ComparedAnswer[]; answers?: ComparedAnswer[]; hops?: ComparedAnswer[] } | ComparedAnswer[];
-
 export function Compare({ name }: { name: string }) {
-  const [answers, setAnswers] = useState<ComparedAnswer[]>();
-  const [error, setError] = useState<Error>();
-  const [busy, setBusy] = useState(false);
-  const run = async (sample: Sample) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      const { data } = await call<Reply>("POST", path("policies", name, "compare"), { body: sample });
-      setAnswers(Array.isArray(data) ? data : (data.data ?? data.answers ?? data.hops ?? []));
-    } catch (caught) {
-      setError(caught as Error);
-    }
-    setBusy(false);
-  };
+  const { data: answers, error, busy, run } = useAction((sample: Sample) => compare(name, sample));
   return (
     <div class="grid asked">
       <Card title="Request" note="Every hop is really called and may cost money. Tokens are capped, and the calls stay out of the figures.">

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { CLASSES } from "../api/types";
 import { token } from "../lib/session";
+import { useAction } from "../lib/action";
 import { href } from "../lib/router";
 import { words } from "../lib/format";
 import { Badge, Button, CopyButton, Note, Problem } from "../ui/basics";
@@ -28,22 +29,9 @@ export function Drill({ asks, targets, onClose }: Props) {
   const [target, setTarget] = useState(targets[0] ?? "*");
   const [outcome, setOutcome] = useState<string>("overloaded");
   const [key, setKey] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [result, setResult] = useState<Result>();
-  const [error, setError] = useState<Error>();
   // No cap on tokens: reasoning models refuse `max_tokens`, which goes up as it is sent.
   const body = { model: asked, messages: [{ role: "user", content: "This is a drill. Answer with one word." }] };
-
-  const run = async () => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      setResult(await drill(body, `${target}=${outcome}`, key));
-    } catch {
-      setError(new Error("The Worker did not answer."));
-    }
-    setBusy(false);
-  };
+  const { data: result, error, busy, run } = useAction(() => drill(body, `${target}=${outcome}`, key));
   const curl = `curl ${location.origin}/v1/chat/completions -H 'authorization: Bearer <gateway key>' -H 'x-understudy-admin: <admin token>' -H 'x-understudy-drill: ${target}=${outcome}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
 
   return (
@@ -57,7 +45,7 @@ export function Drill({ asks, targets, onClose }: Props) {
       {result && <Outcome result={result} />}
       <div class="dialog-foot">
         <span class="row tight push"><span class="small muted">As curl</span><CopyButton text={curl} label="Copy the drill as a curl command" /></span>
-        <Button kind="primary" icon="bolt" disabled={busy} onClick={run}>{busy ? "Drilling…" : "Run the drill"}</Button>
+        <Button kind="primary" icon="bolt" disabled={busy} onClick={() => void run()}>{busy ? "Drilling…" : "Run the drill"}</Button>
       </div>
     </Dialog>
   );
@@ -66,7 +54,9 @@ export function Drill({ asks, targets, onClose }: Props) {
 async function drill(body: unknown, outcome: string, key: string): Promise<Result> {
   const headers: Record<string, string> = { "content-type": "application/json", "x-understudy-drill": outcome, "x-understudy-admin": token.value };
   if (key) headers["authorization"] = `Bearer ${key}`;
-  const response = await fetch("/v1/chat/completions", { method: "POST", headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store" });
+  const response = await fetch("/v1/chat/completions", { method: "POST", headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store" }).catch(() => {
+    throw new Error("The Worker did not answer.");
+  });
   const text = await response.text();
   return { status: response.status, id: response.headers.get("x-understudy-request-id") ?? "", trail: (response.headers.get("x-understudy-trail") ?? "").split(", ").filter(Boolean), text: response.ok ? "" : messageOf(text) };
 }

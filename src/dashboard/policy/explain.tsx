@@ -1,22 +1,14 @@
 // Why would this request go where it goes? Nothing is called; each hop says what it would be sent.
-import { useState } from "preact/hooks";
 import { explain } from "../api/read";
 import type { ExplainedHop, Explanation } from "../api/types";
+import { useAction } from "../lib/action";
 import { skipReason } from "../lib/format";
 import { Badge, Card, Empty, Model, Problem } from "../ui/basics";
 import { stringify } from "./draft";
 import { SampleForm, type Sample } from "./sample";
 
 export function Explain({ name }: { name: string }) {
-  const [found, setFound] = useState<Explanation>();
-  const [error, setError] = useState<Error>();
-  const [busy, setBusy] = useState(false);
-  const run = async (sample: Sample) => {
-    setBusy(true);
-    setError(undefined);
-    await explain(name, sample).then(setFound, setError);
-    setBusy(false);
-  };
+  const { data: found, error, busy, run } = useAction((sample: Sample) => explain(name, sample));
   return (
     <div class="grid asked">
       <Card title="Request"><SampleForm name={name} action="Explain" busy={busy} onRun={run} /></Card>

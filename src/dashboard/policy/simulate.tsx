@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { simulate } from "../api/read";
 import { CLASSES, type ScriptLine, type Simulation, type SimulationStep } from "../api/types";
+import { useAction } from "../lib/action";
 import { ms, plural, skipReason, words } from "../lib/format";
 import { Badge, Button, Card, Empty, IconButton, Model, Problem } from "../ui/basics";
 import { TextField } from "../ui/field";
@@ -23,21 +24,7 @@ export const SCENES: [string, (models: string[]) => Line[]][] = [
 
 export function Simulate({ name, models }: { name: string; models: string[] }) {
   const [lines, setLines] = useState<Line[]>(() => SCENES[0]![1](models));
-  const [run, setRun] = useState<Simulation>();
-  const [error, setError] = useState<Error>();
-  const [busy, setBusy] = useState(false);
-
-  const start = async (script: Line[]) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      setRun(await simulate(name, scriptOf(script)));
-    } catch (caught) {
-      setError(caught as Error);
-      setRun(undefined);
-    }
-    setBusy(false);
-  };
+  const { data: run, error, busy, run: start } = useAction((script: Line[]) => simulate(name, scriptOf(script)));
   const choose = (make: (models: string[]) => Line[]) => {
     const next = make(models);
     setLines(next);
