@@ -125,56 +125,21 @@ pub fn read_hops(value: &Value, path: &Path<'_>, findings: &mut Findings) -> Opt
     checked(&fields::HOPS, value, path, findings).then(|| hops(value))
 }
 
-/// Reads, out of an object, the fields of a policy that rules and requests may bring: those of `on`, `timeouts`,
-/// `deadline_ms`, `stream`, `keep`, `consent` that stand in `names`. Other fields are the caller's business.
-/// What is wrong goes to `findings`, and is not in the result.
-pub fn read_overrides(
-    object: &Map<String, Value>,
-    names: &[&str],
-    path: &Path<'_>,
-    findings: &mut Findings,
-) -> Overrides {
-    let mut overrides = Overrides::default();
-    for (name, value) in object.iter().filter(|(name, _)| names.contains(&name.as_str())) {
-        let Some(shape) = override_shape(name) else { continue };
-        if checked(shape, value, &path.field(name), findings) {
-            set_override(&mut overrides, name, value);
-        }
-    }
-    overrides
-}
-
-/// Reads the fields of [`read_overrides`] out of an object that a table was already checked against.
+/// Reads the fields of a policy that rules and requests may bring, out of an object that a table was already checked against.
 pub fn overrides(object: &Map<String, Value>) -> Overrides {
     let mut overrides = Overrides::default();
     for (name, value) in object {
-        set_override(&mut overrides, name, value);
+        match name.as_str() {
+            "on" => overrides.on = on(value),
+            "timeouts" => overrides.timeouts = timeouts(value),
+            "deadline_ms" => overrides.deadline = span(value),
+            "stream" => overrides.stream = stream(value),
+            "keep" => overrides.keep = keep(value),
+            "consent" => overrides.consent = Some(consent(value)),
+            _ => {}
+        }
     }
     overrides
-}
-
-fn override_shape(name: &str) -> Option<&'static Shape> {
-    Some(match name {
-        "on" => &fields::ON,
-        "timeouts" => &fields::TIMEOUTS,
-        "deadline_ms" => &fields::DEADLINE_MS,
-        "stream" => &fields::STREAM,
-        "keep" => &fields::KEEP,
-        "consent" => &fields::CONSENT,
-        _ => return None,
-    })
-}
-
-fn set_override(overrides: &mut Overrides, name: &str, value: &Value) {
-    match name {
-        "on" => overrides.on = on(value),
-        "timeouts" => overrides.timeouts = timeouts(value),
-        "deadline_ms" => overrides.deadline = span(value),
-        "stream" => overrides.stream = stream(value),
-        "keep" => overrides.keep = keep(value),
-        "consent" => overrides.consent = Some(consent(value)),
-        _ => {}
-    }
 }
 
 fn checked(shape: &Shape, value: &Value, path: &Path<'_>, findings: &mut Findings) -> bool {
