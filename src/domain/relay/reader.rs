@@ -232,7 +232,7 @@ impl Sink {
             Ok(inner) => {
                 self.record(&sse::Event { name, data: inner.as_deref().unwrap_or(&payload), raw: &[] }, out);
             }
-            Err(Malformed(what)) => self.broke_form(what),
+            Err(Malformed(what)) => self.bad_record(what),
         }
     }
 
@@ -254,9 +254,8 @@ impl Sink {
     fn break_off(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         if matches!(self.way, Way::Inspect | Way::Reframe) && !self.is_silent() {
             // Where the network has cut a CRLF in two its LF would have to come behind this, and is not passed on.
-            if out.ends_with(b"") {
-                out.push(b'
-');
+            if out.ends_with(b"\r") {
+                out.push(b'\n');
             }
             let said = redact(&failure.reason, &keys(&self.keys));
             stream_error(self.family, failure.class, "stream_error", &said, self.seen.sequence, out);
