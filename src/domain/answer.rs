@@ -19,7 +19,7 @@ use crate::domain::usage::Usage;
 pub struct Checked {
     pub usage: Option<Usage>,
     /// Bytes of its content's text, for estimates.
-    pub content_chars: u64,
+    pub content_bytes: u64,
     /// The answer for the client, where the upstream's own bytes are none: of another family, or a stream (server-sent
     /// events) made of a JSON answer.
     pub rewritten: Option<Vec<u8>>,
@@ -91,7 +91,7 @@ fn judged(events: &[Event], mut said: Said) -> Result<Checked, Failure> {
     let (mut checked, mut finish) = (Checked::default(), None);
     for event in events {
         said.note(event);
-        checked.content_chars += content_bytes(event);
+        checked.content_bytes += content_bytes(event);
         match event {
             Event::Error(failure) => return Err(failure.clone()),
             Event::Usage(usage) => checked.usage = Some(*usage),

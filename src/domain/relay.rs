@@ -179,7 +179,7 @@ impl Intake {
     }
 
     /// Bytes of content text so far, for estimates.
-    pub fn content_chars(&self) -> u64 {
+    pub fn content_bytes(&self) -> u64 {
         self.reader.sink.seen.content_bytes
     }
 

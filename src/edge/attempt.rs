@@ -40,14 +40,14 @@ pub struct Marks {
     pub ttft_ms: Option<u64>,
     pub usage: Option<Usage>,
     /// Bytes of the content's text that was seen, for where the upstream sends no usage.
-    pub content_chars: u64,
+    pub content_bytes: u64,
     pub dropped: Vec<String>,
 }
 
 impl Marks {
     /// What the ledger makes tokens and cost of.
     pub fn measured(&self) -> Measured {
-        Measured { usage: self.usage, content_chars: self.content_chars, ttft_ms: self.ttft_ms }
+        Measured { usage: self.usage, content_bytes: self.content_bytes, ttft_ms: self.ttft_ms }
     }
 }
 

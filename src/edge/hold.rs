@@ -63,7 +63,7 @@ impl Attempt<'_> {
             }
         };
         self.marks.usage = checked.usage;
-        self.marks.content_chars = checked.content_chars;
+        self.marks.content_bytes = checked.content_bytes;
         if let Some(failure) = classify::disowned(answer.status(), &bytes, rules) {
             return Err(failure);
         }
@@ -162,7 +162,7 @@ impl Attempt<'_> {
             self.content.set(true);
         }
         self.marks.usage = intake.usage().or(self.marks.usage);
-        self.marks.content_chars = intake.content_chars();
+        self.marks.content_bytes = intake.content_bytes();
     }
 
     /// The next chunk, under whichever clock runs now: to the first content, then between contents, and over all.

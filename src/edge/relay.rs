@@ -117,7 +117,7 @@ impl Committed {
         let tail = self.relay.end(ending);
         let mut marks = self.marks;
         marks.usage = tail.usage.or(marks.usage);
-        marks.content_chars = tail.content_chars.max(marks.content_chars);
+        marks.content_bytes = tail.content_bytes.max(marks.content_bytes);
         Relayed { tail, marks, elapsed }
     }
 

@@ -773,7 +773,7 @@ fn legacy_completions_are_text() {
 fn a_byte_order_mark_before_an_answer_or_an_error_means_nothing() {
     let body = "\u{feff}{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}";
     let same = answer::check(&Route::Chat, Wire::Chat, body.as_bytes(), None, false).expect("an answer");
-    assert_eq!((same.content_chars, same.rewritten), (2, None));
+    assert_eq!((same.content_bytes, same.rewritten), (2, None));
     let across =
         answer::check(&Route::Messages, Wire::Chat, body.as_bytes(), Some(&voice()), false).expect("an answer");
     let message: Value = serde_json::from_slice(&across.rewritten.expect("written anew")).expect("JSON");

@@ -60,7 +60,7 @@ fn echo_repeats_the_user_on_every_generating_route() {
         let pieces: Vec<&[u8]> = stream.pieces.iter().map(|piece| piece.bytes.as_slice()).collect();
         let went = relay::play(setup(wire, family), pieces, Ending::Clean);
         assert_eq!(went.tail.outcome, None, "{route:?}");
-        assert_eq!((went.contents, went.tail.content_chars), (3, 17), "{route:?}");
+        assert_eq!((went.contents, went.tail.content_bytes), (3, 17), "{route:?}");
     }
 }
 

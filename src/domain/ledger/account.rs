@@ -28,7 +28,7 @@ pub struct Measured {
     /// What the upstream said of its tokens.
     pub usage: Option<Usage>,
     /// Bytes of the content's text that was seen of it.
-    pub content_chars: u64,
+    pub content_bytes: u64,
     /// To the first content, in ms from the call.
     pub ttft_ms: Option<u64>,
 }
@@ -142,7 +142,7 @@ fn spent(row: AttemptRow, failure: Option<&Failure>, measured: &Measured, terms:
 
 /// Tokens by the length of the text, where the upstream counted none.
 fn estimate(measured: &Measured, prompt_tokens: &dyn Fn() -> u64) -> Usage {
-    Usage { input: prompt_tokens(), output: measured.content_chars.div_ceil(BYTES_PER_TOKEN), ..Usage::default() }
+    Usage { input: prompt_tokens(), output: measured.content_bytes.div_ceil(BYTES_PER_TOKEN), ..Usage::default() }
 }
 
 /// Whether the model may have worked before the attempt failed: it had answered with a 200, or was given up unheard.
@@ -160,6 +160,6 @@ fn may_have_run(failure: &Failure, measured: &Measured) -> bool {
         | Class::ContextLength
         | Class::ContentPolicy
         | Class::Unsupported
-        | Class::InvalidRequest => measured.content_chars > 0,
+        | Class::InvalidRequest => measured.content_bytes > 0,
     }
 }

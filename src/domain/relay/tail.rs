@@ -19,7 +19,7 @@ pub struct Tail {
     /// What the upstream said of its tokens.
     pub usage: Option<Usage>,
     /// Bytes of content text seen, for estimates.
-    pub content_chars: u64,
+    pub content_bytes: u64,
     /// The answer reached the client whole, whatever `outcome` notes of a bad record on the way.
     pub finished: bool,
     /// It broke, and no event can say so: the connection must be broken too.
@@ -40,7 +40,7 @@ pub fn of(mut reader: Reader, ending: Ending) -> Tail {
     }
     let (outcome, finished) = conclude(&mut reader, ending, &mut append);
     let seen = &reader.sink.seen;
-    Tail { append, outcome, usage: seen.usage, content_chars: seen.content_bytes, finished, broken_off: false }
+    Tail { append, outcome, usage: seen.usage, content_bytes: seen.content_bytes, finished, broken_off: false }
 }
 
 fn conclude(reader: &mut Reader, ending: Ending, append: &mut Vec<u8>) -> (Option<Failure>, bool) {

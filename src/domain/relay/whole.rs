@@ -39,12 +39,12 @@ impl Whole {
 
     /// What is recorded of it.
     pub fn end(self, ending: Ending) -> Tail {
-        let passed = Tail { content_chars: self.length as u64, ..tail::unread(ending) };
+        let passed = Tail { content_bytes: self.length as u64, ..tail::unread(ending) };
         if !passed.finished || self.length > MOST {
             return passed;
         }
         match answer::check_expecting(self.expected, &self.route, self.wire, &self.bytes, None, false) {
-            Ok(checked) => Tail { usage: checked.usage, content_chars: checked.content_chars, ..passed },
+            Ok(checked) => Tail { usage: checked.usage, content_bytes: checked.content_bytes, ..passed },
             Err(failure) => Tail { outcome: Some(failure), ..passed },
         }
     }

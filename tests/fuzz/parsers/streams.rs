@@ -161,9 +161,9 @@ fn check(setup: &Setup, went: &Went, bytes: &[u8], told: &str) {
     let Went::Sent { client, tail } = went else { return };
     bounded(told, client.len(), bytes.len(), 96);
     assert!(
-        tail.content_chars <= bytes.len() as u64 * 3,
+        tail.content_bytes <= bytes.len() as u64 * 3,
         "{told}: {} characters of {}",
-        tail.content_chars,
+        tail.content_bytes,
         bytes.len()
     );
     if !tail.finished && setup.wire != Wire::Opaque && setup.mode() != RelayMode::Pipe {

@@ -262,7 +262,7 @@ fn counts_for_the_clocks() {
         assert_eq!(intake.push(piece.as_bytes()), Held::Hold);
         assert_eq!(intake.contents(), contents);
     }
-    assert_eq!(intake.content_chars(), 4);
+    assert_eq!(intake.content_bytes(), 4);
 }
 
 /// Where no upstream counts tokens they are estimated by the text, which is as long in a stream as whole.
@@ -275,10 +275,10 @@ fn a_whole_answer_and_a_stream_of_it_have_as_many_bytes_of_content() {
     let delta = format!(
         "data: {{\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"Hä\",\"tool_calls\":[{call}]}},\"finish_reason\":null}}]}}\n\n"
     );
-    let streamed = play(chat(), chunks(&[&delta, STOP, DONE]), Ending::Clean).tail.content_chars;
+    let streamed = play(chat(), chunks(&[&delta, STOP, DONE]), Ending::Clean).tail.content_bytes;
     let checked = answer::check(&Route::Chat, Wire::Chat, whole.as_bytes(), None, false).expect("an answer");
     let bytes = ("Hä".len() + "get_time".len() + "{}".len()) as u64;
-    assert_eq!((streamed, checked.content_chars), (bytes, bytes));
+    assert_eq!((streamed, checked.content_bytes), (bytes, bytes));
 }
 
 /// DeepSeek fills the wait with comments, for minutes: none of them is content, none reaches a client of another family before

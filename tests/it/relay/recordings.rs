@@ -10,7 +10,7 @@ use understudy::domain::route::Family;
 
 fn seen(went: &Went) -> (String, u64, u64, String) {
     let tail = &went.tail;
-    (went.client.clone(), went.contents, tail.content_chars, format!("{:?} {:?}", tail.usage, tail.outcome))
+    (went.client.clone(), went.contents, tail.content_bytes, format!("{:?} {:?}", tail.usage, tail.outcome))
 }
 
 /// Streams up to this long are cut at every byte; longer ones come byte by byte, and cut at a few places.
