@@ -45,7 +45,7 @@
 //! | --- | --- |
 //! | [`route`](domain::route), [`request`](domain::request), [`target`](domain::target), [`glob`](domain::glob) | what is asked, of whom, for which model |
 //! | [`key`](domain::key), [`rules`](domain::rules), [`policy`](domain::policy), [`provider`](domain::provider), [`catalogue`](domain::catalogue) | the documents, as written and as meant |
-//! | [`document`](domain::document), [`documents`](domain::documents), [`schema`](domain::schema) | how all of them are read, checked, and described to editors |
+//! | [`document`](domain::document), [`documents`](domain::documents), [`lint`](domain::lint), [`schema`](domain::schema) | how all of them are read, checked, and described to editors |
 //! | [`copies`](domain::copies) | which copy of one an isolate serves, and when it is read again |
 //! | [`plan`](domain::plan) | from all of these to one plan |
 //! | [`chain`](domain::chain), [`backoff`](domain::backoff), [`breaker`](domain::breaker) | the state machine: which target, when, how long |

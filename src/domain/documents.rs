@@ -3,8 +3,8 @@
 use crate::domain::catalogue;
 use crate::domain::document::{BadDocument, Finding, Findings, Kind, Path, Severity, json};
 use crate::domain::key;
+use crate::domain::lint::{self, Context};
 use crate::domain::policy::file::{self, HopFile};
-use crate::domain::policy::lint::{self, Context};
 use crate::domain::policy::resolve::{Lookup, References, World, references};
 use crate::domain::provider::document;
 use crate::domain::rules::Rules;

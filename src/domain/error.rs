@@ -21,12 +21,9 @@ use crate::domain::chain::{End, TrailEntry, What, reason};
 use crate::domain::outcome::{Class, Failure, KeySlot, SKIPPED, Skip};
 use crate::domain::policy::Exhausted;
 use crate::domain::provider::setting;
-use crate::domain::redact::{redact, redact_name};
+use crate::domain::redact::{redact, redact_name, short};
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Family;
-
-/// Characters of a reason that go to a client or the ledger.
-pub const REASON_MAX: usize = 200;
 
 /// An error answer, whole but for the headers that every answer has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,11 +265,6 @@ fn attempt(entry: &TrailEntry, keys: &[&str]) -> Value {
         "ms": entry.ms(false).0,
         "reason": reason,
     })
-}
-
-/// A reason as clients and the ledger see it, but for redaction: at most 200 characters, one line.
-pub fn short(reason: &str) -> String {
-    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_MAX).collect()
 }
 
 /// A reason as clients and the log see it. Redacted first: half of a key that was cut through is not known again.

@@ -20,6 +20,7 @@ pub mod eventstream;
 pub mod glob;
 pub mod key;
 pub mod ledger;
+pub mod lint;
 pub mod outcome;
 pub mod plan;
 pub mod policy;

@@ -11,6 +11,8 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
+/// Characters of a reason that go to a client or the ledger.
+const REASON_MAX: usize = 200;
 /// What stands in place of a key.
 const MASK: &str = "[redacted]";
 /// A known key is masked wherever it occurs, when it is at least so long: a shorter one would mask ordinary words.
@@ -166,4 +168,9 @@ fn starts_with(text: &str, prefix: &str) -> bool {
 fn is_key_byte(byte: u8, prefix: &str) -> bool {
     let any_token = matches!(byte, b'.' | b'~' | b'+' | b'/' | b'=') && prefix.ends_with(' ');
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || any_token
+}
+
+/// A reason as clients and the ledger see it, but for redaction: at most 200 characters, one line.
+pub fn short(reason: &str) -> String {
+    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_MAX).collect()
 }

@@ -20,8 +20,8 @@
 //! scripts up to half too low. An image counts as 1,000. For skipping a hop the least counts: bytes / 6, an image as 85.
 
 use crate::domain::catalogue::{Facts, Feature};
+use crate::domain::dialect::messages::claude::is_claude;
 use crate::domain::dialect::{Wire, json_text};
-use crate::domain::provider::is_claude;
 use crate::domain::route::Family;
 use memchr::memmem;
 use serde::Deserialize;

@@ -10,7 +10,7 @@
 //! ```
 
 use crate::domain::dialect::CallKind;
-use crate::domain::error::short;
+use crate::domain::redact::short;
 use crate::domain::route::Family;
 use serde_json::{Map, Value};
 

@@ -2,8 +2,8 @@
 
 use crate::domain::dialect::Incompatible;
 use crate::domain::dialect::conversation::{Conversation, Effort, Field, Residue, Thinking};
-use crate::domain::error::short;
 use crate::domain::policy::Translate;
+use crate::domain::redact::short;
 use crate::domain::route::Family;
 use serde_json::Value;
 

@@ -4,9 +4,8 @@
 use super::row::{AttemptRow, Billed, OK, Tokens};
 use crate::domain::catalogue::Facts;
 use crate::domain::chain::{Attempt, Standing, TrailEntry, What};
-use crate::domain::error;
 use crate::domain::outcome::{Class, Failure};
-use crate::domain::redact::{redact, redact_name};
+use crate::domain::redact::{redact, redact_name, short};
 use crate::domain::time::{Instant, Span};
 use crate::domain::usage::Usage;
 
@@ -19,7 +18,7 @@ pub const DROPPED_MOST: usize = 100;
 
 /// What a row keeps of the parameters that were dropped, where there is room for so many.
 pub fn dropped(names: &[String], room: usize, keys: &[&str]) -> Vec<String> {
-    names.iter().take(room).map(|name| error::short(&redact(name, keys))).collect()
+    names.iter().take(room).map(|name| short(&redact(name, keys))).collect()
 }
 
 /// What was measured of one attempt.
@@ -68,11 +67,9 @@ pub fn attempt_row(
         ..AttemptRow::default()
     };
     match &entry.what {
-        What::Skip(skip) => AttemptRow {
-            outcome: skip.name().to_owned(),
-            reason: skip.detail().map(error::short).unwrap_or_default(),
-            ..row
-        },
+        What::Skip(skip) => {
+            AttemptRow { outcome: skip.name().to_owned(), reason: skip.detail().map(short).unwrap_or_default(), ..row }
+        }
         What::Call(attempt) => {
             let failure = match (&attempt.standing, after) {
                 (Standing::Failed(failure), _) => Some(failure),
@@ -113,8 +110,8 @@ fn told(row: AttemptRow, failure: Option<&Failure>, keys: &[&str]) -> AttemptRow
         Some(failure) => AttemptRow {
             outcome: failure.class.name().to_owned(),
             phase: failure.phase.map(|phase| phase.name().to_owned()),
-            code: failure.code.as_deref().map(|code| error::short(&redact(code, keys))),
-            reason: error::short(&redact(&failure.reason, keys)),
+            code: failure.code.as_deref().map(|code| short(&redact(code, keys))),
+            reason: short(&redact(&failure.reason, keys)),
             ..row
         },
     }

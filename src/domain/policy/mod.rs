@@ -1,17 +1,14 @@
 //! Policies as meant: what a stored document, a rule or a request comes down to once it has been checked.
 //!
 //! `file.rs` is the document as written (serde, unknown fields denied), `resolve.rs` turns it into these types with every
-//! default filled in, `lint.rs` says what is legal and yet unwise. A value of a type here always holds its range.
+//! default filled in. What is legal and yet unwise is said by [`lint`](super::lint). A value of a type here always holds its range.
 
 pub mod fields;
 pub mod file;
 pub mod hop_text;
-pub mod lint;
 pub mod overrides;
 pub mod resolve;
-pub mod service;
 pub mod tree;
-pub mod worst;
 
 use crate::domain::outcome::{Class, KeySlot};
 use crate::domain::target::Target;

@@ -22,6 +22,7 @@ mod template;
 use crate::domain::classify::ErrorRule;
 use crate::domain::dialect::Wire;
 use crate::domain::dialect::chat::hosts;
+use crate::domain::dialect::messages::claude::is_claude;
 use crate::domain::outcome::KeySlot;
 use crate::domain::route::Route;
 use std::borrow::Cow;
@@ -368,10 +369,4 @@ fn own_wire(route: &Route) -> Wire {
         | Route::AudioSpeech
         | Route::Multipart(_) => Wire::Opaque,
     }
-}
-
-/// Whether a model, by our name or by the wire's, is one of Anthropic's.
-pub fn is_claude(model: &str) -> bool {
-    let lower = model.to_ascii_lowercase();
-    lower.contains("claude") || lower.starts_with("anthropic.")
 }

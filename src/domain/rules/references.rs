@@ -6,10 +6,10 @@
 use super::Rules;
 use crate::domain::document::path::quoted;
 use crate::domain::document::{BadDocument, Finding, Findings, Kind, Path, Severity};
+use crate::domain::lint::Context;
+use crate::domain::lint::retirement;
 use crate::domain::policy::file::HopFile;
-use crate::domain::policy::lint::Context;
 use crate::domain::policy::resolve::{Lookup, MAX_TARGETS, World, resolve_hops};
-use crate::domain::policy::service::retirement;
 use crate::domain::policy::tree::Base;
 use crate::domain::target::ModelRef;
 use std::collections::HashSet;

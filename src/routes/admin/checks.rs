@@ -3,7 +3,7 @@
 use super::{Asked, Failure, candidates};
 use crate::domain::document::{BadDocument, Finding, Kind};
 use crate::domain::documents;
-use crate::domain::policy::lint::{Context, PROMPT_TOKENS};
+use crate::domain::lint::{Context, PROMPT_TOKENS};
 use crate::domain::policy::resolve::World;
 use crate::domain::provider::table;
 use crate::domain::refusal::Refusal;

@@ -11,6 +11,7 @@ use understudy::domain::error::{self, Ending, status_of};
 use understudy::domain::outcome::{Failure, KeySlot};
 use understudy::domain::policy::Exhausted;
 use understudy::domain::provider::google;
+use understudy::domain::redact;
 use understudy::domain::route::{Family, Route};
 use understudy::domain::target::Target;
 use understudy::domain::time::Instant;
@@ -65,7 +66,7 @@ fn check_failure(failure: &Failure) {
     for (family, ..) in FAMILIES {
         assert!((400..600).contains(&status_of(failure, family)), "{failure:?}");
     }
-    let short = error::short(&failure.reason);
+    let short = redact::short(&failure.reason);
     assert!(short.chars().count() <= 200 && !short.chars().any(char::is_control));
 }
 

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use understudy::domain::chain::{Call, Chain, Leave, Prospect, Step};
+use understudy::domain::lint::worst::WorstCase;
 use understudy::domain::outcome::{Class, Failure, KeySlot, Outcome};
 use understudy::domain::policy::Plan;
-use understudy::domain::policy::worst::WorstCase;
 use understudy::domain::simulate::{Script, simulate};
 use understudy::domain::time::{Instant, Span};
 

@@ -2,7 +2,8 @@
 
 use crate::domain::dialect::conversation::Effort;
 use crate::domain::dialect::ids::IdRule;
-use crate::domain::provider::{is_claude, table};
+use crate::domain::dialect::messages::claude::is_claude;
+use crate::domain::provider::table;
 
 /// What a host takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -128,3 +128,9 @@ fn is_minor(rest: &str) -> bool {
     let digits: String = rest.strip_prefix('-').unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
     (1..=2).contains(&digits.len()) && !digits.trim_start_matches('0').is_empty()
 }
+
+/// Whether a model, by our name or by the wire's, is one of Anthropic's.
+pub fn is_claude(model: &str) -> bool {
+    let lower = model.to_ascii_lowercase();
+    lower.contains("claude") || lower.starts_with("anthropic.")
+}

@@ -11,14 +11,13 @@ use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::conversation::{Conversation, Field, OutputFormat, ToolChoice};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids;
-use crate::domain::dialect::messages::claude::{self, Claude, Sampling};
+use crate::domain::dialect::messages::claude::{self, Claude, Sampling, is_claude};
 use crate::domain::dialect::messages::structured::{self, Budget};
 use crate::domain::dialect::messages::{blocks, think};
 use crate::domain::dialect::names::{self, MESSAGES_MAX};
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::{Destination, Encoded, Incompatible, Wire, root, schema};
 use crate::domain::policy::Translate;
-use crate::domain::provider::is_claude;
 use serde_json::{Map, Value, json};
 
 /// Above this many tokens Anthropic wants a stream: what we make up for a whole answer stays below.

@@ -7,10 +7,10 @@
 //! Hops are gone through in order, and the best that can be reached is kept by number of calls made: for each, the least
 //! waiting that reached it (waits decide what fits before the deadline) and what it is worth.
 
-use super::{Hop, Verdict};
 use crate::domain::backoff;
 use crate::domain::chain::ATTEMPTS_MAX;
 use crate::domain::outcome::Class;
+use crate::domain::policy::{Hop, Verdict};
 use crate::domain::time::Span;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! Whether a target's model is still in service.
 
-use super::lint::Context;
+use super::Context;
 use crate::domain::document::Severity;
 use crate::domain::target::Target;
 

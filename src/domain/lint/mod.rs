@@ -1,37 +1,25 @@
 //! Lint: what is wrong with a candidate policy, what is legal and yet unwise, and the worst that it can come to.
 
-use super::file::{PolicyFile, PolicyType};
-use super::resolve::{self, World};
-use super::service::retirement;
-use super::tree::{Branch, Node, Tree};
-use super::worst::{self, WorstCase};
-use super::{Boundary, Consent, Degraded, Hop, Verdict};
-use crate::domain::catalogue::{Catalogue, Facts, Feature};
+mod context;
+mod service;
+pub mod worst;
+
+use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::document::{Finding, Findings, Severity};
 use crate::domain::outcome::{Class, KeySlot};
 use crate::domain::plan::boundaries::{self, Land};
-use crate::domain::provider::{Provider, setting};
+use crate::domain::policy::file::{PolicyFile, PolicyType};
+use crate::domain::policy::resolve;
+use crate::domain::policy::tree::{Branch, Node, Tree};
+use crate::domain::policy::{Boundary, Consent, Degraded, Hop, Verdict};
+use crate::domain::provider::setting;
 use crate::domain::target::Target;
 use crate::domain::usage::Usage;
 use serde::Serialize;
+use worst::WorstCase;
 
-/// What lint knows of the world beside the policy.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    pub world: World<'a>,
-    /// A provider by name, built in or configured, or what is wrong with its document.
-    pub provider: &'a dyn Fn(&str) -> Option<Result<Provider, String>>,
-    /// Whether a secret of that name is set.
-    pub has_secret: &'a dyn Fn(&str) -> bool,
-    pub catalogue: &'a Catalogue,
-    /// `YYYY-MM-DD`: models retired later are still in service.
-    pub today: &'a str,
-    /// Size of the prompt that the worst case is priced for.
-    pub prompt_tokens: u64,
-}
-
-/// The size of prompt that is priced when none is asked for.
-pub const PROMPT_TOKENS: u64 = 1_000;
+pub use context::{Context, PROMPT_TOKENS};
+pub use service::retirement;
 
 /// What lint answers.
 #[derive(Clone, Debug, Serialize)]
