@@ -230,7 +230,7 @@ impl<'a> Attempt<'a> {
     }
 
     pub fn translates(&self, wire: Wire) -> bool {
-        upstream::translates(&self.job.route, wire)
+        wire.translates(&self.job.route)
     }
 
     pub fn served(self, answer: &Answer, body: Body, kind: Option<&'static str>) -> Served {

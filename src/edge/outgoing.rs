@@ -3,8 +3,7 @@
 //! Understudy's.
 
 use super::glue::is_header_value;
-use super::job::Job;
-use super::upstream::{Leg, translates};
+use super::job::{Job, Ready};
 use crate::domain::dialect::{Wire, betas};
 use crate::domain::outcome::{Class, Failure, KeySlot};
 use crate::domain::request::Body;
@@ -48,10 +47,9 @@ fn forwards(name: &str, own_key: bool, at_home: bool) -> bool {
 }
 
 /// Everything but authentication.
-pub fn dressed(job: &Job, leg: Leg<'_>, slot: KeySlot) -> Outgoing {
-    let Leg { ready, wire, .. } = leg;
+pub fn dressed(job: &Job, ready: &Ready, wire: Wire, slot: KeySlot) -> Outgoing {
     let anthropic = matches!(wire, Wire::Messages | Wire::Invoke | Wire::RawPredict) || job.route == Route::CountTokens;
-    let at_home = anthropic || !translates(&job.route, wire);
+    let at_home = anthropic || !wire.translates(&job.route);
     let forwarded = job.headers.iter().filter(|(name, _)| forwards(name, slot == KeySlot::Own, at_home));
     let forwarded = forwarded.filter_map(|(name, value)| match name {
         "anthropic-beta" => Some((name.to_owned(), betas::header(value, wire)?)),

@@ -182,7 +182,7 @@ fn weigh_wires(prospects: &mut [Prospect], plan: &Plan, ready: &[Ready], inquiry
     for (index, ((prospect, hop), ready)) in prospects.iter_mut().zip(&plan.hops).zip(ready).enumerate() {
         let entry = Entry { reached: leave.reaches(index, plan.consent), breaker: hop.breaker.as_ref() };
         let barred = prospect.skip.is_none() && chain::foresee(prospect, entry, now()).is_some();
-        if let Some(wire) = ready.wire.filter(|wire| barred && upstream::changes(route, *wire)) {
+        if let Some(wire) = ready.wire.filter(|wire| barred && wire.rewrites(route)) {
             let unfit = upstream::translated(route, envelope, bytes, Leg { hop, ready, wire }).err();
             prospect.skip = unfit.map(|feature| Skip::Incompatible(feature.0));
         }
@@ -194,7 +194,7 @@ pub fn wire_skip(hop: &Hop, ready: &Ready, route: &Route) -> Option<Skip> {
     let incompatible = |what: &str| Some(Skip::Incompatible(what.to_owned()));
     match ready.wire {
         None => incompatible(route.name()),
-        Some(wire) if hop.translate == Translate::Never && upstream::translates(route, wire) => incompatible("family"),
+        Some(wire) if hop.translate == Translate::Never && wire.translates(route) => incompatible("family"),
         Some(_) => None,
     }
 }

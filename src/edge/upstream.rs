@@ -46,20 +46,6 @@ impl Sendable {
     }
 }
 
-/// Whether answers of that wire must be translated for clients of that route.
-pub fn translates(route: &Route, wire: Wire) -> bool {
-    match (route, wire) {
-        (Route::Chat, Wire::Chat) | (Route::Responses, Wire::Responses) | (Route::Messages, Wire::Messages) => false,
-        (Route::Completions, Wire::Completions) | (_, Wire::Opaque) => false,
-        (route, wire) => !wraps(route, wire),
-    }
-}
-
-/// Whether a request stays in its family and only changes its envelope: Messages on Bedrock and Vertex, and their counts.
-fn wraps(route: &Route, wire: Wire) -> bool {
-    matches!(route, Route::Messages | Route::CountTokens) && matches!(wire, Wire::Invoke | Wire::RawPredict)
-}
-
 /// A call ready to be sent, and what came of translating it.
 pub struct Prepared {
     pub send: Sendable,
@@ -156,7 +142,7 @@ fn encode(job: &Job, leg: Leg<'_>) -> Result<Encoded, Stop> {
     let Leg { hop, ready, wire } = leg;
     let plain = |body| Ok(Encoded { body, dropped: Vec::new(), reply: Reply::default() });
     match &job.body {
-        Body::Json(envelope) if changes(&job.route, wire) => {
+        Body::Json(envelope) if wire.rewrites(&job.route) => {
             let encoded = translated(&job.route, envelope, &job.bytes, leg);
             let encoded = encoded.map_err(|feature| Stop::Incompatible(feature.0))?;
             let encoded = with_betas(job, wire, encoded);
@@ -173,11 +159,6 @@ fn encode(job: &Job, leg: Leg<'_>) -> Result<Encoded, Stop> {
         }
         Body::Form(form) => plain(form.rewrite(&job.bytes, &ready.model_id, &hop.params)),
     }
-}
-
-/// Whether a body is written anew for that wire, and not only its model.
-pub fn changes(route: &Route, wire: Wire) -> bool {
-    translates(route, wire) || wraps(route, wire)
 }
 
 /// A client's body on a wire that is not its own.
@@ -216,7 +197,7 @@ pub fn setup(job: &Job, hop: &Hop, wire: Wire, reply: Reply, expected: Expected)
         rules: job.plan.stream,
         mode: if asks_usage(job, wire) { RelayMode::Inspect } else { job.plan.stream.relay },
         hide_usage: asks_usage(job, wire) && !asked,
-        voice: translates(&job.route, wire).then(|| voice(job, hop, reply)),
+        voice: wire.translates(&job.route).then(|| voice(job, hop, reply)),
         keys: job.secrets().into_iter().map(str::to_owned).collect(),
         expected,
     }
@@ -261,7 +242,7 @@ impl<'a> Draft<'a> {
         let url = provider.url(&job.route, leg.wire, &leg.ready.model_id, region, job.stream, vars);
         let url =
             url.map_err(|missing| Failure::new(Class::Unreachable, format!("the variable {} is not set", missing.0)))?;
-        Ok(Draft { job, leg, slot, url, headers: dressed(job, leg, slot), encoded })
+        Ok(Draft { job, leg, slot, url, headers: dressed(job, leg.ready, leg.wire, slot), encoded })
     }
 
     /// How its key travels.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use understudy::domain::dialect::decoder::Voice;
 use understudy::domain::dialect::reply::Reply;
 use understudy::domain::dialect::{self, Event, Wire};
-use understudy::domain::route::Family;
+use understudy::domain::route::{Family, Route};
 use understudy::domain::sse::{Item, Parser};
 
 /// What encoders know in these tests.
@@ -209,5 +209,27 @@ pub fn wire_of(case: &str) -> Option<Wire> {
         path if path.ends_with("/chat/completions") => Some(Wire::Chat),
         path if path.ends_with("/responses") => Some(Wire::Responses),
         _ => None,
+    }
+}
+
+#[test]
+fn which_wires_are_a_routes_own() {
+    let cases = [
+        (Route::Chat, Wire::Chat, (false, false)),
+        (Route::Chat, Wire::Messages, (true, true)),
+        (Route::Responses, Wire::Responses, (false, false)),
+        (Route::Responses, Wire::Chat, (true, true)),
+        (Route::Messages, Wire::Messages, (false, false)),
+        (Route::Messages, Wire::Converse, (true, true)),
+        // The same words in another envelope: the request is written anew, the answer is the client's own.
+        (Route::Messages, Wire::Invoke, (false, true)),
+        (Route::Messages, Wire::RawPredict, (false, true)),
+        (Route::CountTokens, Wire::Invoke, (false, true)),
+        (Route::Chat, Wire::Invoke, (true, true)),
+        (Route::Completions, Wire::Completions, (false, false)),
+        (Route::Embeddings, Wire::Opaque, (false, false)),
+    ];
+    for (route, wire, (answers, requests)) in cases {
+        assert_eq!((wire.translates(&route), wire.rewrites(&route)), (answers, requests), "{route:?} {wire:?}");
     }
 }

@@ -46,7 +46,7 @@ pub use translate::{
 };
 
 use crate::domain::outcome::Failure;
-use crate::domain::route::Family;
+use crate::domain::route::{Family, Route};
 use crate::domain::usage::Usage;
 
 /// The shape of a target's requests, answers and streams.
@@ -84,6 +84,28 @@ impl Wire {
     /// Whether streams come in the binary frames of an event stream, and not as server-sent events.
     pub const fn is_framed(self) -> bool {
         matches!(self, Wire::Invoke | Wire::Converse)
+    }
+
+    /// Whether its answers must be translated for clients of that route.
+    pub fn translates(self, route: &Route) -> bool {
+        match (route, self) {
+            (Route::Chat, Wire::Chat) | (Route::Responses, Wire::Responses) | (Route::Messages, Wire::Messages) => {
+                false
+            }
+            (Route::Completions, Wire::Completions) | (_, Wire::Opaque) => false,
+            (route, wire) => !wire.wraps(route),
+        }
+    }
+
+    /// Whether a request of that route is written anew for it, and not only its model.
+    pub fn rewrites(self, route: &Route) -> bool {
+        self.translates(route) || self.wraps(route)
+    }
+
+    /// Whether a request of that route stays in its family and only changes its envelope: Messages on Bedrock and Vertex, and
+    /// their counts.
+    fn wraps(self, route: &Route) -> bool {
+        matches!(route, Route::Messages | Route::CountTokens) && matches!(self, Wire::Invoke | Wire::RawPredict)
     }
 }
 
