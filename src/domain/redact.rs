@@ -39,18 +39,32 @@ pub fn redact_name(name: &str, keys: &[&str]) -> String {
 }
 
 /// A body as [`redact`] masks it, but for the words of its frame: where it is JSON, texts and names of members are masked one by
-/// one, however they are escaped. One without a key stays as it is, byte for byte.
+/// one, however they are escaped. One that nowhere reads like a key stays as it is, byte for byte. Of another one there is only
+/// what a reader of JSON finds in it: of two members of one name the last.
 pub fn redact_json(body: &str, keys: &[&str]) -> String {
-    let clean = redact(body, keys);
-    if clean == body && !body.contains("\\u") {
-        return clean;
+    let read = unescaped(body);
+    if redact(&read, keys) == read {
+        return body.to_owned();
     }
     match serde_json::from_str::<Value>(body) {
-        Ok(value) => Some(redact_value(&value, keys))
-            .filter(|masked| *masked != value)
-            .map_or(body.to_owned(), |m| m.to_string()),
-        Err(_) => clean,
+        Ok(value) => redact_value(&value, keys).to_string(),
+        Err(_) => redact(body, keys),
     }
+}
+
+/// JSON with the ASCII in it that is written as `\u00..`, as keys are ASCII.
+fn unescaped(body: &str) -> Cow<'_, str> {
+    const ESCAPE: &str = "\\u00";
+    let Some((before, rest)) = body.split_once(ESCAPE) else { return body.into() };
+    let mut read = before.to_owned();
+    for piece in rest.split(ESCAPE) {
+        let letter = piece.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(u8::is_ascii);
+        match letter {
+            Some(letter) => read.extend([char::from(letter).to_string().as_str(), &piece[2..]]),
+            None => read.extend([ESCAPE, piece]),
+        }
+    }
+    read.into()
 }
 
 /// [`redact_json`] of what is read already.

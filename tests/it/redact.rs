@@ -75,7 +75,7 @@ fn a_masked_body_is_still_json() {
         ("none of it", body),
         ("null", r#"{"error":{"message":"no model for [redacted]","param":null,"code":1.5}}"#),
         ("model", r#"{"error":{"message":"no [redacted] for null","param":null,"code":1.5}}"#),
-        ("message", body),
+        ("message", r#"{"error":{"message":"no model for null","param":null,"code":1.5}}"#),
     ] {
         assert_eq!(redact_json(body, &[key]), expected, "{key}");
     }
@@ -88,6 +88,11 @@ fn a_masked_body_is_still_json() {
     assert_eq!(redact_json(escaped, &["c2Vjcm+0a2V5MTIz"]), masked);
     let harmless = r#"{"message":"gr\u00fcn"}"#;
     assert_eq!(redact_json(harmless, &["c2Vjcm+0a2V5MTIz"]), harmless);
+    // Of two members of one name readers find the last; what the first one says must not stand there either.
+    for first in ["hunter2hunter2", r"\u0068unter2hunter2"] {
+        let twice = format!(r#"{{"code":"{first}","code":"c"}}"#);
+        assert_eq!(redact_json(&twice, &["hunter2hunter2"]), r#"{"code":"c"}"#);
+    }
 }
 
 /// A hop's params and a client's own words may hold a key; what holds them stays JSON, whatever the key reads.
