@@ -253,10 +253,6 @@ impl Sink {
     /// Says that it broke where no encoder does: nothing follows.
     fn break_off(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         if matches!(self.way, Way::Inspect | Way::Reframe) && !self.is_silent() {
-            // Where the network has cut a CRLF in two its LF would have to come behind this, and is not passed on.
-            if out.ends_with(b"\r") {
-                out.push(b'\n');
-            }
             let said = redact(&failure.reason, &keys(&self.keys));
             stream_error(self.family, failure.class, "stream_error", &said, self.seen.sequence, out);
             self.reading = Reading::Silent;
@@ -327,6 +323,10 @@ impl Sink {
         let Some(failure) = failure.filter(|_| self.gate == Gate::Open && !self.seen.ended) else { return };
         // Clients know their own family's errors: where this is told in other words, they are told it once more.
         let untold = self.way != Way::Translate && !tells_failure(self.family, record);
+        // Nothing of the upstream's follows, and so not the LF of a CRLF that the network has cut in two.
+        if self.way == Way::Inspect && out.ends_with(b"\r") {
+            out.push(b'\n');
+        }
         if untold {
             self.break_off(failure, out);
         }

@@ -300,6 +300,10 @@ fn an_error_told_behind_a_line_end_that_was_cut_in_two_is_told_as_behind_a_whole
     let cut = play(chat(), chunks(&[ROLE, HI, "event: error\ndata: it broke\r\n\r", "\n"]), Ending::Clean);
     assert!(whole.client.contains("it broke\r\n\r\ndata: {\"error\""), "{}", whole.client);
     assert_eq!(cut.client, whole.client);
+    // One in the family's own words is told as it is, and its line end is whole too.
+    let own = "data: {\"error\":{\"message\":\"it broke\",\"type\":\"server_error\"}}\r\n\r";
+    let cut = play(chat(), chunks(&[ROLE, HI, own, "\n"]), Ending::Clean);
+    assert_eq!(cut.client, [ROLE, HI, own, "\n"].concat());
 }
 
 #[test]
