@@ -129,9 +129,9 @@ export class Line {
   // while the client takes its time. Resolves with true at the end of the stream, or once `step` has said that nothing may
   // follow (`over`), and with false where the client is gone; rejects with what the upstream's stream failed with.
   async relay(reader, writer, step) {
-    let since = (this.wrote = clock());
-    for (;;) {
-      this.limit(since + this.idle - this.wrote, this.wrote);
+    let now = (this.wrote = clock());
+    for (let since = now; ; ) {
+      this.limit(since + this.idle - now, now);
       const { done, value } = await reader.read();
       this.ends = Infinity;
       if (done) return true;
@@ -144,8 +144,10 @@ export class Line {
       } catch {
         return false;
       }
-      this.wrote = clock();
-      since = this.fresh ? this.wrote : since + this.wrote - began;
+      now = clock();
+      // Of what is not shown the client has heard nothing.
+      if (out.length > 0) this.wrote = now;
+      since = this.fresh ? now : since + now - began;
       if (this.over) return true;
     }
   }

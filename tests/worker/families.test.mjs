@@ -285,6 +285,16 @@ describe('what crosses, and what does not', () => {
     assert.equal(saidIn(text), 'Hello');
   });
 
+  // What it thinks comes all the while, and is not shown to who asked for no summary of it.
+  test('a client that is shown no thoughts hears a ping while they come', async () => {
+    const [role, ...rest] = frames('chat', ['Hello']);
+    const thought = `data: ${JSON.stringify({ id: 'c1', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta: { reasoning_content: 'hm ' }, finish_reason: null }] })}\n\n`;
+    upstream.on('only/ponders', sse(role, Array(12).fill([thought, 950]).flat(), rest));
+    const stream = await worker.post('/v1/responses', { model: 'only/ponders', stream: true, input: 'Hello?' });
+    const text = await stream.text();
+    assert.match(text, /response\.created[^]*\n: ping\n\n[^]*response\.output_text\.delta[^]*response\.completed/);
+  });
+
   test('a hop that does not fit says so, with an open breaker too', async () => {
     const model = await chain(['claude/shut'], { breaker: { failures: 1, window_ms: 30000, cooldown_ms: 30000, cooldown_max_ms: 30000 } });
     upstream.on('claude/shut', status(529));
