@@ -85,10 +85,12 @@ impl<'a> Leg<'a> {
     }
 
     fn destination(self) -> Destination<'a> {
+        let id = &self.ready.model_id;
         Destination {
             wire: self.wire,
             provider: &self.hop.target.provider,
-            model: &self.ready.model_id,
+            model: self.ready.provider.known_as(&self.hop.target.model, id),
+            id,
             max_output_tokens: self.ready.facts.max_output_tokens,
         }
     }
@@ -167,9 +169,7 @@ fn encode(job: &Job, leg: Leg<'_>) -> Result<Encoded, Stop> {
 /// The feature that cannot be carried there.
 pub fn translated(route: &Route, envelope: &Envelope, bytes: &[u8], leg: Leg<'_>) -> Result<Encoded, Incompatible> {
     let cleaned = envelope.cleaned(bytes, &leg.hop.params);
-    let known_as = leg.ready.provider.known_as(&leg.hop.target.model, &leg.ready.model_id);
-    let (to, facts) = (leg.destination(), &leg.ready.facts);
-    translate::translate_request_as(known_as, route.family(), &cleaned, &to, facts, leg.hop.translate)
+    translate::translate_request(route.family(), &cleaned, &leg.destination(), &leg.ready.facts, leg.hop.translate)
 }
 
 /// InvokeModel takes betas in the body alone.

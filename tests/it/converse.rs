@@ -18,7 +18,7 @@ use understudy::domain::usage::Usage;
 const NOVA: &str = "us.amazon.nova-lite-v1:0";
 
 fn encode(body: &Value, model: &'static str, mode: Translate) -> Result<Encoded, Incompatible> {
-    let to = Destination { wire: Wire::Converse, provider: "bedrock", model, max_output_tokens: Some(5_000) };
+    let to = Destination { max_output_tokens: Some(5_000), ..Destination::of(Wire::Converse, "bedrock", model) };
     translate::translate_request(Family::Chat, body.to_string().as_bytes(), &to, &Facts::default(), mode)
 }
 
@@ -146,7 +146,7 @@ fn a_schema_becomes_a_tool_that_must_be_called() {
     assert_eq!(body["toolConfig"]["tools"].as_array().map(Vec::len), Some(2));
 
     let without = Facts { supports: Some(vec![Feature::Vision]), ..Facts::default() };
-    let to = Destination { wire: Wire::Converse, provider: "bedrock", model: NOVA, max_output_tokens: None };
+    let to = Destination::of(Wire::Converse, "bedrock", NOVA);
     let bytes = alone.to_string().into_bytes();
     let refused = translate::translate_request(Family::Chat, &bytes, &to, &without, Translate::Lenient).map(|_| ());
     assert_eq!(refused, Err(Incompatible("json_schema".to_owned())));

@@ -11,7 +11,7 @@ use crate::dialect::{events_of, records, stream_of, voice};
 use crate::recorded;
 
 fn translated(family: Family, body: &Value, wire: Wire, provider: &str) -> Result<Value, Incompatible> {
-    let to = Destination { wire, provider, model: "m", max_output_tokens: None };
+    let to = Destination::of(wire, provider, "m");
     let bytes = body.to_string().into_bytes();
     // Strict: nothing of it may be lost.
     let encoded = translate::translate_request(family, &bytes, &to, &Facts::default(), Translate::Strict)?;

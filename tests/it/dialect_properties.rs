@@ -127,7 +127,7 @@ fn body_of(family: Family, said: &[Said]) -> Value {
 
 /// What is sent; `None` where nothing is left to be said, which is nobody's request.
 fn carried(family: Family, body: &Value, wire: Wire, model: &str) -> Option<Value> {
-    let to = Destination { wire, provider: "acme", model, max_output_tokens: None };
+    let to = Destination::of(wire, "acme", model);
     let encoded =
         dialect::translate_request(family, body.to_string().as_bytes(), &to, &Facts::default(), Translate::Lenient);
     match encoded {
@@ -391,7 +391,7 @@ proptest! {
     fn nothing_panics(body in prop_oneof![".{0,60}", r#"\{"(messages|choices|content|tools|system)":(\[|\{|"|1|null).{0,30}"#]) {
         for family in [Family::Chat, Family::Responses, Family::Messages] {
             for wire in [Wire::Chat, Wire::Messages, Wire::Responses, Wire::Invoke] {
-                let to = Destination { wire, provider: "acme", model: "m", max_output_tokens: None };
+                let to = Destination::of(wire, "acme", "m");
                 let _ = dialect::translate_request(family, body.as_bytes(), &to, &Facts::default(), Translate::Lenient);
                 let _ = dialect::read_answer(wire, body.as_bytes());
             }

@@ -10,7 +10,7 @@ use understudy::domain::route::Family;
 use crate::recorded;
 
 fn to(wire: Wire, provider: &'static str, model: &'static str) -> Destination<'static> {
-    Destination { wire, provider, model, max_output_tokens: None }
+    Destination::of(wire, provider, model)
 }
 
 fn sonnet() -> Destination<'static> {
@@ -140,33 +140,16 @@ fn max_tokens_is_made_up_or_clamped() {
 #[test]
 fn a_model_behind_a_name_of_the_owners_is_asked_as_the_model_it_is() {
     let asked = hello(json!({"temperature": 0.5, "max_tokens": 9_000, "reasoning_effort": "high"}));
-    let sent = |known_as: &str, to: &Destination<'_>| {
-        let facts = Facts::default();
-        let bytes = asked.to_string().into_bytes();
-        let encoded = dialect::translate_request_as(known_as, Family::Chat, &bytes, to, &facts, Translate::Lenient);
-        let encoded = encoded.expect("the hop fits");
-        (serde_json::from_slice::<Value>(&encoded.body).expect("a body is JSON"), encoded.dropped)
-    };
-    let (body, dropped) = sent("claude-opus-4-8", &to(Wire::Messages, "azure", "prod-chat"));
+    let opus = |wire, provider, id| Destination { id, ..to(wire, provider, "claude-opus-4-8") };
+    let (body, dropped) = sent(Family::Chat, &asked, &opus(Wire::Messages, "azure", "prod-chat"));
     assert_eq!((&body["model"], &body["thinking"]), (&json!("prod-chat"), &json!({"type": "adaptive"})));
     assert_eq!((&body["max_tokens"], dropped), (&json!(9_000), vec!["temperature".to_owned()]));
     let arn = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/abc";
-    let (body, _) = sent("claude-opus-4-8", &to(Wire::Invoke, "bedrock", arn));
+    let (body, _) = sent(Family::Chat, &asked, &opus(Wire::Invoke, "bedrock", arn));
     assert_eq!((body.get("model"), &body["output_config"]["effort"]), (None, &json!("high")));
     let messages = ask(json!({"temperature": 0.5, "stream": true, "messages": [{"role": "user", "content": "Hi"}]}));
-    let gpt = to(Wire::Chat, "azure", "prod-chat");
-    let of = |known_as: &str| {
-        let bytes = messages.to_string().into_bytes();
-        let encoded = dialect::translate_request_as(
-            known_as,
-            Family::Messages,
-            &bytes,
-            &gpt,
-            &Facts::default(),
-            Translate::Lenient,
-        );
-        let encoded = encoded.expect("the hop fits");
-        (serde_json::from_slice::<Value>(&encoded.body).expect("a body is JSON"), encoded.dropped)
+    let of = |known_as| {
+        sent(Family::Messages, &messages, &Destination { id: "prod-chat", ..to(Wire::Chat, "azure", known_as) })
     };
     let (body, dropped) = of("gpt-5-mini");
     assert_eq!((&body["model"], body.get("temperature")), (&json!("prod-chat"), None));
@@ -1301,8 +1284,8 @@ fn what_says_nothing_is_nobodys_loss() {
     }
     // What holds without being said, too, where the target would not let it be said.
     let defaults = json!({"temperature": 1, "top_p": 1.0, "verbosity": "medium", "metadata": {}});
-    let opus = Destination { model: "claude-opus-4-8", ..sonnet() };
-    let o3 = Destination { model: "o3", ..gpt() };
+    let opus = to(Wire::Messages, "anthropic", "claude-opus-4-8");
+    let o3 = to(Wire::Chat, "openai", "o3");
     for (family, body, to) in [
         (Family::Chat, hello(defaults.clone()), sonnet()),
         (Family::Chat, hello(defaults.clone()), opus),
@@ -1891,7 +1874,7 @@ fn groks_are_told_how_hard_to_think_where_they_listen() {
         ("vertex", "xai/grok-4.1-fast-reasoning", None),
         ("openrouter", "x-ai/grok-4", Some("medium")),
     ] {
-        let to = Destination { wire: Wire::Chat, provider, model, max_output_tokens: None };
+        let to = Destination { max_output_tokens: None, ..Destination::of(Wire::Chat, provider, model) };
         let encoded =
             dialect::translate_request(Family::Messages, body.to_string().as_bytes(), &to, &facts, Translate::Lenient);
         let encoded = encoded.expect("the hop fits");

@@ -9,7 +9,7 @@ use understudy::domain::dialect::{Destination, Incompatible, Wire, betas};
 use understudy::domain::policy::Translate;
 
 fn to(wire: Wire) -> Destination<'static> {
-    Destination { wire, provider: "cloud", model: "claude-sonnet-4-5", max_output_tokens: Some(64_000) }
+    Destination { max_output_tokens: Some(64_000), ..Destination::of(wire, "cloud", "claude-sonnet-4-5") }
 }
 
 #[track_caller]
@@ -66,8 +66,7 @@ fn bedrocks_bound_on_output_is_exclusive() {
     let (body, _) = wrapped(&json!({"max_tokens": 64_000.0, "messages": []}), Wire::Invoke);
     assert_eq!(body["max_tokens"], 63_999);
     // Of a model that the catalogue does not have on Bedrock, its generation says the most.
-    let to =
-        Destination { wire: Wire::Invoke, provider: "b", model: "anthropic.claude-opus-4-8", max_output_tokens: None };
+    let to = Destination::of(Wire::Invoke, "b", "anthropic.claude-opus-4-8");
     let body = json!({"max_tokens": 128_000, "messages": []}).to_string();
     let encoded = wrap(body.as_bytes(), &to, Translate::Strict).expect("it goes");
     assert_eq!(serde_json::from_slice::<Value>(&encoded.body).expect("JSON")["max_tokens"], 127_999);
@@ -187,7 +186,7 @@ fn how_far_a_breakpoint_reaches_is_for_anthropic_alone() {
 fn tokens_are_counted_where_the_model_runs() {
     let asked = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}).to_string();
     let body = |wire, model: &'static str| {
-        let to = Destination { wire, provider: "p", model, max_output_tokens: Some(64_000) };
+        let to = Destination { max_output_tokens: Some(64_000), ..Destination::of(wire, "p", model) };
         let wrapped = wrap(asked.as_bytes(), &to, Translate::Lenient).expect("it fits").body;
         serde_json::from_slice::<Value>(&counting(wrapped, &to)).expect("JSON")
     };
@@ -210,7 +209,7 @@ fn tokens_are_counted_where_the_model_runs() {
 #[test]
 fn what_bedrock_lacks_for_a_generation_of_claude() {
     let on = |model: &'static str, wire: Wire, body: &Value| {
-        let to = Destination { wire, provider: "cloud", model, max_output_tokens: None };
+        let to = Destination::of(wire, "cloud", model);
         let wrapped = wrap(body.to_string().as_bytes(), &to, Translate::Lenient);
         wrapped.map(|encoded| (serde_json::from_slice::<Value>(&encoded.body).expect("JSON"), encoded.dropped))
     };
@@ -235,7 +234,7 @@ fn what_bedrock_lacks_for_a_generation_of_claude() {
     );
     for of_anthropic in ["opus-4-7", "opus-4-8", "opus-5", "sonnet-5", "fable-5"] {
         let model = format!("eu.anthropic.claude-{of_anthropic}");
-        let to = Destination { wire: Wire::Invoke, provider: "bedrock", model: &model, max_output_tokens: None };
+        let to = Destination::of(Wire::Invoke, "bedrock", &model);
         let wrapped = wrap(both.to_string().as_bytes(), &to, Translate::Lenient);
         assert_eq!(wrapped.map(drop), Err(Incompatible("json_schema".to_owned())), "{model}");
     }

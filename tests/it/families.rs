@@ -26,7 +26,7 @@ fn translated(
     model: &'static str,
 ) -> Result<(Value, Vec<String>), Incompatible> {
     let provider = if wire == Wire::Messages { "anthropic" } else { "openai" };
-    let to = Destination { wire, provider, model, max_output_tokens: Some(64_000) };
+    let to = Destination { max_output_tokens: Some(64_000), ..Destination::of(wire, provider, model) };
     let bytes = body.to_string().into_bytes();
     let encoded = translate::translate_request(family, &bytes, &to, &Facts::default(), Translate::Lenient)?;
     Ok((serde_json::from_slice(&encoded.body).expect("JSON"), encoded.dropped))

@@ -235,7 +235,7 @@ fn entries(entry: &str, bytes: usize) -> String {
 fn a_conversation_is_translated_in_the_time_that_its_length_takes() {
     let sent = |family: Family, wire: Wire, model: &'static str| {
         move |body: &[u8]| {
-            let to = Destination { wire, provider: "acme", model, max_output_tokens: None };
+            let to = Destination::of(wire, "acme", model);
             let sent = dialect::translate_request(family, body, &to, &Facts::default(), Translate::Lenient);
             assert!(sent.is_ok(), "{sent:?}");
         }

@@ -193,7 +193,7 @@ fn what_biases_quality_is_quality_residue_and_defaults_are_none() {
 
 #[test]
 fn likelihoods_are_asked_of_chat_alone() {
-    let to = |wire, model| Destination { wire, provider: "openai", model, max_output_tokens: None };
+    let to = |wire, model| Destination::of(wire, "openai", model);
     let sent = |body: &Value, to: &Destination<'_>| {
         let text = body.to_string().into_bytes();
         let encoded = translate_request(Family::Responses, &text, to, &Facts::default(), Translate::Lenient)?;
@@ -253,7 +253,7 @@ fn recorded_requests_decode_without_residue() {
 // --- requests to targets ------------------------------------------------------------------------------------------------
 
 fn to(model: &'static str) -> Destination<'static> {
-    Destination { wire: Wire::Responses, provider: "openai", model, max_output_tokens: Some(32_000) }
+    Destination { max_output_tokens: Some(32_000), ..Destination::of(Wire::Responses, "openai", model) }
 }
 
 #[track_caller]

@@ -37,7 +37,7 @@ fn sent(family: Family, route: &Route, body: &Value, name: &str, mode: Translate
     let facts = catalogue.facts(&target);
     let wire = provider.wire(route, &model).unwrap_or_else(|| panic!("no wire for {name}"));
     let to =
-        Destination { wire, provider: &target.provider, model: &model, max_output_tokens: facts.max_output_tokens };
+        Destination { max_output_tokens: facts.max_output_tokens, ..Destination::of(wire, &target.provider, &model) };
     let encoded = dialect::translate_request(family, body.to_string().as_bytes(), &to, &facts, mode);
     let encoded = encoded.map_err(|feature| feature.0)?;
     Ok((serde_json::from_slice(&encoded.body).expect("a body is JSON"), json!(encoded.dropped)))

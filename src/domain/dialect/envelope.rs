@@ -99,7 +99,7 @@ pub fn wrap(body: &[u8], to: &Destination<'_>, translate: Translate) -> Result<E
 pub fn counting(wrapped: Vec<u8>, to: &Destination<'_>) -> Vec<u8> {
     let Ok(mut fields) = serde_json::from_slice::<Fields<'_>>(&wrapped) else { return wrapped };
     // A count has no `max_tokens`, and the body of a call must have one.
-    let (most, model) = (raw(1), raw(to.model));
+    let (most, model) = (raw(1), raw(to.id));
     let (name, value) = if to.wire == Wire::Invoke { ("max_tokens", &most) } else { ("model", &model) };
     if let Some(value) = value {
         fields.entry(name.to_owned()).or_insert(value);

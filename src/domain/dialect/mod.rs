@@ -41,9 +41,7 @@ pub mod sequence;
 pub mod translate;
 pub mod unread;
 
-pub use translate::{
-    decode_request, decoder, encoder, read_answer, replayed, translate_request, translate_request_as, write_answer,
-};
+pub use translate::{decode_request, decoder, encoder, read_answer, replayed, translate_request, write_answer};
 
 use crate::domain::outcome::Failure;
 use crate::domain::route::{Family, Route};
@@ -191,10 +189,19 @@ pub struct Destination<'a> {
     pub wire: Wire,
     /// Provider name: quirks that are data go by it.
     pub provider: &'a str,
-    /// The model's name on the wire.
+    /// What the model is known as: what it takes goes by it.
     pub model: &'a str,
+    /// What a request calls it: of its owner's own making where that is a deployment at Azure or a profile at Bedrock.
+    pub id: &'a str,
     /// The catalogue's cap on output tokens, where known.
     pub max_output_tokens: Option<u64>,
+}
+
+impl<'a> Destination<'a> {
+    /// A model that is called by its own name, and of whose output no cap is known.
+    pub fn of(wire: Wire, provider: &'a str, model: &'a str) -> Destination<'a> {
+        Destination { wire, provider, model, id: model, max_output_tokens: None }
+    }
 }
 
 /// A request ready for its target, but for URL and authentication.

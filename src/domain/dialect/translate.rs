@@ -63,37 +63,6 @@ pub fn translate_request(
     Ok(encoded)
 }
 
-/// The same for a model whose id is of its owner's own making, as a deployment's at Azure and a profile's at Bedrock are: what it
-/// takes goes by the name that it is `known_as`, and the request names the id.
-///
-/// # Errors
-/// As [`translate_request`].
-pub fn translate_request_as(
-    known_as: &str,
-    family: Family,
-    body: &[u8],
-    to: &Destination<'_>,
-    facts: &Facts,
-    translate: Translate,
-) -> Result<Encoded, Incompatible> {
-    let known = Destination { model: known_as, ..to.clone() };
-    let encoded = translate_request(family, body, &known, facts, translate)?;
-    Ok(match known_as == to.model {
-        true => encoded,
-        false => Encoded { body: renamed(encoded.body, to.model), ..encoded },
-    })
-}
-
-/// A body under another model's name, where it holds one.
-fn renamed(body: Vec<u8>, model: &str) -> Vec<u8> {
-    let mut tree: Value = serde_json::from_slice(&body).unwrap_or_default();
-    match tree.get_mut("model") {
-        Some(name) => *name = Value::from(model),
-        None => return body,
-    }
-    serde_json::to_vec(&tree).unwrap_or(body)
-}
-
 /// A client's body in no family's words.
 ///
 /// # Errors

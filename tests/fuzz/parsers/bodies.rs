@@ -161,7 +161,7 @@ fn translated(family: Family, body: &[u8]) {
         let facts = catalogue.facts(&target);
         let candidate = capability::Candidate { facts: &facts, wire, model: "claude-m", same_provider: false };
         let _ = capability::lacks(&needs, family, candidate);
-        let to = Destination { wire, provider, model, max_output_tokens: facts.max_output_tokens };
+        let to = Destination { max_output_tokens: facts.max_output_tokens, ..Destination::of(wire, provider, model) };
         let lenient = dialect::translate_request(family, body, &to, &facts, Translate::Lenient);
         let strict = dialect::translate_request(family, body, &to, &facts, Translate::Strict);
         assert!(lenient.is_ok() || strict.is_err(), "strict takes what lenient does not");
@@ -192,7 +192,7 @@ fn there_and_back(encoded: &Encoded, wire: Wire, model: &str, facts: &Facts) {
         Family::Chat => Wire::Messages,
         Family::Responses | Family::Messages => Wire::Chat,
     };
-    let to = Destination { wire: back, provider: "x", model, max_output_tokens: None };
+    let to = Destination::of(back, "x", model);
     if let Ok(again) = dialect::translate_request(family, &encoded.body, &to, facts, Translate::Lenient) {
         value_of("what we read back", &again.body);
     }

@@ -39,7 +39,7 @@ pub fn encode(
         reply: Reply { legacy_functions: conversation.legacy_functions, ..Reply::default() },
     };
     writer.drops.residue(conversation)?;
-    writer.put("model", to.model);
+    writer.put("model", to.id);
     writer.messages()?;
     writer.limits()?;
     writer.tools()?;

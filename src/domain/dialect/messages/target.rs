@@ -103,7 +103,7 @@ impl Writer<'_> {
         match self.to.wire {
             Wire::Invoke => self.put("anthropic_version", "bedrock-2023-05-31"),
             Wire::RawPredict => self.put("anthropic_version", "vertex-2023-10-16"),
-            _ => self.put("model", self.to.model),
+            _ => self.put("model", self.to.id),
         }
         if self.from.stream && self.to.wire != Wire::Invoke {
             self.put("stream", true);

@@ -40,7 +40,7 @@ pub fn encode(
         reply: Reply { legacy_functions: conversation.legacy_functions, ..Reply::default() },
     };
     writer.drops.residue(conversation)?;
-    writer.put("model", to.model);
+    writer.put("model", to.id);
     writer.input()?;
     writer.tools()?;
     writer.limits()?;
