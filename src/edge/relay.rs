@@ -22,6 +22,7 @@ use crate::domain::policy::RelayMode;
 use crate::domain::relay::{Ending, Relay, Tail};
 use crate::domain::time::Span;
 use futures::future::{Either, FutureExt, select};
+use memchr::arch::all::is_equal;
 use std::cell::RefCell;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -288,7 +289,7 @@ impl Watch<'_> {
         if self.relay.failed() {
             self.line.finish();
         }
-        (out != chunk).then_some(out)
+        (!is_equal(&out, &chunk)).then_some(out)
     }
 
     fn ping(&mut self) -> Vec<u8> {

@@ -228,6 +228,26 @@ fn models_that_are_none_are_refused_in_order() {
     );
 }
 
+/// Names of other gateways, for which a rule or the key has a policy here.
+#[test]
+fn a_model_of_no_known_provider_may_be_what_a_rule_or_the_key_replaces() {
+    let asked = || json!({"model": "meta-llama/Llama-3-70b"});
+    let used = sonnet().rule(json!({"model": "meta-llama/*"}), json!({"use": "policy/sonnet"}));
+    assert_eq!(targets(&used.plan(asked())).len(), 3);
+    let denied = sonnet().rule(json!({"model": "meta-llama/*"}), json!({"deny": "not here"}));
+    denied.refuses(asked(), 403, "model_not_allowed", "not here");
+    let own = sonnet().key(json!({"policy": "policy/sonnet"}));
+    assert_eq!(targets(&own.plan(asked())).len(), 3);
+    // Under a rule that names no policy there is still nothing to call.
+    let retried = sonnet().rule(json!({}), json!({"retries": 2}));
+    let refusal = retried.ask(&asked(), &[]).err().unwrap();
+    assert_eq!((refusal.status, refusal.code, refusal.rule.as_deref()), (400, "unknown_provider", Some("s/r")));
+    // What may not be asked for is told first, and what the request brings must exist.
+    let narrow = sonnet().key(json!({"policy": "policy/sonnet", "allow": ["openai/*"]}));
+    narrow.refuses(asked(), 403, "model_not_allowed", "meta-llama/Llama-3-70b");
+    own.refuses(json!({"model": "gpt-4o", "models": ["nosuch/m"]}), 400, "unknown_provider", "models[0]");
+}
+
 #[test]
 fn a_provider_in_a_field_of_its_own_is_blamed_there() {
     let fallback = json!({"fallback": {"model": "gpt-4-turbo", "provider": "nope"}});
@@ -560,6 +580,14 @@ fn a_policy_that_is_denied_is_reached_by_no_way_around() {
     let rule = |name: &str| sonnet().rule(json!({"model": name}), json!({"deny": "not for you"}));
     assert_eq!(denied(&rule("policy/sonnet"), brought()), [None, None, by_rule(), by_rule(), by_rule()]);
     assert_eq!(denied(&rule("policy/cheap"), nested()), [None, None, None]);
+    // One that asks for no model is about the request: its exception's policy is served, with what it is made of alone.
+    let mut store = sonnet().rule(json!({"not": {"model": "policy/*"}}), json!({"deny": "name a policy"}));
+    store.refuses(json!({"model": "gpt-4o"}), 403, "model_not_allowed", "name a policy");
+    assert_eq!(denied(&store, nested()), [None, None, None]);
+    let around = json!({"model": "policy/sonnet", "models": ["google/g"]});
+    assert_eq!(denied(&store, around), [None, by_rule()]);
+    store = store.rule(json!({"model": "bedrock/*"}), json!({"deny": "not there"}));
+    assert_eq!(denied(&store, nested()), [None, by_rule(), None]);
     assert_eq!(denied(&rule("policy/cheap"), brought()), [None, None, None, None, None]);
 }
 

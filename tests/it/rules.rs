@@ -316,10 +316,35 @@ fn a_denied_target_is_one_that_could_not_be_asked_for() {
             "no-o3": {"when": {"model": "openai/o*"}, "then": {"deny": "not here"}}},
         "rulesets": [{"name": "s", "rules": ["vip", "no-o3"]}]
     }));
-    assert_eq!(rules.denied(&Asker::new("openai/o3").facts()), None);
-    assert_eq!(rules.denied(&Asker::new("openai/o4").facts()), Some("not here"));
-    assert_eq!(rules.denied(&Asker { user: None, ..Asker::new("openai/o3") }.facts()), Some("not here"));
-    assert_eq!(rules.denied(&Asker::new("google/x").facts()), None);
+    let denies = |asker: Asker| (rules.denies_request(&asker.facts()), rules.denies_target(&asker.facts()));
+    assert_eq!(denies(Asker::new("openai/o3")), (false, false));
+    assert_eq!(denies(Asker::new("openai/o4")), (true, true));
+    assert_eq!(denies(Asker { user: None, ..Asker::new("openai/o3") }), (true, true));
+    assert_eq!(denies(Asker::new("google/x")), (false, false));
+}
+
+/// "Interns may use this policy and nothing else", "clients must name policies": what an exception let through is served.
+#[test]
+fn a_rule_that_asks_for_no_model_denies_requests_and_no_targets() {
+    for when in [
+        json!({}),
+        json!({"user": "u1"}),
+        json!({"model": "*"}),
+        json!({"not": {"model": "policy/*"}}),
+        json!({"model": {"ne": "policy/free"}}),
+    ] {
+        let rules = parse(&json!({
+            "rules": {"free": {"when": {"model": "policy/free"}, "then": {}}, "rest": {"when": when, "then": {"deny": "no"}}},
+            "rulesets": [{"name": "s", "rules": ["free", "rest"]}]
+        }));
+        assert!(!rules.denies_request(&Asker::new("policy/free").facts()), "{when}");
+        let target = Asker::new("openai/o3");
+        assert_eq!(
+            (rules.denies_request(&target.facts()), rules.denies_target(&target.facts())),
+            (true, false),
+            "{when}"
+        );
+    }
 }
 
 #[track_caller]

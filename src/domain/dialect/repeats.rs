@@ -11,6 +11,7 @@
 use crate::domain::dialect::Event;
 use crate::domain::dialect::decoder::{Decode, Malformed};
 use crate::domain::sse;
+use memchr::arch::all::{is_prefix, is_suffix};
 use memchr::memmem;
 
 /// A longer record is read each time: it is no word of an answer, and a form is kept for as long as its stream.
@@ -119,7 +120,12 @@ impl Form {
 
     /// The text of a record that fits.
     fn text<'a>(&self, record: &sse::Event<'a>) -> Option<&'a str> {
-        let between = meant(record.data).strip_prefix(self.before.as_str())?.strip_suffix(self.behind.as_str())?;
+        let data = meant(record.data);
+        let ends = data.len().checked_sub(self.behind.len()).filter(|ends| *ends >= self.before.len())?;
+        // Slices are compared byte by byte in Wasm.
+        let fits =
+            is_prefix(data.as_bytes(), self.before.as_bytes()) && is_suffix(data.as_bytes(), self.behind.as_bytes());
+        let between = data.get(self.before.len()..ends).filter(|_| fits)?;
         (record.name == self.name && is_plain(between)).then_some(between)
     }
 }

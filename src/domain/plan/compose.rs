@@ -197,13 +197,18 @@ impl Course<'_> {
     }
 
     /// The boundary that a deny draws around a hop; `brought`: the request names it, or the policy that leads to it. A key's deny
-    /// is asked of the policies on the way, too, a rule's only of one that a request brings: within policies the owner chose.
+    /// is asked of the policies on the way, too, a rule's only of one that a request brings: within policies the owner chose, and
+    /// a rule must ask for the hop's own model.
     fn denied(&self, hop: &Hop, brought: bool, world: World<'_>) -> Option<Skip> {
         let target = hop.target.to_string();
         let policies: Vec<String> = hop.policies.iter().map(|name| format!("policy/{name}")).collect();
         let on_the_way = || std::iter::once(&target).chain(&policies);
         let by_key = |key: &KeyFile| on_the_way().any(|name| key.denies(name, world.default_provider));
-        let by_rule = |name: &String| self.request.rules.denied(&self.facts(name)).is_some();
+        let rules = self.request.rules;
+        let by_rule = |name: &String| match brought {
+            true => rules.denies_request(&self.facts(name)),
+            false => rules.denies_target(&self.facts(name)),
+        };
         let by = match () {
             () if self.request.key.is_some_and(by_key) => "key",
             () if on_the_way().take(if brought { 2 } else { 1 }).any(by_rule) => "rule",

@@ -47,17 +47,17 @@ impl<'a> Course<'a> {
     /// # Errors
     /// 400 `invalid_model`, 403 `model_not_allowed`, 400 `unknown_provider`, in this order.
     pub fn choose(request: Request<'a>, world: World<'_>) -> Result<Course<'a>, Refusal> {
-        let model = judge_models(&request, world)?;
+        let (name, model) = judge_models(&request, world)?;
         let identity = request.asked.identity.clone().under(request.key);
-        let name = model.to_string();
         let rule = request.rules.pick(&facts(&request, &identity, &name));
         if let Some((rule, message)) = rule.and_then(|rule| Some((rule, rule.then.deny.as_deref()?))) {
             return Err(denied(&rule, message));
         }
         let used = rule.and_then(|rule| rule.then.use_policy.clone()).map(ModelRef::Policy);
-        let start = match (used.unwrap_or(model), request.key.and_then(|key| key.policy.clone())) {
-            (ModelRef::Policy(name), _) | (ModelRef::Target(_), Some(name)) => Start::Policy(name),
-            (ModelRef::Target(target), None) => Start::Plain(target),
+        let start = match (used.map_or(model, Ok), request.key.and_then(|key| key.policy.clone())) {
+            (Ok(ModelRef::Policy(name)), _) | (_, Some(name)) => Start::Policy(name),
+            (Ok(ModelRef::Target(target)), None) => Start::Plain(target),
+            (Err(unknown), None) => return Err(Refusal { rule: rule.map(|rule| rule.label()), ..unknown }),
         };
         Ok(Course { start, rule, identity, request })
     }
@@ -142,8 +142,9 @@ pub(super) fn read_model(written: &str, brought: Option<&Brought>, world: World<
     }
 }
 
-/// The model asked for, after it and every model that the request brings were judged.
-fn judge_models(request: &Request<'_>, world: World<'_>) -> Result<ModelRef, Refusal> {
+/// The model asked for, as rules compare it and as it was read, after it and every model that the request brings were judged. That
+/// its provider is unknown refuses nothing yet: it may be a name for which a rule or the key has a policy.
+fn judge_models(request: &Request<'_>, world: World<'_>) -> Result<(String, Result<ModelRef, Refusal>), Refusal> {
     let asked = request.asked;
     let named = |(index, written): (usize, &str)| {
         let brought = asked.fallback.as_ref().filter(|_| index > 0);
@@ -164,14 +165,18 @@ fn judge_models(request: &Request<'_>, world: World<'_>) -> Result<ModelRef, Ref
             return Err(not_allowed(field, &model));
         }
     }
-    let mut models = Vec::with_capacity(named.len());
+    let mut asked_for = None;
     for (index, (field, written, parsed)) in named.into_iter().enumerate() {
-        let apart = asked.fallback.as_ref().filter(|_| index > 0).and_then(|brought| brought.provider);
-        models.push(parsed.map_err(|bad| match (bad, apart) {
+        let brought = asked.fallback.as_ref().filter(|_| index > 0);
+        let refused = |bad| match (bad, brought.and_then(|brought| brought.provider)) {
             (BadModel::UnknownProvider(name), Some(field)) => bad_provider(field, &name),
             (bad, _) => bad_model(&field, &written, bad),
-        })?);
+        };
+        let model = parsed.map_err(refused);
+        match brought {
+            None => asked_for = Some((model.as_ref().map_or_else(|_| written.clone(), ModelRef::to_string), model)),
+            Some(_) => drop(model?),
+        }
     }
-    let missing = || Refusal::new(400, "missing_required_parameter", "model: missing").about("model");
-    models.into_iter().next().ok_or_else(missing)
+    asked_for.ok_or_else(|| Refusal::new(400, "missing_required_parameter", "model: missing").about("model"))
 }

@@ -17,6 +17,7 @@ use crate::domain::policy::Commit;
 use crate::domain::redact::{redact, redact_json};
 use crate::domain::route::Family;
 use crate::domain::sse::{self, Item, Parser};
+use memchr::arch::all::is_prefix;
 
 /// Ends an event that lacks its blank line.
 pub const BLANK: &[u8] = b"\n\n";
@@ -184,7 +185,7 @@ impl Sink {
             Item::Event(record) => {
                 let before = out.len();
                 self.record(&record, out);
-                self.kept_raw = out[before..].starts_with(record.raw);
+                self.kept_raw = is_prefix(&out[before..], record.raw);
             }
             Item::Quiet(raw) => {
                 // An LF may be of a CRLF that was cut in two, behind an event that went on in other words or not at all.

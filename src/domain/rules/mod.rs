@@ -79,6 +79,12 @@ impl Rules {
 
     /// The rule that these facts meet, if any.
     pub fn pick(&self, facts: &Facts<'_>) -> Option<Picked<'_>> {
+        let entry = self.first(facts)?;
+        let rule = self.rules.get(entry.rule)?;
+        Some(Picked { ruleset: &entry.ruleset, rule: &rule.name, then: &rule.then })
+    }
+
+    fn first(&self, facts: &Facts<'_>) -> Option<&Entry> {
         let mut lists = self.index.candidates(facts);
         loop {
             let first = lists.iter().filter_map(|list| list.first()).min().copied()?;
@@ -89,22 +95,26 @@ impl Rules {
                     *list = rest;
                 }
             }
-            let Some(entry) = self.entries.get(first) else { continue };
-            if entry.when.holds(facts)
-                && let Some(rule) = self.rules.get(entry.rule)
-            {
-                return Some(Picked { ruleset: &entry.ruleset, rule: &rule.name, then: &rule.then });
+            if let Some(entry) = self.entries.get(first).filter(|entry| entry.when.holds(facts)) {
+                return Some(entry);
             }
         }
     }
 
-    /// The message with which a request for this model would be denied: what binds a hop of that target too, whoever named
-    /// it. `facts.model` is the hop's.
-    pub fn denied(&self, facts: &Facts<'_>) -> Option<&str> {
-        if !self.denies {
-            return None;
-        }
-        self.pick(facts).and_then(|picked| picked.then.deny.as_deref())
+    /// Whether a request for this model would be denied: what binds a hop that the request brings. `facts.model` is the hop's.
+    pub fn denies_request(&self, facts: &Facts<'_>) -> bool {
+        self.denying(facts).is_some()
+    }
+
+    /// Whether a hop that the owner chose is denied: only by a rule that asks for its model. One that would hold without a model is
+    /// about the request, which it did not stop: an earlier rule made an exception.
+    pub fn denies_target(&self, facts: &Facts<'_>) -> bool {
+        self.denying(facts).is_some_and(|entry| !entry.when.holds(&Facts { model: "", ..*facts }))
+    }
+
+    fn denying(&self, facts: &Facts<'_>) -> Option<&Entry> {
+        let denies = |entry: &&Entry| self.rules.get(entry.rule).is_some_and(|rule| rule.then.deny.is_some());
+        if self.denies { self.first(facts).filter(denies) } else { None }
     }
 
     /// Whether any rule in force denies.

@@ -12,7 +12,7 @@ use crate::domain::policy::resolve::explain;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Headers;
 use crate::domain::route;
-use crate::domain::target::ModelRef;
+use crate::domain::target::{BadModel, ModelRef};
 use serde_json::{Map, Value};
 
 /// The field of the body that carries it.
@@ -21,7 +21,8 @@ const ROOT: &str = "request";
 /// A request as far as rules look at it.
 #[derive(Debug)]
 pub struct Sample {
-    model: ModelRef,
+    /// As rules compare it.
+    model: String,
     route: &'static str,
     user: Option<String>,
     group: Option<String>,
@@ -46,8 +47,12 @@ impl Sample {
         let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
         let fields = |name: &str| given.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
         let written = text("model").unwrap_or_default();
-        let model = ModelRef::parse(&written, default_provider, known)
-            .map_err(|bad| Refusal::value("request.model", explain(&written, bad)))?;
+        let model = match ModelRef::parse(&written, default_provider, known) {
+            Ok(model) => model.to_string(),
+            // Rules may have a policy for it.
+            Err(BadModel::UnknownProvider(_)) => written,
+            Err(bad) => return Err(Refusal::value("request.model", explain(&written, bad))),
+        };
         let headers = fields("headers");
         let on = text("route").unwrap_or_else(|| "chat".to_owned());
         let [route] = *route::named(&on).as_slice() else {
@@ -69,7 +74,7 @@ impl Sample {
     /// The rule that it meets, if any.
     pub fn meets<'a>(&self, rules: &'a Rules) -> Option<Picked<'a>> {
         rules.pick(&Facts {
-            model: &self.model.to_string(),
+            model: &self.model,
             route: self.route,
             user: self.user.as_deref(),
             group: self.group.as_deref(),

@@ -156,10 +156,11 @@ pub fn rules(input: &[u8]) {
             headers: &headers,
         };
         let picked = rules.pick(&facts).map(|picked| picked.label());
-        let denied = rules.denied(&facts).map(str::to_owned);
+        let denied = (rules.denies_request(&facts), rules.denies_target(&facts));
+        assert!(denied.0 || !denied.1, "a target is denied that could be asked for");
         if let Some(again) = &again {
             assert_eq!(again.pick(&facts).map(|picked| picked.label()), picked, "spacing changes which rule wins");
-            assert_eq!(again.denied(&facts).map(str::to_owned), denied);
+            assert_eq!((again.denies_request(&facts), again.denies_target(&facts)), denied);
         }
     }
 }
