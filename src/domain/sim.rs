@@ -11,6 +11,7 @@
 
 mod converse;
 mod error;
+mod media;
 mod routes;
 mod speech;
 
@@ -163,10 +164,10 @@ fn speak(manner: &Manner, asked: &Asked<'_>) -> Answer {
     match speech::speaks(asked.wire) {
         true if asked.stream => speech::stream(manner, &words, asked),
         true => whole("application/json", speech::answer(&words, asked), manner),
-        false => {
+        false => media::stream(manner, &words, asked).unwrap_or_else(|| {
             let (content_type, body) = routes::answer(&words, asked);
             whole(content_type, body, manner)
-        }
+        }),
     }
 }
 

@@ -116,7 +116,7 @@ async fn work_out(
     composed.plan.stale |= stale || stale_rules || key_stale || library.has_stale();
     let asker = Asker { env, caller: inquiry.caller, sent: inquiry.asked.own_keys.map(), sim: inquiry.sim };
     let ready = ready::ready(&asker, &composed.plan, inquiry.route, library, &catalogue).map_err(told)?;
-    let written_first = stored.as_ref().and_then(|found| Some(found.tree.hops().first()?.target.clone()));
+    let written_first = stored.as_ref().and_then(|found| found.tree.first()).map(|hop| hop.target.clone());
     let judged = judge(inquiry, &composed.plan, &ready, composed.denied, written_first.as_ref());
     let prospects = ready::prospects(&composed.plan, &ready, &judged).into();
     let nested = hops.iter().any(|hop| hop.model.starts_with("policy/"));

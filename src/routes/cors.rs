@@ -1,7 +1,8 @@
 //! CORS, for `/v1` alone: browsers may call the API, and read what it says of its own work.
 
 use super::reply::Reply;
-use super::{Address, auth_off, is_loopback, name_of};
+use super::{Address, auth_off, name_of};
+use crate::domain::provider::is_loopback_name;
 use crate::domain::request::Headers;
 use worker::Env;
 
@@ -15,7 +16,7 @@ apim-request-id, x-amzn-requestid";
 pub fn allowance(headers: &Headers, address: &Address, env: &Env) -> Vec<(&'static str, String)> {
     let Some(origin) = headers.value("origin") else { return Vec::new() };
     let vary = ("vary", "Origin".to_owned());
-    if auth_off(env, address) && !is_loopback(host_of(origin)) {
+    if auth_off(env, address) && !is_loopback_name(host_of(origin)) {
         return vec![vary];
     }
     let allowed = ("access-control-allow-origin", origin.to_owned());
@@ -40,7 +41,7 @@ pub fn preflight(headers: &Headers, address: &Address, env: &Env, methods: &str)
 /// no page of the web (an extension, a program) is none of these.
 pub fn is_foreign_page(origin: Option<&str>) -> bool {
     origin.is_some_and(|origin| match origin.split_once("://") {
-        Some(("http" | "https", _)) => !is_loopback(host_of(origin)),
+        Some(("http" | "https", _)) => !is_loopback_name(host_of(origin)),
         Some(_) => false,
         None => true,
     })

@@ -14,6 +14,7 @@ mod cors;
 mod models;
 pub mod reply;
 
+use crate::domain::provider::is_loopback_name;
 use crate::domain::refusal::Refusal;
 use crate::domain::route::{self, Family};
 use crate::edge::bindings::{ASSETS, settings};
@@ -126,7 +127,7 @@ impl Address {
 
     /// Whether the request came to this machine itself: only then do `AUTH=off` and `SIM=on` act.
     pub fn is_loopback(&self) -> bool {
-        is_loopback(&self.host)
+        is_loopback_name(&self.host)
     }
 }
 
@@ -136,11 +137,6 @@ pub fn name_of(authority: &str) -> &str {
         Some(colon) if !authority.ends_with(']') => &authority[..colon],
         _ => authority,
     }
-}
-
-/// Whether a host name means the machine itself.
-pub fn is_loopback(host: &str) -> bool {
-    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 /// Whether requests need no key here.

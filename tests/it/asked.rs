@@ -193,6 +193,9 @@ fn openpipe_s_timeouts_are_seconds_and_milliseconds_in_javascript() {
     assert_eq!(clocks(both, &[("x-stainless-lang", "js")]), [(Some(10), None), (Some(20), None)]);
     let stream = json!({"stream": true, "openpipe": {"fallback": {"model": "x", "timeout": 0.5}, "timeout": 10}});
     assert_eq!(clocks(stream, &[]), [(None, Some(10_000)), (None, Some(500))]);
+    // Nor do headers have less than the first content has.
+    let patient = json!({"stream": true, "openpipe": {"fallback": {"model": "x"}, "timeout": 60}});
+    assert_eq!(asked(patient, &[]).first_timeouts.headers.map(|span| span.0), Some(60_000));
     let primary_s = json!({"openpipe": {"fallback": {"model": "x"}, "timeout": 10}});
     assert_eq!(clocks(primary_s, &[]), [(Some(10_000), None), (Some(10_000), None)]);
     let neither = json!({"openpipe": {"fallback": {"model": "x"}}});

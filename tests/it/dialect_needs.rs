@@ -65,6 +65,7 @@ fn needs_are_found_where_they_stand() {
             Feature::Files,
         ),
         (Family::Chat, user(json!([{"type": "file", "file": {"file_id": "f1"}}])), Feature::StoredIds),
+        (Family::Chat, json!({"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}), Feature::StoredIds),
         (Family::Responses, json!({"input": "a", "previous_response_id": "r1"}), Feature::StoredIds),
         (Family::Responses, json!({"input": "a", "prompt": {"id": "p1"}}), Feature::StoredIds),
         (Family::Responses, json!({"input": [{"type": "item_reference", "id": "i"}]}), Feature::StoredIds),

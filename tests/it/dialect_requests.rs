@@ -1846,6 +1846,11 @@ fn a_later_version_of_claude_is_taken_for_the_newest() {
         assert_eq!(thinking(model), kind, "{model}");
     }
     let rests = hello(json!({"reasoning_effort": "none"}));
+    // What nobody knows is tried, and as it was asked for.
+    let acme = |model| to(Wire::Chat, "acme", model);
+    let asked = json!({"model": "m", "input": "Hi", "reasoning": {"effort": "none"}});
+    assert_eq!(sent(Family::Responses, &asked, &acme("m")).0["reasoning_effort"], "none");
+    assert_eq!(sent(Family::Responses, &asked, &acme("o3")).0["reasoning_effort"], "low");
     let fable = to(Wire::Messages, "anthropic", "claude-fable-5-1");
     assert_eq!(sent(Family::Chat, &rests, &fable).1, ["reasoning_effort"], "it cannot be told not to think");
 }
@@ -1873,6 +1878,7 @@ fn groks_are_told_how_hard_to_think_where_they_listen() {
         ("xai", "grok-4.3", Some("medium")),
         ("vertex", "xai/grok-4.1-fast-reasoning", None),
         ("openrouter", "x-ai/grok-4", Some("medium")),
+        ("acme", "m", Some("medium")),
     ] {
         let to = Destination { max_output_tokens: None, ..Destination::of(Wire::Chat, provider, model) };
         let encoded =

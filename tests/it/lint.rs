@@ -274,7 +274,9 @@ fn rules_may_not_refer_to_what_is_not_there() {
 
 #[test]
 fn rules_that_do_nothing_and_models_that_are_retired_are_told() {
-    let models = br#"{"openai/old": {"retired": "2026-01-01", "successor": "gpt-5"}, "openai/going": {"retired": "2027-01-01"}}"#;
+    let models =
+        br#"{"openai/old": {"retired": "2026-01-01", "successor": "gpt-5"}, "openai/going": {"retired": "2027-01-01"},
+        "openai/gpt-4o": {"successor": "gpt-5"}}"#;
     let catalogue = document::parse(models).expect("a models document");
     let rules = r#"{"rules": {"idle": {"when": {}, "then": {"deny": "no"}},
         "used": {"when": {}, "then": {"fallback": ["gpt-4o", "old", {"model": "openai/going"}, "policy/cheap"]}}},
@@ -286,12 +288,13 @@ fn rules_that_do_nothing_and_models_that_are_retired_are_told() {
         said.iter().map(told).collect::<Vec<_>>(),
         [
             (Severity::Info, "rules.idle".to_owned(), "no ruleset carries it: it does nothing".to_owned()),
+            (Severity::Warning, fallback(0), "openai/gpt-4o is succeeded by openai/gpt-5".to_owned()),
             (Severity::Warning, fallback(1), "openai/old was retired on 2026-01-01".to_owned()),
-            (Severity::Info, fallback(2), "openai/going will be retired on 2027-01-01".to_owned()),
+            (Severity::Warning, fallback(2), "openai/going will be retired on 2027-01-01".to_owned()),
         ]
     );
     assert!(documents::is_fit(&said));
-    assert_eq!(said[1].hint, "use openai/gpt-5");
+    assert_eq!((&*said[1].hint, &*said[2].hint), ("use openai/gpt-5", "use openai/gpt-5"));
 }
 
 #[test]

@@ -395,6 +395,20 @@ fn a_built_in_secret_goes_to_its_own_host_only() {
         assert!(errors(name, json)[0].starts_with("auth.secret: "), "{name} {json}");
     }
     parse("openai-eu", r#"{"base_url": "https://api.openai.com/v1", "auth": {"secret": "OPENAI_API_KEY"}}"#);
+    // A built-in provider that is sent elsewhere names its own; one on this machine needs none, nor does one that has none.
+    let elsewhere = ["openai", "anthropic", "bedrock", "azure"]
+        .map(|name| errors(name, r#"{"base_url": "https://proxy.example.com/v1"}"#));
+    for (said, name) in elsewhere.iter().zip(["openai", "anthropic", "bedrock", "azure"]) {
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].starts_with(&format!("auth.secret: is missing: {name}'s own goes to its own host only")),
+            "{said:?}"
+        );
+    }
+    parse("openai", r#"{"base_url": "https://proxy.example.com/v1", "auth": {"secret": "PROXY_API_KEY"}}"#);
+    parse("openai", r#"{"base_url": "https://api.openai.com/v1"}"#);
+    parse("openai", r#"{"base_url": "http://127.0.0.1:9000/v1"}"#);
+    parse("acme", r#"{"base_url": "https://proxy.example.com/v1"}"#);
     parse(
         "bedrock-eu",
         r#"{"base_url": "https://bedrock-runtime.eu-west-1.amazonaws.com", "auth": {"secret": "BEDROCK_API_KEY"}}"#,

@@ -159,6 +159,38 @@ fn scripted_statuses() {
 }
 
 #[test]
+fn images_transcripts_and_speech_are_streamed_where_they_are_asked_so() {
+    let of = |model: &str, route: Route, body: Value| {
+        let body = body.to_string().into_bytes();
+        answers(model, &asked(&route, Wire::Opaque, &body, true))
+    };
+    let kinds = |answer: &Answer| {
+        assert_eq!(answer.content_type, "text/event-stream");
+        let text = String::from_utf8(bytes(answer)).expect("text");
+        let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        let kind =
+            |event: &str| serde_json::from_str::<Value>(event).expect("JSON")["type"].as_str().map(str::to_owned);
+        events.filter_map(kind).collect::<Vec<_>>().join(" ")
+    };
+    let one = of("echo", Route::ImagesGenerations, json!({"prompt": "a", "partial_images": 1}));
+    assert_eq!((&*kinds(&one), one.end), ("image_generation.partial_image image_generation.completed", End::Close));
+    assert_eq!(kinds(&of("echo", Route::Multipart("/images/edits"), Value::Null)), "image_edit.completed");
+    let transcript = of("slow?tokens=2", Route::Multipart("/audio/transcriptions"), Value::Null);
+    assert_eq!(kinds(&transcript), "transcript.text.delta transcript.text.delta transcript.text.done");
+    let speech = json!({"input": "a b", "stream_format": "sse"});
+    assert_eq!(
+        kinds(&of("echo", Route::AudioSpeech, speech)),
+        "speech.audio.delta speech.audio.delta speech.audio.done"
+    );
+    for route in [Route::ImagesGenerations, Route::Multipart("/audio/transcriptions")] {
+        let cut = of("cut?after=2", route.clone(), Value::Null);
+        assert_eq!((cut.pieces.len(), cut.end), (2, End::Break), "{route:?}");
+        let stalls = of("stall?after=1", route.clone(), Value::Null);
+        assert_eq!((stalls.pieces.len(), stalls.end), (1, End::Stall), "{route:?}");
+    }
+}
+
+#[test]
 fn the_other_routes() {
     let of = |route: Route, body: Value| {
         let body = body.to_string().into_bytes();
@@ -174,6 +206,7 @@ fn the_other_routes() {
     let packed = value(&of(Route::Embeddings, json!({"input": "a", "encoding_format": "base64"})));
     assert!(packed["data"][0]["embedding"].is_string());
     assert_eq!(value(&of(Route::Moderations, json!({"input": "a"})))["results"][0]["flagged"], false);
+    assert_eq!(value(&of(Route::Moderations, json!({"input": ["a", "b"]})))["results"].as_array().unwrap().len(), 2);
     assert!(value(&of(Route::ImagesGenerations, json!({"prompt": "a"})))["data"][0]["b64_json"].is_string());
     assert!(value(&of(Route::CountTokens, json!({"messages": []})))["input_tokens"].is_u64());
     let speech = of(Route::AudioSpeech, json!({"input": "a"}));

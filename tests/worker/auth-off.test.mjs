@@ -21,7 +21,7 @@ function asHost(host, headers = {}) {
 
 test('a host that is not loopback needs a key, whatever AUTH says', async () => {
   assert.equal(await asHost('gateway.example.com'), 401);
-  for (const host of ['127.0.0.1:1', 'localhost', '[::1]:8787']) assert.equal(await asHost(host), 200, host);
+  for (const host of ['127.0.0.1:1', 'localhost', '[::1]:8787', '127.0.0.5']) assert.equal(await asHost(host), 200, host);
   const { key } = await (await worker.admin('/keys', { method: 'POST', body: { name: 'web' } })).json();
   assert.equal(await asHost('gateway.example.com', { authorization: `Bearer ${key}` }), 200);
 });

@@ -257,6 +257,16 @@ test('sim streams on every route, breaks off and stalls, whichever way it is rel
   }
 });
 
+test('sim streams images, transcripts and speech', async () => {
+  const drawn = async (path, body) => (await worker.post(path, { model: 'sim/echo', ...body })).text();
+  assert.match(await drawn('/v1/images/generations', { prompt: 'Hi', stream: true, partial_images: 1 }), /partial_image"[\s\S]*image_generation\.completed/);
+  assert.match(await drawn('/v1/audio/speech', { input: 'Hi', voice: 'alloy', stream_format: 'sse' }), /speech\.audio\.delta[\s\S]*speech\.audio\.done/);
+  const form = new FormData();
+  for (const [name, value] of [['model', 'sim/echo'], ['stream', 'true'], ['file', new Blob(['x'])]]) form.set(name, value);
+  const transcript = await (await worker.fetch('/v1/audio/transcriptions', { method: 'POST', body: form })).text();
+  assert.match(transcript, /transcript\.text\.delta[\s\S]*transcript\.text\.done/);
+});
+
 test('a bound on bodies beyond what can be addressed is none', async () => {
   const open = await startWorker({ vars: { MAX_BODY_BYTES: '4294967296' } });
   try {

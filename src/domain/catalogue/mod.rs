@@ -244,6 +244,7 @@ impl Found<'_> {
     fn facts(&self, provider: &str) -> Facts {
         let row = self.row;
         let price = |i: usize| row.usd.as_ref().and_then(|usd| usd.get(i)).copied();
+        let retired = row.retired.get(provider).cloned();
         Facts {
             id: row.hosts.get(provider).filter(|id| !id.is_empty()).cloned(),
             context_tokens: row.context,
@@ -255,8 +256,9 @@ impl Found<'_> {
             region: None,
             labels: Vec::new(),
             embedding_space: row.space.clone(),
-            retired: row.retired.get(provider).cloned(),
-            successor: row.successor.clone(),
+            // Where the model stays, nothing takes its place.
+            successor: row.successor.clone().filter(|_| retired.is_some()),
+            retired,
         }
     }
 }

@@ -251,6 +251,10 @@ fn walk(value: &Value, needs: &mut Needs, count: &mut Count) {
             if let Some(kind) = fields.get("type").and_then(Value::as_str) {
                 part(kind, value, needs, count);
             }
+            // What the model said aloud before is kept by who said it.
+            if fields.contains_key("role") && value.pointer("/audio/id").is_some_and(Value::is_string) {
+                needs.add(Feature::StoredIds);
+            }
             fields.iter().filter(|(name, _)| name.as_str() != "input").for_each(|(_, inner)| walk(inner, needs, count));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

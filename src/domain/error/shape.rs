@@ -95,11 +95,14 @@ pub fn thread_not_found(body: Vec<u8>) -> Vec<u8> {
 }
 
 fn speaks(family: Family, value: &Value) -> bool {
-    let has_error = value.get("error").and_then(Value::as_object).is_some_and(|error| !error.is_empty());
+    let Some(error) = value.get("error").and_then(Value::as_object) else { return false };
+    let is_text = |name: &str| error.get(name).is_some_and(Value::is_string);
     let is_envelope = value.get("type").and_then(Value::as_str) == Some("error");
+    // Google's own has a number as its `code`, and says what went wrong in `status`.
+    let is_google = is_text("status") && !is_text("code");
     match family {
-        Family::Chat | Family::Responses => has_error && !is_envelope,
-        Family::Messages => has_error && is_envelope,
+        Family::Chat | Family::Responses => is_text("message") && !is_envelope && !is_google,
+        Family::Messages => is_text("message") && is_envelope,
     }
 }
 

@@ -166,8 +166,8 @@ impl Linter<'_> {
             let message = format!("{inside}{} is not in the catalogue: its limits and prices are unknown", hop.target);
             self.say(Severity::Info, &path, message, "add it to the models document");
         }
-        if let Some((severity, message, hint)) = retirement(&hop.target, self.context) {
-            self.say(severity, &path, format!("{inside}{message}"), hint);
+        if let Some((message, hint)) = retirement(&hop.target, self.context) {
+            self.say(Severity::Warning, &path, format!("{inside}{message}"), hint);
         }
     }
 

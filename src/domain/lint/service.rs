@@ -1,19 +1,19 @@
 //! Whether a target's model is still in service.
 
 use super::Context;
-use crate::domain::document::Severity;
 use crate::domain::target::Target;
 
-/// What is said of a model that is retired, or will be: how much it weighs, its message, and what to use in its place.
-pub fn retirement(target: &Target, context: Context<'_>) -> Option<(Severity, String, String)> {
+/// What is said of a model that is retired, or will be, or has a successor: the message, and what to use in its place.
+pub fn retirement(target: &Target, context: Context<'_>) -> Option<(String, String)> {
     let facts = context.catalogue.facts(target);
-    let retired = facts.retired.as_ref()?;
-    let hint = facts.successor.as_ref().map(|name| format!("use {}", successor(target, name, context)));
-    let (severity, message) = match retired.as_str() <= context.today {
-        true => (Severity::Warning, format!("{target} was retired on {retired}")),
-        false => (Severity::Info, format!("{target} will be retired on {retired}")),
+    let next = facts.successor.as_ref().map(|name| successor(target, name, context));
+    let message = match (&facts.retired, &next) {
+        (Some(retired), _) if retired.as_str() <= context.today => format!("{target} was retired on {retired}"),
+        (Some(retired), _) => format!("{target} will be retired on {retired}"),
+        (None, Some(next)) => format!("{target} is succeeded by {next}"),
+        (None, None) => return None,
     };
-    Some((severity, message, hint.unwrap_or_default()))
+    Some((message, next.map(|next| format!("use {next}")).unwrap_or_default()))
 }
 
 /// A successor is written as its provider names it, or as a whole reference.

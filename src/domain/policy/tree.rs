@@ -153,6 +153,11 @@ impl Tree {
     pub fn hops(&self) -> Vec<&Hop> {
         self.root.hops()
     }
+
+    /// Of the hops that can come first, the first as written: the same however it is drawn.
+    pub fn first(&self) -> Option<&Hop> {
+        self.root.first()
+    }
 }
 
 impl PlanName {
@@ -230,6 +235,15 @@ impl Branch {
             if let Node::Policy(nested) = &mut entry.node {
                 nested.each_hop(change);
             }
+        }
+    }
+
+    fn first(&self) -> Option<&Hop> {
+        let is_drawn = |entry: &&Entry| self.kind != PolicyType::LoadBalance || entry.weight > 0;
+        let entry = self.entries.iter().find(is_drawn).or(self.entries.first())?;
+        match &entry.node {
+            Node::Hop(hop) => Some(hop),
+            Node::Policy(branch) => branch.first(),
         }
     }
 

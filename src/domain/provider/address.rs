@@ -167,14 +167,17 @@ fn authority(written: &str) -> &str {
     after.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default()
 }
 
-/// `localhost`, `127.a.b.c` in plain decimal, or `[::1]`, as written.
+/// Whether the host of a URL is a loopback one, as written.
 fn is_plain_loopback(written: &str) -> bool {
     let authority = authority(written);
-    let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((inside, _)) => return inside == "::1",
-        None => authority.split(':').next().unwrap_or_default(),
-    };
+    let end = if authority.starts_with('[') { authority.find(']').map(|at| at + 1) } else { authority.find(':') };
+    is_loopback_name(&authority[..end.unwrap_or(authority.len())])
+}
+
+/// Whether a host name, as written, means the machine itself: `localhost`, `127.a.b.c` in plain decimal, or `[::1]`.
+pub fn is_loopback_name(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
+        || host == "[::1]"
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback() && address.to_string() == host)
 }
 

@@ -6,9 +6,10 @@
 //!  "headers": {"x-team": "a"}, "routes": ["chat", "embeddings"],
 //!  "errors": [{"status": 400, "contains": "capacity", "class": "overloaded"}]}
 //! ```
-//! Without `auth` it needs no key, but for a built-in provider that stays at its own host.
+//! Without `auth` it needs no key, but for a built-in provider: that has its own secret at its own host, and must name another
+//! elsewhere.
 
-use super::address::BaseUrl;
+use super::address::{BaseUrl, is_loopback_name};
 use super::header_names::{is_auth, is_plumbing, is_token};
 use super::table::{self, Dialect, Row};
 use super::{DocumentAuth, Provider};
@@ -218,9 +219,20 @@ fn base_url(
     }
 }
 
-/// A built-in provider's secret goes to that provider's own host only.
+/// A built-in provider's secret goes to that provider's own host only, and another `base_url` must name its own. (On this machine
+/// servers need no key.)
 fn check_secret(value: &Value, row: Option<&'static Row>, base_url: Option<&BaseUrl>, findings: &mut Findings) {
-    let Some(secret) = value["auth"]["secret"].as_str() else { return };
+    let Some(secret) = value["auth"]["secret"].as_str() else {
+        if let (Some(row), Some(base_url)) = (row.filter(|row| !row.secrets.is_empty()), base_url)
+            && value["auth"].get("secret").is_none()
+            && !is_home(row, base_url)
+            && !is_loopback_name(base_url.host())
+        {
+            let message = format!("is missing: {}'s own goes to its own host only; expected {SECRET_NAME}", row.name);
+            findings.error("auth.secret", message);
+        }
+        return;
+    };
     let Some(owner) = table::owner_of_secret(secret) else { return };
     let at_home = match base_url {
         Some(base_url) => is_home(owner, base_url),

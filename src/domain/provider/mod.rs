@@ -29,7 +29,7 @@ use std::borrow::Cow;
 use table::{Dialect, Row, Scheme};
 use template::{escape, fill, model_segment, region_of};
 
-pub use address::BaseUrl;
+pub use address::{BaseUrl, is_loopback_name};
 pub use settings::{SIM_ON, setting};
 
 /// One provider, built in or configured.

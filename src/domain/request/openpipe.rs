@@ -14,10 +14,10 @@ use super::headers::Headers;
 use super::understudy::refuse;
 use crate::domain::document::json::shown;
 use crate::domain::document::{Kind, json};
-use crate::domain::policy::Endpoint;
 use crate::domain::policy::file::HopFile;
 use crate::domain::policy::hop_text::check_model;
 use crate::domain::policy::overrides::TimeoutsOverride;
+use crate::domain::policy::{Endpoint, Timeouts};
 use crate::domain::provider::address::BaseUrl;
 use crate::domain::refusal::Refusal;
 use crate::domain::target::is_provider_name;
@@ -178,10 +178,12 @@ fn timeout(fields: &Map<String, Value>, path: &str, reading: Reading<'_>) -> Res
     }
 }
 
-/// The clock that a client's `timeout` means: for a stream the time to its first content, else the whole attempt.
+/// The clock that a client's `timeout` means: for a stream the time to its first content, which headers may take all of, else the
+/// whole attempt.
 fn clock(span: Span, stream: bool) -> TimeoutsOverride {
+    let headers = Some(span).filter(|span| *span > Timeouts::default().headers);
     match stream {
-        true => TimeoutsOverride { first_token: Some(span), ..TimeoutsOverride::default() },
+        true => TimeoutsOverride { first_token: Some(span), headers, ..TimeoutsOverride::default() },
         false => TimeoutsOverride { attempt: Some(span), ..TimeoutsOverride::default() },
     }
 }

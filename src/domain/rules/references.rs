@@ -72,8 +72,8 @@ impl Rules {
             for (place, hop) in rule.then.fallback.iter().flatten().enumerate() {
                 let named = ModelRef::parse(&hop.model, world.default_provider, world.provider);
                 let Ok(ModelRef::Target(target)) = named else { continue };
-                if let Some((severity, message, hint)) = retirement(&target, context) {
-                    findings.add(severity, path.index(place).field("model"), message, hint);
+                if let Some((message, hint)) = retirement(&target, context) {
+                    findings.add(Severity::Warning, path.index(place).field("model"), message, hint);
                 }
             }
         }

@@ -12,10 +12,11 @@ use crate::domain::route::Route;
 /// Numbers in an embedding, where the request does not say.
 const DIMENSIONS: usize = 8;
 const DIMENSIONS_MAX: usize = 4096;
-/// Inputs answered in one embeddings request, as OpenAI's own limit.
+/// Inputs answered in one request, as OpenAI's own limit.
 const INPUTS_MAX: usize = 2048;
 /// A PNG of one transparent pixel.
-const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+pub const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 /// What `sim` says when the request holds nothing to repeat.
 const SILENT: &str = "ok";
 
@@ -61,7 +62,7 @@ pub fn answer(words: &[String], asked: &Asked<'_>) -> (&'static str, Vec<u8>) {
         Route::Moderations => json!({
             "id": format!("modr-{}", asked.request_id),
             "model": asked.model,
-            "results": [{"flagged": false, "categories": {}, "category_scores": {}, "category_applied_input_types": {}}],
+            "results": vec![json!({"flagged": false, "categories": {}, "category_scores": {}, "category_applied_input_types": {}}); inputs(&body)],
         }),
         Route::CountTokens => json!({"input_tokens": tokens_of(asked.body.len())}),
         Route::Multipart(_) | Route::Chat | Route::Responses | Route::Messages | Route::Completions => {
@@ -69,6 +70,12 @@ pub fn answer(words: &[String], asked: &Asked<'_>) -> (&'static str, Vec<u8>) {
         }
     };
     ("application/json", value.to_string().into_bytes())
+}
+
+/// What is moderated each by itself: texts are, the parts of one input are not.
+fn inputs(body: &Value) -> usize {
+    let texts = body["input"].as_array().filter(|items| items.iter().all(Value::is_string));
+    texts.map_or(1, |texts| texts.len().clamp(1, INPUTS_MAX))
 }
 
 fn embeddings(body: &Value, asked: &Asked<'_>) -> Value {
@@ -110,7 +117,7 @@ fn vector(text: &str, dimensions: usize) -> Vec<f32> {
 }
 
 /// A tenth of a second of silence: 8 kHz, 8 bit, mono.
-fn silence() -> Vec<u8> {
+pub fn silence() -> Vec<u8> {
     const SAMPLES: u32 = 800;
     let mut wav = Vec::with_capacity(44 + SAMPLES as usize);
     wav.extend_from_slice(b"RIFF");

@@ -13,6 +13,7 @@ use crate::domain::outcome::Skip;
 use crate::domain::plan::boundaries::{self, Land};
 use crate::domain::policy::tree::{Draw, Tree};
 use crate::domain::policy::{Hop, PlanName, resolve};
+use crate::domain::provider::is_loopback_name;
 use crate::domain::provider::{Provider, SIM_ON};
 use crate::domain::refusal::Refusal;
 use crate::domain::simulate::{Outlook, Script, simulate};
@@ -21,8 +22,8 @@ use crate::edge::glue::now;
 use crate::edge::library::Library;
 use crate::edge::ready::catalogue;
 use crate::edge::store;
+use crate::routes::name_of;
 use crate::routes::reply::Reply;
-use crate::routes::{is_loopback, name_of};
 use serde_json::{Value, json};
 
 /// Prompts that the worst case is priced for, in tokens.
@@ -128,7 +129,7 @@ pub fn library(asked: &Asked<'_>) -> Library {
 
 /// Whether provider `sim` answers on the host that was asked.
 pub fn sim_on(asked: &Asked<'_>) -> bool {
-    settings(asked.env).sim_on && own_host(asked).is_some_and(|host| is_loopback(name_of(&host)))
+    settings(asked.env).sim_on && own_host(asked).is_some_and(|host| is_loopback_name(name_of(&host)))
 }
 
 /// Whether a secret, a variable, or the switch of `sim` is set.

@@ -166,6 +166,17 @@ fn a_last_event_without_blank_line_counts() {
     assert_eq!((went.committed, went.client), (Ok(usize::MAX), [ROLE, HI, STOP, DONE].concat()));
 }
 
+/// OpenAI's first delta of a call: in the older form no id ever comes.
+#[test]
+fn the_name_of_a_call_is_content() {
+    const NAMED: &str =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"function_call\":{\"name\":\"f\",\"arguments\":\"\"}}}]}\n\n";
+    const WITH_ID: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n";
+    for first in [NAMED, WITH_ID] {
+        commits_at(Commit::FirstContent, &[ROLE, first, STOP, DONE], 1);
+    }
+}
+
 /// A picture alone is an answer within the family; a client of another one would see none of it, and a good end.
 #[test]
 fn what_only_its_family_knows_is_no_answer_elsewhere() {

@@ -17,6 +17,8 @@ pub struct Piece<'a> {
     pub name: &'a str,
     pub arguments: &'a str,
     pub kind: CallKind,
+    /// No id will come: `function_call` has none.
+    pub alone: bool,
 }
 
 /// The tool calls of one answer.
@@ -100,7 +102,7 @@ impl Calls {
         if call.kind == CallKind::Function {
             call.balance.feed(piece.arguments);
         }
-        let ready = !call.name.is_empty() && (!call.id.is_empty() || !piece.arguments.is_empty());
+        let ready = !call.name.is_empty() && (piece.alone || !call.id.is_empty() || !piece.arguments.is_empty());
         if call.told.is_none() && ready {
             call.start(told, seed, out);
         }

@@ -53,7 +53,8 @@ impl Decoder {
             return Ok(());
         }
         let chunk = serde_json::from_slice::<Chunk<'_>>(body).map_err(|error| unreadable("the answer", &error))?;
-        if chunk.choices.as_ref().is_none_or(Vec::is_empty) && chunk.error.is_none() {
+        // One that counts tokens is an empty answer, which cost what it says.
+        if chunk.choices.as_ref().is_none_or(Vec::is_empty) && chunk.error.is_none() && chunk.usage.is_none() {
             let failure = std::str::from_utf8(body).ok().and_then(inband::bare);
             let none = || Malformed("the answer has no choices".to_owned());
             return failure.map(|failure| self.fail(failure, out)).ok_or_else(none);
@@ -189,7 +190,7 @@ impl Decoder {
             self.call(call, place, out)?;
         }
         match &delta.function_call {
-            Some(function) => self.function(function, Some(0), "", out),
+            Some(function) => self.function(function, Some(0), None, out),
             None => Ok(()),
         }
     }
@@ -197,7 +198,7 @@ impl Decoder {
     fn call(&mut self, call: &Call<'_>, index: Option<u64>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let id = call.id.as_ref().map_or("", Str::as_str);
         match (&call.function, &call.custom) {
-            (Some(function), _) => self.function(function, index, id, out),
+            (Some(function), _) => self.function(function, index, Some(id), out),
             (None, Some(custom)) => match serde_json::from_slice::<Custom<'_>>(custom.get().as_bytes()) {
                 Ok(custom) => self.custom(&custom, index, id, out),
                 Err(_) => {
@@ -211,11 +212,12 @@ impl Decoder {
         }
     }
 
+    /// `id` is `None` where none will come.
     fn function(
         &mut self,
         function: &Function<'_>,
         index: Option<u64>,
-        id: &str,
+        id: Option<&str>,
         out: &mut Vec<Event>,
     ) -> Result<(), Malformed> {
         let name = function.name.as_ref().map_or("", |name| name.as_str());
@@ -225,11 +227,12 @@ impl Decoder {
             (None, Some(raw)) => raw.get(),
             (None, None) => "",
         };
+        let (id, alone) = (id.unwrap_or_default(), id.is_none());
         // Some hosts write an empty call where there is none.
         if id.is_empty() && name.is_empty() && arguments.is_empty() {
             return Ok(());
         }
-        self.piece(Piece { index, id, name, arguments, kind: CallKind::Function }, out)
+        self.piece(Piece { index, id, name, arguments, kind: CallKind::Function, alone }, out)
     }
 
     fn custom(
@@ -241,7 +244,7 @@ impl Decoder {
     ) -> Result<(), Malformed> {
         let name = custom.name.as_ref().map_or("", Str::as_str);
         let input = custom.input.and_then(text_of).unwrap_or_default();
-        self.piece(Piece { index, id, name, arguments: &input, kind: CallKind::Custom }, out)
+        self.piece(Piece { index, id, name, arguments: &input, kind: CallKind::Custom, alone: false }, out)
     }
 
     fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {

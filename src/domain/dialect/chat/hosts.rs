@@ -65,7 +65,7 @@ const COMPATIBLE: Host = Host {
 };
 const VLLM: Host = Host { top_k: true, ..COMPATIBLE };
 /// What nobody knows of a host is tried.
-const UNKNOWN: Host = Host { files: true, custom_tools: true, text_lists: true, ..COMPATIBLE };
+const UNKNOWN: Host = Host { files: true, effort: true, custom_tools: true, text_lists: true, ..COMPATIBLE };
 
 /// By provider name; every other one of our own table is [`COMPATIBLE`], and one of the owner's [`UNKNOWN`].
 const TABLE: &[(&str, Host)] = &[
@@ -104,6 +104,11 @@ const REASONING_GROKS: [&str; 3] = ["grok-3-mini", "grok-4", "grok-code"];
 pub fn refuses_stop(provider: &str, model: &str) -> bool {
     let of_xai = || REASONING_GROKS.iter().any(|name| model.contains(name)) && !model.contains("non-reasoning");
     thinker(model) != Thinker::No || provider == "xai" && of_xai()
+}
+
+/// What a host is told of the effort wanted: of a model that nobody knows, at a host that nobody knows, all is tried.
+pub fn effort(provider: &str, model: &str, wanted: Effort) -> Effort {
+    if of(provider) == UNKNOWN && thinker(model) == Thinker::No { wanted } else { nearest(model, wanted) }
 }
 
 /// The level nearest to the one wanted that a model takes: the small Grok knows none between low and high, and OpenAI's none

@@ -213,7 +213,7 @@ impl Writer<'_> {
             return self.drops.thinking(self.from);
         }
         let Some(wanted) = self.from.reasoning.wanted_effort() else { return Ok(()) };
-        self.put("reasoning_effort", hosts::nearest(self.to.model, wanted).name());
+        self.put("reasoning_effort", hosts::effort(self.to.provider, self.to.model, wanted).name());
         Ok(())
     }
 
