@@ -59,7 +59,7 @@ const WORKLOAD: Text = Text {
 const PARAM_NAME: Text = Text {
     min: 1,
     max: 128,
-    pattern: None,
+    pattern: Some("^(?!(model|stream|messages|input)$)"),
     expect: "a top-level field of the body other than model, stream, messages, input",
     check: |name| if FIXED_PARAMS.contains(&name) { Err(None) } else { Ok(()) },
     hidden: false,
