@@ -10,6 +10,7 @@ use super::line::{Answer, Line, Outbound, Reading};
 use super::outgoing::{Outgoing, dressed};
 use super::{sim, vertex};
 use crate::domain::chain::Call;
+use crate::domain::dialect::chat::signature;
 use crate::domain::dialect::decoder::Voice;
 use crate::domain::dialect::reply::Reply;
 use crate::domain::dialect::said::Expected;
@@ -155,8 +156,12 @@ fn encode(job: &Job, leg: Leg<'_>) -> Result<Encoded, Stop> {
         }
         Body::Json(envelope) => {
             let usage = asks_usage(job, wire).then(|| envelope.usage_param(&job.bytes)).flatten();
-            let input = (job.route == Route::Responses).then(|| envelope.input_param(&job.bytes)).flatten();
-            let params: Vec<Param> = hop.params.iter().cloned().chain(usage).chain(input).collect();
+            let turns = match job.route {
+                Route::Responses => envelope.input_param(&job.bytes),
+                Route::Chat if signature::is_wanted(leg.destination().model) => envelope.signed_param(&job.bytes),
+                _ => None,
+            };
+            let params: Vec<Param> = hop.params.iter().cloned().chain(usage).chain(turns).collect();
             plain(envelope.rewrite(&job.bytes, &ready.model_id, &params))
         }
         Body::Form(form) => plain(form.rewrite(&job.bytes, &ready.model_id, &hop.params)),

@@ -166,6 +166,11 @@ fn a_thread_that_goes_on_is_told_apart_from_what_else_is_stored() {
     assert_eq!(lacking(Family::Messages, &thread, &Facts::default(), false), Some("thread"));
     assert_eq!(lacking(Family::Messages, &thread, &Facts::default(), true), None);
     assert_eq!(lacking(Family::Messages, &thread, &facts(&[Feature::StoredIds]), false), None);
+    for (geo, lacks) in [("us", Some("inference_geo")), ("global", None)] {
+        let bound = json!({"messages": [], "inference_geo": geo});
+        assert_eq!(lacking(Family::Messages, &bound, &Facts::default(), false), lacks, "{geo}");
+        assert_eq!(lacking(Family::Messages, &bound, &Facts::default(), true), None, "{geo}");
+    }
     let container = json!({"messages": [], "container": "c"});
     assert_eq!(lacking(Family::Messages, &container, &Facts::default(), false), Some("stored_ids"));
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use understudy::domain::catalogue::{Facts, Feature};
+use understudy::domain::dialect::chat::signature;
 use understudy::domain::dialect::decoder::Voice;
 use understudy::domain::dialect::{self, CallKind, Destination, Encoded, Event, Finish, Incompatible, Wire};
 use understudy::domain::policy::Translate;
@@ -1627,6 +1628,71 @@ fn gemini_3_gets_a_signature_for_foreign_calls() {
     let (body, _) = sent(Family::Messages, &body, &to(Wire::Chat, "google", "gemini-3-pro"));
     let signature = &body["messages"][1]["tool_calls"][0]["extra_content"]["google"]["thought_signature"];
     assert_eq!(signature, "skip_thought_signature_validator");
+}
+
+/// What a model refused is told apart from what it said, where the wire does.
+#[test]
+fn a_refusal_in_the_history_stays_one_between_openais_wires() {
+    let items = json!([{"role": "user", "content": "a"}, {"type": "message", "role": "assistant", "content": [
+        {"type": "output_text", "text": "x", "annotations": []}, {"type": "refusal", "refusal": "no"}]}, {"role": "user", "content": "b"}]);
+    let of = |to: Destination<'static>| sent(Family::Responses, &json!({"model": "m", "input": items}), &to).0;
+    let said = json!({"role": "assistant", "content": "x", "refusal": "no"});
+    assert_eq!(of(gpt())["messages"][1], said);
+    assert_eq!(of(to(Wire::Chat, "acme", "m"))["messages"][1], said);
+    assert_eq!(of(to(Wire::Chat, "groq", "m"))["messages"][1], json!({"role": "assistant", "content": "xno"}));
+    let blocks = json!([{"type": "text", "text": "x"}, {"type": "text", "text": "no"}]);
+    assert_eq!(of(sonnet())["messages"][1]["content"], blocks);
+    for refused in [
+        json!({"role": "assistant", "content": null, "refusal": "no"}),
+        json!({"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}),
+    ] {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": "a"}, refused, {"role": "user", "content": "b"}]});
+        let (body, _) = sent(Family::Chat, &body, &to(Wire::Responses, "openai", "gpt-4o"));
+        assert_eq!(body["input"][1]["content"], json!([{"type": "refusal", "refusal": "no"}]));
+    }
+}
+
+/// What nobody knows of a host is tried.
+#[test]
+fn a_host_of_the_owners_is_sent_openais_own_fields() {
+    let body = json!({"model": "m", "input": "Hi", "text": {"verbosity": "low"}, "metadata": {"a": "b"}, "prompt_cache_key": "k", "service_tier": "flex"});
+    let (sent, dropped) = sent(Family::Responses, &body, &to(Wire::Chat, "acme", "m"));
+    for (name, value) in [
+        ("verbosity", json!("low")),
+        ("metadata", json!({"a": "b"})),
+        ("prompt_cache_key", json!("k")),
+        ("service_tier", json!("flex")),
+    ] {
+        assert_eq!(sent[name], value, "{name}");
+    }
+    assert_eq!(dropped, Vec::<String>::new());
+}
+
+/// A chat client's history goes there as it is, but for what Gemini 3 would refuse it for.
+#[test]
+fn a_chat_clients_own_history_is_signed_for_gemini_3_where_it_is_not() {
+    let written = |calls: Value| {
+        let messages =
+            json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": null, "tool_calls": calls}]);
+        signature::signed(messages.to_string().as_bytes())
+            .map(|raw| serde_json::from_str::<Value>(raw.get()).expect("JSON"))
+    };
+    let call = |extra: Value| json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": extra});
+    let plain = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let signed = written(json!([plain, plain])).expect("it lacks a signature");
+    let at =
+        |call: &str| signed.pointer(&format!("/1/tool_calls/{call}/extra_content/google/thought_signature")).cloned();
+    assert_eq!((at("0"), at("1")), (Some(json!("skip_thought_signature_validator")), None));
+    assert_eq!(signed[0], json!({"role": "user", "content": "a"}));
+    let other = written(json!([call(json!({"google": {"x": 1}, "y": 2}))])).expect("it lacks one");
+    let kept = json!({"google": {"x": 1, "thought_signature": "skip_thought_signature_validator"}, "y": 2});
+    assert_eq!(other[1]["tool_calls"][0]["extra_content"], kept);
+    for whole in
+        [json!([call(json!({"google": {"thought_signature": "own"}})), plain]), json!([]), json!("x"), json!([1])]
+    {
+        assert_eq!(written(whole.clone()), None, "{whole}");
+    }
+    assert!(signature::signed(br#"[{"role": "user", "content": "no "tool_calls" here"}]"#).is_none());
 }
 
 #[test]

@@ -185,10 +185,10 @@ test('a second key is no fallback, the drawn hop is the first, a rule is named b
   const even = await policy([answer('a'), answer('b')], { type: 'load_balance' });
   const users = Array.from({ length: 20 }, (_, i) => `user-${i}`);
   const draws = await Promise.all(users.map(async (user) => header(await worker.chat(even.model, { user }), 'model')));
-  const [first, second] = even.targets.map((target) => users[draws.indexOf(target)]);
+  const [one, other] = even.targets.map((target) => users[draws.indexOf(target)]);
   const embedded = async (model, more) => (({ headers }) => ['model', 'fallback', 'attempts'].map((name) => headers.get(`x-understudy-${name}`)))(await worker.post('/v1/embeddings', { model, input: 'x', ...more }));
-  assert.deepEqual(await embedded(even.model, { user: first }), [even.targets[0], 'false', '1']);
-  assert.deepEqual(await embedded(even.model, { user: second }), [even.targets[0], 'true', '1']);
+  assert.deepEqual(await embedded(even.model, { user: one }), [even.targets[0], 'false', '1']);
+  assert.deepEqual(await embedded(even.model, { user: other }), [even.targets[0], 'true', '1']);
   // One that is a fallback alone is no measure for the one that is drawn.
   assert.deepEqual(await embedded(drawn.model), [drawn.targets[1], 'false', '1']);
 });

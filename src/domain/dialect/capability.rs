@@ -12,6 +12,7 @@
 //!   stored_ids    and its row does not list the feature
 //! Claude's tools  the same, and it is no Claude that is spoken to in Anthropic's words
 //! thread          the same: a thread is one of the stored ids, by a name of its own
+//! inference_geo   it is another provider
 //! service_tier    the same, within a family; between families it is dropped
 //! context         the least that the prompt can be is more than its known window
 //! ```
@@ -46,6 +47,8 @@ enum Need {
     ClaudeTools,
     /// The message thread that the request goes on from.
     Thread,
+    /// That inference stays within a region, which the first hop's provider was asked to promise.
+    Geo,
 }
 
 impl Need {
@@ -54,6 +57,7 @@ impl Need {
             Need::Feature(feature) => feature.name(),
             Need::ClaudeTools => Feature::HostedTools.name(),
             Need::Thread => "thread",
+            Need::Geo => "inference_geo",
         }
     }
 }
@@ -116,6 +120,7 @@ fn meets(need: Need, family: Family, candidate: Candidate<'_>) -> bool {
     match need {
         Need::Feature(feature) => has(feature, family, candidate),
         Need::Thread => candidate.has_own(Feature::StoredIds),
+        Need::Geo => candidate.same_provider,
         Need::ClaudeTools => {
             let claude = candidate.wire.family() == Some(Family::Messages) && is_claude(candidate.model);
             claude || candidate.has_own(Feature::HostedTools)
@@ -233,6 +238,9 @@ fn top_level(top: &Top<'_, '_>, family: Family, needs: &mut Needs) {
     // A message thread that goes on is held by the server that answered before; one that begins is all here.
     if names("thread", "\"continue\"") {
         needs.needs(Need::Thread);
+    }
+    if family == Family::Messages && top("inference_geo").is_some_and(|geo| geo != b"\"global\"") {
+        needs.needs(Need::Geo);
     }
     if stored_prompt || ids.into_iter().any(|name| top(name).is_some()) {
         needs.add(Feature::StoredIds);

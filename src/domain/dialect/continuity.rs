@@ -76,7 +76,11 @@ fn answers(calls: &[Call], rest: &mut VecDeque<Turn>, drops: &mut Drops) -> Resu
                         id.clone_from(&call.own);
                     }
                 }
-                Part::Text(_) | Part::Image { .. } | Part::Document { .. } | Part::ToolCall { .. } => last = None,
+                Part::Text(_)
+                | Part::Refusal(_)
+                | Part::Image { .. }
+                | Part::Document { .. }
+                | Part::ToolCall { .. } => last = None,
             }
             match last.and_then(|at| found.get_mut(at)) {
                 Some(taken) => taken.push(part),
@@ -110,7 +114,7 @@ fn add(settled: &mut Vec<Turn>, turn: Turn) {
 
 fn without_blanks(turn: &Turn) -> Turn {
     // Anthropic refuses text of blanks alone, too.
-    let blank = |part: &&Part| matches!(part, Part::Text(text) if text.trim().is_empty());
+    let blank = |part: &&Part| matches!(part, Part::Text(text) | Part::Refusal(text) if text.trim().is_empty());
     Turn { role: turn.role, parts: turn.parts.iter().filter(|part| !blank(part)).cloned().collect() }
 }
 

@@ -78,6 +78,8 @@ pub struct Turn {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
     Text(String),
+    /// What the model said in place of an answer: text, where a wire has no such part.
+    Refusal(String),
     Image {
         source: Source,
         /// OpenAI's `low`, `high`, `auto`.
@@ -88,8 +90,7 @@ pub enum Part {
         /// File name or title.
         title: Option<String>,
     },
-    /// The model called a tool. `arguments` is JSON text as the wire gave it, perhaps empty, perhaps invalid; of a custom tool
-    /// its input.
+    /// The model called a tool. `arguments` is JSON text as it came, perhaps empty or invalid; of a custom tool its input.
     ToolCall {
         id: String,
         name: String,

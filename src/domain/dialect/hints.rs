@@ -48,6 +48,6 @@ fn gather<'a>(part: &'a mut Part, breaks: &mut Vec<&'a mut Cache>) {
     match part {
         Part::CacheBreak(cache) => breaks.push(cache),
         Part::ToolResult { parts, .. } => parts.iter_mut().for_each(|part| gather(part, breaks)),
-        Part::Text(_) | Part::Image { .. } | Part::Document { .. } | Part::ToolCall { .. } => {}
+        Part::Text(_) | Part::Refusal(_) | Part::Image { .. } | Part::Document { .. } | Part::ToolCall { .. } => {}
     }
 }

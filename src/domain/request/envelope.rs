@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use crate::domain::dialect::chat::signature;
 use crate::domain::policy::Param;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::ours;
@@ -126,6 +127,12 @@ impl Envelope {
     pub fn input_param(&self, body: &[u8]) -> Option<Param> {
         let value = ours::left_out(self.value(body, "input")?)?;
         Some(Param { field: "input".to_owned(), value: Some(value) })
+    }
+
+    /// The `messages` of a chat request, signed for Gemini 3; `None` where they lack nothing.
+    pub fn signed_param(&self, body: &[u8]) -> Option<Param> {
+        let value = signature::signed(self.value(body, "messages")?)?;
+        Some(Param { field: "messages".to_owned(), value: Some(value) })
     }
 
     fn spliced(&self, body: &[u8], model: Option<String>, params: &[Param]) -> Vec<u8> {

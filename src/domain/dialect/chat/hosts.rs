@@ -65,7 +65,8 @@ const COMPATIBLE: Host = Host {
 };
 const VLLM: Host = Host { top_k: true, ..COMPATIBLE };
 /// What nobody knows of a host is tried.
-const UNKNOWN: Host = Host { files: true, effort: true, custom_tools: true, text_lists: true, ..COMPATIBLE };
+const UNKNOWN: Host =
+    Host { openai_fields: true, files: true, effort: true, custom_tools: true, text_lists: true, ..COMPATIBLE };
 
 /// By provider name; every other one of our own table is [`COMPATIBLE`], and one of the owner's [`UNKNOWN`].
 const TABLE: &[(&str, Host)] = &[

@@ -33,6 +33,8 @@ pub struct Manner {
     pub text_lists: bool,
     /// `prompt_cache_breakpoint` on parts.
     pub cache: bool,
+    /// What an assistant refused stands in `refusal`, and not in the text.
+    pub refusals: bool,
     /// Gemini 3 wants a signature on the first call of each step; this stands for one made elsewhere.
     pub signature: Option<&'static str>,
     /// Users' and assistants' messages must take turns, with the system's before them all.
@@ -99,8 +101,8 @@ impl Writer<'_> {
         let mut texts: Vec<&str> = Vec::with_capacity(parts.len());
         for part in parts {
             match part {
-                Part::Text(text) if text.is_empty() => {}
-                Part::Text(text) => texts.push(text),
+                Part::Text(text) | Part::Refusal(text) if text.is_empty() => {}
+                Part::Text(text) | Part::Refusal(text) => texts.push(text),
                 Part::CacheBreak(_) => self.drops.quality(self.from.name_of(Field::CacheControl))?,
                 _ => return Err(Incompatible("system".to_owned())),
             }
@@ -146,7 +148,7 @@ impl Writer<'_> {
         let mut texts: Vec<String> = Vec::with_capacity(parts.len());
         for part in parts {
             match part {
-                Part::Text(text) => texts.push(text.clone()),
+                Part::Text(text) | Part::Refusal(text) => texts.push(text.clone()),
                 Part::Image { .. } => {
                     texts.push(format!("[image returned by tool {id}, see next message]"));
                     shown.extend(self.parts(std::slice::from_ref(part))?);
@@ -172,7 +174,7 @@ impl Writer<'_> {
         let mut out: Vec<Value> = Vec::with_capacity(parts.len());
         for part in parts {
             match part {
-                Part::Text(text) => out.push(json!({"type": "text", "text": text})),
+                Part::Text(text) | Part::Refusal(text) => out.push(json!({"type": "text", "text": text})),
                 Part::Image { source, detail } => out.push(self.image(source, detail.as_deref())?),
                 Part::Document { source, title } => out.push(self.document(source, title.as_deref())?),
                 Part::CacheBreak(_) => match out.last_mut().filter(|_| self.manner.cache) {
@@ -201,10 +203,11 @@ impl Writer<'_> {
     }
 
     fn assistant(&mut self, parts: &[Part]) -> Result<Value, Incompatible> {
-        let (mut text, mut calls) = (None::<String>, Vec::new());
+        let (mut text, mut refusal, mut calls) = (None::<String>, None::<String>, Vec::new());
         for part in parts {
             match part {
-                Part::Text(piece) => text.get_or_insert_default().push_str(piece),
+                Part::Refusal(piece) if self.manner.refusals => refusal.get_or_insert_default().push_str(piece),
+                Part::Text(piece) | Part::Refusal(piece) => text.get_or_insert_default().push_str(piece),
                 Part::ToolCall { id, name, arguments, kind: CallKind::Function } => {
                     let call = self.call(id, name, arguments, calls.is_empty());
                     calls.push(call);
@@ -221,6 +224,9 @@ impl Writer<'_> {
             }
         }
         let mut message = json!({"role": "assistant", "content": text});
+        if let Some(refusal) = refusal {
+            message["refusal"] = refusal.into();
+        }
         if !calls.is_empty() {
             message["tool_calls"] = Value::Array(calls);
             if self.manner.recalls {

@@ -8,6 +8,7 @@ pub mod messages_out;
 pub mod order;
 pub mod replay;
 pub mod request;
+pub mod signature;
 pub mod target;
 pub mod turns;
 pub mod wire;

@@ -74,7 +74,7 @@ pub fn counted(turns: &mut [Turn], reply: &mut Reply) {
                     id.clone_from(own);
                 }
             }
-            Part::Text(_) | Part::Image { .. } | Part::Document { .. } | Part::CacheBreak(_) => {}
+            Part::Text(_) | Part::Refusal(_) | Part::Image { .. } | Part::Document { .. } | Part::CacheBreak(_) => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::domain::catalogue::{Facts, Feature};
 use crate::domain::dialect::chat::hosts::{self, Host, Thinker};
 use crate::domain::dialect::chat::messages_out::{self, Manner};
+use crate::domain::dialect::chat::signature;
 use crate::domain::dialect::conversation::{Conversation, Field, Format, OutputFormat, Tool, ToolChoice};
 use crate::domain::dialect::drops::Drops;
 use crate::domain::dialect::ids;
@@ -15,8 +16,6 @@ use serde_json::{Map, Value, json};
 
 /// The longest `safety_identifier`. Claude Code's user ids are longer, and full of structure.
 const USER_MAX: usize = 64;
-/// What Gemini 3 takes for the signature of a call that another provider made.
-const FOREIGN_SIGNATURE: &str = "skip_thought_signature_validator";
 
 /// Encodes a conversation for a target that speaks Chat Completions.
 ///
@@ -73,7 +72,6 @@ impl Writer<'_> {
     }
 
     fn messages(&mut self) -> Result<(), Incompatible> {
-        let gemini_3 = self.to.model.contains("gemini-3");
         let manner = Manner {
             system: if self.thinker == Thinker::No { "system" } else { "developer" },
             ids: hosts::ids(self.to.provider, self.to.model),
@@ -81,7 +79,8 @@ impl Writer<'_> {
             image_urls: self.host.image_urls,
             text_lists: self.host.text_lists,
             cache: self.to.provider == "openai",
-            signature: gemini_3.then_some(FOREIGN_SIGNATURE),
+            refusals: self.host.openai_fields,
+            signature: signature::is_wanted(self.to.model).then_some(signature::FOREIGN),
             ordered: hosts::insists_on_order(self.to.provider, self.to.model),
             recalls: self.to.model.to_ascii_lowercase().contains("deepseek-v4"),
         };
@@ -172,7 +171,7 @@ impl Writer<'_> {
             OutputFormat::Text => {}
             OutputFormat::JsonObject => self.put("response_format", json!({"type": "json_object"})),
             OutputFormat::JsonSchema { name, description, schema, strict } => {
-                let (schema, wrapped) = match self.host.openai_fields {
+                let (schema, wrapped) = match self.host.openai_fields && self.host.plain_schemas {
                     true => schema::of_answer(schema),
                     false => (schema.clone(), false),
                 };

@@ -93,7 +93,7 @@ impl Place {
     ) -> Result<(), Incompatible> {
         let mut parts = self.content(conversation, message)?;
         if let Some(refusal) = present(message, "refusal").and_then(Value::as_str) {
-            parts.push(Part::Text(refusal.to_owned()));
+            parts.push(Part::Refusal(refusal.to_owned()));
         }
         if present(message, "audio").is_some() {
             conversation.semantic("audio");
@@ -182,7 +182,7 @@ impl Place {
         let text = |name: &str| part.get(name).and_then(Value::as_str);
         match kind {
             Some("text") => Ok(Some(Part::Text(text("text").ok_or_else(|| bad("text"))?.to_owned()))),
-            Some("refusal") => Ok(Some(Part::Text(text("refusal").ok_or_else(|| bad("refusal"))?.to_owned()))),
+            Some("refusal") => Ok(Some(Part::Refusal(text("refusal").ok_or_else(|| bad("refusal"))?.to_owned()))),
             Some("image_url") => {
                 let image = part.get("image_url").ok_or_else(|| bad("image_url"))?;
                 let url = image.as_str().or_else(|| image.get("url").and_then(Value::as_str));

@@ -112,8 +112,8 @@ impl<'a> Blocks<'a> {
         let mut blocks = Vec::with_capacity(parts.len());
         for part in parts {
             let block = match part {
-                Part::Text(text) if text.trim().is_empty() => continue,
-                Part::Text(text) => json!({"text": text}),
+                Part::Text(text) | Part::Refusal(text) if text.trim().is_empty() => continue,
+                Part::Text(text) | Part::Refusal(text) => json!({"text": text}),
                 Part::Image { source, detail } => {
                     if detail.as_deref().is_some_and(|detail| detail != "auto") {
                         self.drops.quality("messages.image_url.detail")?;

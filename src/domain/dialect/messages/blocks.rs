@@ -99,10 +99,10 @@ impl<'a> Blocks<'a> {
             turns.push(Turn { role: Role::User, parts: vec![Part::Text(GO_ON.to_owned())] });
             return Ok(());
         }
-        if let Some(Part::Text(text)) = last.parts.last_mut() {
+        if let Some(Part::Text(text) | Part::Refusal(text)) = last.parts.last_mut() {
             text.truncate(text.trim_end().len());
         }
-        last.parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+        last.parts.retain(|part| !matches!(part, Part::Text(text) | Part::Refusal(text) if text.is_empty()));
         if last.parts.is_empty() {
             turns.pop();
         }
@@ -126,8 +126,8 @@ impl<'a> Blocks<'a> {
         let mut blocks: Vec<Value> = Vec::with_capacity(parts.len());
         for part in parts {
             match part {
-                Part::Text(text) if text.trim().is_empty() => {}
-                Part::Text(text) => blocks.push(json!({"type": "text", "text": text})),
+                Part::Text(text) | Part::Refusal(text) if text.trim().is_empty() => {}
+                Part::Text(text) | Part::Refusal(text) => blocks.push(json!({"type": "text", "text": text})),
                 Part::Image { source, detail } => blocks.push(self.image(source, detail.as_deref())?),
                 Part::Document { source, title } => blocks.push(self.document(source, title.as_deref())?),
                 Part::ToolCall { id, name, arguments, .. } => blocks.push(self.call(id, name, arguments)?),

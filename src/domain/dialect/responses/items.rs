@@ -165,7 +165,7 @@ fn parts_of(conversation: &mut Conversation, value: &Value, path: &str) -> Resul
             "input_text" | "output_text" | "text" => {
                 parts.push(Part::Text(part["text"].as_str().ok_or_else(|| bad("text"))?.to_owned()));
             }
-            "refusal" => parts.push(Part::Text(part["refusal"].as_str().ok_or_else(|| bad("refusal"))?.to_owned())),
+            "refusal" => parts.push(Part::Refusal(part["refusal"].as_str().ok_or_else(|| bad("refusal"))?.to_owned())),
             "input_image" => match part["image_url"].as_str() {
                 Some(url) => {
                     let source = media::source(url).ok_or_else(|| bad("image_url"))?;

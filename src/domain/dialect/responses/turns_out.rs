@@ -46,7 +46,7 @@ fn custom_call(part: &Part) -> Option<&str> {
 /// The text of a text part.
 pub const fn text_of(part: &Part) -> Option<&str> {
     match part {
-        Part::Text(text) => Some(text.as_str()),
+        Part::Text(text) | Part::Refusal(text) => Some(text.as_str()),
         _ => None,
     }
 }
@@ -90,7 +90,8 @@ fn items_of(turn: &Turn, customs: &HashSet<String>, reply: &mut Reply) -> Result
 fn part_of(part: &Part, role: Role) -> Result<Option<Value>, Incompatible> {
     let text_type = if role == Role::Assistant { "output_text" } else { "input_text" };
     Ok(Some(match part {
-        Part::Text(text) => json!({"type": text_type, "text": text}),
+        Part::Refusal(refusal) if role == Role::Assistant => json!({"type": "refusal", "refusal": refusal}),
+        Part::Text(text) | Part::Refusal(text) => json!({"type": text_type, "text": text}),
         Part::Document { source: Source::Text(text), title } => {
             json!({"type": text_type, "text": media::titled(title.as_deref(), text)})
         }
@@ -110,7 +111,7 @@ fn part_of(part: &Part, role: Role) -> Result<Option<Value>, Incompatible> {
 /// Text alone goes as a string, which every host of this wire takes. There is no flag for errors: the text says it.
 fn output_of(parts: &[Part], is_error: bool) -> Result<Value, Incompatible> {
     let texts: Vec<&str> = parts.iter().filter_map(text_of).collect();
-    if parts.iter().all(|part| matches!(part, Part::Text(_) | Part::CacheBreak(_))) {
+    if parts.iter().all(|part| matches!(part, Part::Text(_) | Part::Refusal(_) | Part::CacheBreak(_))) {
         let prefix = if is_error { "Error: " } else { "" };
         return Ok(json!(format!("{prefix}{}", texts.join("\n"))));
     }
