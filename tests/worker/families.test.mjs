@@ -383,3 +383,17 @@ describe('what crosses, and what does not', () => {
     await worker.remove('models');
   });
 });
+
+test('a chat client’s tool loop falls back to Gemini 3 with the signature that it wants, and to no other model with it', async () => {
+  const name = unique('g');
+  const targets = [`acme/${name}`, `other/gemini-3-${name}`];
+  upstream.on(targets[0], status(503));
+  upstream.on(targets[1], answer(SAID));
+  await worker.put(`policy:${name}`, { chain: targets, breaker: null, ...QUICK });
+  const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{}' } };
+  const history = [...messages, { role: 'assistant', content: null, tool_calls: [call] }, { role: 'tool', tool_call_id: 'call_1', content: 'r' }];
+  assert.equal((await worker.chat(`policy/${name}`, { messages: history })).status, 200);
+  const [first, second] = targets.map((target) => upstream.calls(target).at(-1).json.messages);
+  assert.deepEqual(first, history);
+  assert.deepEqual(second, history.with(1, { ...history[1], tool_calls: [{ ...call, extra_content: { google: { thought_signature: 'skip_thought_signature_validator' } } }] }));
+});
