@@ -125,8 +125,8 @@ export class Line {
 
   // A relay, chunk after chunk: `step` answers what goes to the client in a chunk's place, undefined where that is the chunk
   // itself, as it always is without a `step`. The loop runs here, since a future of Wasm for every chunk costs more than the
-  // reading of it. Between two chunks `idle` ms may pass: that clock starts anew where `step` found content (`fresh`), and rests
-  // while the client takes its time. Resolves with true at the end of the stream, or once `step` has said that nothing may
+  // reading of it. Between two chunks `idle` ms may pass: that clock starts anew unless `step` found nothing new (`fresh`), and
+  // rests while the client takes its time. Resolves with true at the end of the stream, or once `step` has said that nothing may
   // follow (`over`), and with false where the client is gone; rejects with what the upstream's stream failed with.
   async relay(reader, writer, step) {
     let now = (this.wrote = clock());
@@ -135,7 +135,7 @@ export class Line {
       const { done, value } = await reader.read();
       this.ends = Infinity;
       if (done) return true;
-      this.fresh = !step;
+      this.fresh = true;
       const out = step?.(value) ?? value;
       // The platform's clock costs as much as the reading of a chunk: it is asked where it matters.
       const began = this.fresh ? 0 : clock();

@@ -193,8 +193,8 @@ impl Line {
     }
 
     /// Hands chunk after chunk to the client, as `step` says, or all as they come; whether the client took them to the end. The idle
-    /// clock, which ends the line, starts anew where one brought content ([`Line::heard_content`]; without a `step` all do), and
-    /// rests while the client takes its time.
+    /// clock, which ends the line, starts anew with each but those that brought nothing new ([`Line::heard_nothing`]), and rests
+    /// while the client takes its time.
     ///
     /// # Errors
     /// What the upstream's stream failed with.
@@ -216,9 +216,9 @@ impl Line {
         self.wire.set_idle(ms_of(idle));
     }
 
-    /// The chunk of this step of a relay brought content.
-    pub fn heard_content(&self) {
-        self.wire.set_fresh(true);
+    /// The chunk of this step of a relay brought nothing new.
+    pub fn heard_nothing(&self) {
+        self.wire.set_fresh(false);
     }
 
     /// Nothing follows what this step of a relay answers.

@@ -148,13 +148,12 @@ impl Committed {
         let passed = match self.relay.gathers() {
             None => self.line.relay(reader, writer, self.idle, None).await,
             Some(whole) => {
-                let (line, whole) = (&self.line, RefCell::new(whole));
+                let whole = RefCell::new(whole);
                 let keep = |chunk: Vec<u8>| {
                     whole.borrow_mut().push(&chunk);
-                    line.heard_content();
                     None
                 };
-                line.relay(reader, writer, self.idle, Some(&step(&keep))).await
+                self.line.relay(reader, writer, self.idle, Some(&step(&keep))).await
             }
         };
         self.how_it_passed(passed)
@@ -280,8 +279,8 @@ impl Watch<'_> {
         let mut out = Vec::with_capacity(chunk.len());
         let grew = self.take(&chunk, &mut out);
         let ended = self.relay.ended();
-        if grew || ended {
-            self.line.heard_content();
+        if !grew && !ended {
+            self.line.heard_nothing();
         }
         if ended {
             self.line.set_idle(closing);

@@ -100,6 +100,11 @@ fn check_envelope(envelope: &Envelope, body: &[u8]) {
         assert_eq!(again.rewrite(&out, "m\"\u{7f}", params), out, "rewriting is done once");
     }
     let _ = (envelope.usage_param(body), envelope.cleaned(body, &params));
+    if let Some(signed) = envelope.signed_param(body) {
+        let out = envelope.rewrite(body, "m", &[signed]);
+        let again = Envelope::parse(&out).unwrap_or_else(|refusal| panic!("our own body is refused: {refusal}"));
+        assert!(again.signed_param(&out).is_none(), "a history is signed once");
+    }
 }
 
 pub fn form(input: &[u8]) {
