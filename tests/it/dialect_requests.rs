@@ -1687,6 +1687,11 @@ fn a_chat_clients_own_history_is_signed_for_gemini_3_where_it_is_not() {
     let other = written(json!([call(json!({"google": {"x": 1}, "y": 2}))])).expect("it lacks one");
     let kept = json!({"google": {"x": 1, "thought_signature": "skip_thought_signature_validator"}, "y": 2});
     assert_eq!(other[1]["tool_calls"][0]["extra_content"], kept);
+    for nothing in [Value::Null, json!({"google": null}), json!({"google": {"thought_signature": null}})] {
+        let signed = written(json!([call(nothing.clone())])).expect("it lacks one");
+        let expected = json!({"google": {"thought_signature": "skip_thought_signature_validator"}});
+        assert_eq!(signed[1]["tool_calls"][0]["extra_content"], expected, "{nothing}");
+    }
     for whole in
         [json!([call(json!({"google": {"thought_signature": "own"}})), plain]), json!([]), json!("x"), json!([1])]
     {

@@ -450,9 +450,12 @@ describe('answers that are no stream', { concurrency: 4 }, () => {
     const next = await ask('chat', slow.model);
     servedBy(next, slow, 2);
     outcomes(next, 'timeout', 'ok');
+    // The clock starts when the call is sent, which a busy machine's upstream hears of later.
+    const [, waited] = next.headers.get('x-understudy-trail').match(/=timeout;[^;]+;(\d+)ms/);
+    assert.ok(Number(waited) >= 600, `given up after ${waited} ms`);
     const [call] = slow.calls(1);
     await call.ended;
-    assert.ok(call.closedEarly && call.openMs >= 400 && call.openMs < 600 + SLACK_MS, `closed after ${call.openMs} ms`);
+    assert.ok(call.closedEarly && call.openMs < 600 + SLACK_MS, `closed after ${call.openMs} ms`);
   });
 
   test('a stream that the upstream answers with JSON is one in the client’s shape, with its time and its usage', async () => {

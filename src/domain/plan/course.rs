@@ -45,7 +45,8 @@ impl<'a> Course<'a> {
     /// request names need be loaded.
     ///
     /// # Errors
-    /// 400 `invalid_model`, 403 `model_not_allowed`, 400 `unknown_provider`, in this order.
+    /// 400 `invalid_model`, 403 `model_not_allowed` by the key, then by a rule, and 400 `unknown_provider` where neither names a policy
+    /// in the model's place, in this order.
     pub fn choose(request: Request<'a>, world: World<'_>) -> Result<Course<'a>, Refusal> {
         let (name, model) = judge_models(&request, world)?;
         let identity = request.asked.identity.clone().under(request.key);

@@ -38,11 +38,21 @@ pub fn signed(messages: &[u8]) -> Option<Box<RawValue>> {
 fn with_signature(message: &str) -> Option<String> {
     let mut message: Value = serde_json::from_str(message).ok()?;
     let calls = message.get_mut("tool_calls")?.as_array_mut()?;
-    if calls.iter().any(|call| call.pointer("/extra_content/google/thought_signature").is_some()) {
+    let is_signed =
+        |call: &Value| call.pointer("/extra_content/google/thought_signature").is_some_and(Value::is_string);
+    if calls.iter().any(is_signed) {
         return None;
     }
-    let extra = calls.first_mut()?.as_object_mut()?.entry("extra_content").or_insert_with(|| json!({}));
-    let google = extra.as_object_mut()?.entry("google").or_insert_with(|| json!({}));
+    let google = member(member(calls.first_mut()?, "extra_content")?, "google")?;
     google.as_object_mut()?.insert("thought_signature".to_owned(), FOREIGN.into());
     Some(message.to_string())
+}
+
+/// An object within another, made where there is none: SDKs write what is not there as null.
+fn member<'a>(object: &'a mut Value, name: &str) -> Option<&'a mut Value> {
+    let member = object.as_object_mut()?.entry(name).or_insert(Value::Null);
+    if member.is_null() {
+        *member = json!({});
+    }
+    Some(member)
 }
