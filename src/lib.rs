@@ -55,7 +55,7 @@
 //! | [`error`](domain::error), [`refusal`](domain::refusal), [`redact`](domain::redact) | what a client is told when it fails |
 //! | [`ledger`](domain::ledger), [`usage`](domain::usage) | what is recorded, and what it answers |
 //! | [`simulate`](domain::simulate), [`scripted`](domain::scripted), [`sim`](domain::sim) | the same chain without upstreams |
-//! | [`admin`](domain::admin) | the table of admin routes |
+//! | [`admin`](domain::admin), [`settings`](domain::settings) | the table of admin routes; the deployment's variables |
 //! | [`crypto`](domain::crypto), [`checksum`](domain::checksum), [`time`](domain::time) | keys at rest; CRC-32; moments and spans |
 //!
 //! # What always holds

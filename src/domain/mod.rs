@@ -33,6 +33,7 @@ pub mod route;
 pub mod rules;
 pub mod schema;
 pub mod scripted;
+pub mod settings;
 pub mod sigv4;
 pub mod sim;
 pub mod simulate;

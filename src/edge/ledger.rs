@@ -1,6 +1,6 @@
 //! The shards as one: every question goes to all of them at once, and their answers are merged.
 
-use super::bindings::{retention, settings};
+use super::bindings::settings;
 use super::glue::now;
 use super::ledger_do::ask;
 use super::recorder;
@@ -17,7 +17,7 @@ use worker::Env;
 
 /// How long the ledger keeps what it holds, and the moment.
 pub fn keeps(env: &Env) -> (Retention, Instant) {
-    (retention(env), now())
+    (settings(env).keeps, now())
 }
 
 async fn ask_all<T>(env: &Env, question: &Ask, read: impl Fn(Answer) -> Option<T>) -> Result<Vec<T>, Refusal> {

@@ -33,7 +33,7 @@ mod sql;
 use crate::domain::ledger::batch::LEASE;
 use crate::domain::ledger::protocol::{Answer, Ask, Status, TailMark};
 use crate::domain::ledger::row::RequestRow;
-use crate::edge::bindings::{LEDGER, retention};
+use crate::edge::bindings::{LEDGER, settings};
 use crate::edge::glue::{now, seed};
 use crate::edge::line::within;
 use sql::Db;
@@ -87,7 +87,7 @@ impl DurableObject for Ledger {
 
     async fn alarm(&self) -> Result<Response> {
         self.migrate()?;
-        let keeps = retention(&self.env);
+        let keeps = settings(&self.env).keeps;
         control::prune(&self.db, now())?;
         let more = shard::prune(&self.db, &keeps, now())?;
         self.state.storage().set_alarm(if more { PRUNE_AGAIN } else { PRUNE_EVERY }).await?;

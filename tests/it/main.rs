@@ -43,6 +43,7 @@ mod responses;
 mod rows;
 mod rules;
 mod schema;
+mod settings;
 mod sigv4;
 mod sim;
 mod simulate;

@@ -276,6 +276,20 @@ test('a bound on bodies beyond what can be addressed is none', async () => {
   }
 });
 
+test('a variable may be a number, and one that cannot be used is said once in the log', async () => {
+  const plain = await startWorker({ vars: { MAX_BODY_BYTES: 200, POLICY_TTL_MS: '30s' } });
+  try {
+    assert.equal((await plain.chat('sim/echo')).status, 200);
+    assert.equal((await plain.chat('sim/echo', { user: 'u'.repeat(200) })).status, 413);
+    const said = plain.logs.map((line) => line.message).filter((line) => line.includes('setting_misread'));
+    assert.deepEqual(said.map(JSON.parse), [
+      { event: 'setting_misread', name: 'POLICY_TTL_MS', value: '30s', expected: 'an integer, 0 to 31536000000', used: '30000' },
+    ]);
+  } finally {
+    await plain.close();
+  }
+});
+
 test('POST /v1/report', async () => {
   const response = await worker.post('/v1/report', { anything: 1 });
   assert.equal(response.status, 200);
