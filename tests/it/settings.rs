@@ -8,6 +8,10 @@ fn read(variables: &[(&str, &str)]) -> (Settings, Vec<Misread>) {
     Settings::read(&of)
 }
 
+fn misread(name: &'static str, value: &str, expected: &str, used: &str) -> Misread {
+    Misread { name, value: value.to_owned(), expected: expected.to_owned(), used: used.to_owned() }
+}
+
 #[test]
 fn what_is_not_set_has_the_defaults_of_the_contract() {
     let (settings, misread) = read(&[]);
@@ -62,11 +66,7 @@ fn a_variable_that_cannot_be_used_is_named_with_what_is_used_in_its_place() {
         ("LEDGER_MINUTES_HOURS", "0", "an integer, 1 to 876000", "1"),
         ("LEDGER_HOURS_DAYS", "99999999999999999999", "an integer, 1 to 36500", "90"),
     ] {
-        let (expected, used) = (expected.to_owned(), used.to_owned());
-        let name_of =
-            |misread: Vec<Misread>| misread.into_iter().map(|one| (one.name, one.value, one.expected, one.used));
-        let said: Vec<_> = name_of(read(&[(name, value)]).1).collect();
-        assert_eq!(said, [(name, value.to_owned(), expected, used)]);
+        assert_eq!(read(&[(name, value)]).1, [misread(name, value, expected, used)]);
     }
 }
 
@@ -80,8 +80,7 @@ fn a_secret_of_a_form_that_it_cannot_have_is_named_and_not_shown() {
         ("ADMIN_TOKENS", "just-a-token", "alice:token,bob:token"),
         ("ADMIN_TOKENS", "alice:a,bob:", "alice:token,bob:token"),
     ] {
-        let (value_shown, expected, used) = (String::new(), expected.to_owned(), String::new());
-        assert_eq!(read(&[(name, value)]).1, [Misread { name, value: value_shown, expected, used }]);
+        assert_eq!(read(&[(name, value)]).1, [misread(name, "", expected, "")]);
     }
 }
 
