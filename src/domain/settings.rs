@@ -1,13 +1,14 @@
 //! The deployment's variables: what each may be, what holds where one is not set, and what is said of one that cannot be used.
 //!
-//! A variable never stops the Worker: the nearest value that it may have is used, or its default, and that is logged. So are secrets
-//! of a form that they cannot have.
+//! A variable never stops the Worker: the most that it may be is used where it is more, else its default, and that is logged. So
+//! are secrets of a form that they cannot have.
 
 use crate::domain::crypto::Kek;
 use crate::domain::ledger::query::Retention;
 use crate::domain::redact::redact;
 use crate::domain::time::Span;
 use serde::Serialize;
+use std::num::IntErrorKind;
 
 /// Variables, as they are used.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +53,7 @@ impl Settings {
             ledger_shards: reader.number("LEDGER_SHARDS", 4, 1, 1024) as u32,
             policy_ttl: Span(reader.number("POLICY_TTL_MS", 30_000, 0, Span::days(365).0)),
             default_provider: of("DEFAULT_PROVIDER").unwrap_or_else(|| "openai".into()),
-            max_body_bytes: reader.number("MAX_BODY_BYTES", 16 << 20, 1, MOST_BYTES) as usize,
+            max_body_bytes: reader.number("MAX_BODY_BYTES", 16 << 20, 0, MOST_BYTES) as usize,
             request_endpoints: reader.is("REQUEST_ENDPOINTS", "on", "off"),
             keeps: Retention {
                 attempts: reader.span("LEDGER_ATTEMPTS_DAYS", default.attempts, Span::days(1)),
@@ -99,11 +100,16 @@ impl Reader<'_> {
         text == value
     }
 
+    /// Too much is the most. Too little is none, so that no row is deleted before the default would.
     fn number(&mut self, name: &'static str, default: u64, least: u64, most: u64) -> u64 {
         let Some(text) = (self.of)(name) else { return default };
-        let given = text.parse::<u64>();
-        let used = given.as_ref().map_or(default, |number| *number.clamp(&least, &most));
-        if given != Ok(used) {
+        let given = match text.parse::<u64>() {
+            // More than any number that is counted with is still the most, and not none.
+            Err(error) if *error.kind() == IntErrorKind::PosOverflow => Some(u64::MAX),
+            given => given.ok(),
+        };
+        let used = given.filter(|number| *number >= least).map_or(default, |number| number.min(most));
+        if given != Some(used) {
             self.note(name, &text, format!("an integer, {least} to {most}"), used.to_string());
         }
         used

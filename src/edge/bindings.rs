@@ -51,11 +51,7 @@ pub fn text(env: &Env, name: &str) -> Option<String> {
     if let Some(known) = TEXTS.with_borrow(|texts| texts.get(name).cloned()) {
         return known;
     }
-    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok().and_then(|value| {
-        let (number, truth) =
-            (value.as_f64().map(|number| number.to_string()), value.as_bool().map(|truth| truth.to_string()));
-        value.as_string().or(number).or(truth)
-    });
+    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok().and_then(|value| written(&value));
     let value = value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     TEXTS.with_borrow_mut(|texts| {
         if texts.len() < TEXTS_MOST {
@@ -63,6 +59,12 @@ pub fn text(env: &Env, name: &str) -> Option<String> {
         }
     });
     value
+}
+
+fn written(value: &JsValue) -> Option<String> {
+    let number = || Some(value.as_f64()?.to_string());
+    let truth = || Some(value.as_bool()?.to_string());
+    value.as_string().or_else(number).or_else(truth)
 }
 
 /// Names of variables that are kept: KV documents may name secrets of their own.

@@ -56,15 +56,15 @@ fn a_variable_that_cannot_be_used_is_named_with_what_is_used_in_its_place() {
         ("SIM", "true", "on or off", "off"),
         ("REQUEST_ENDPOINTS", "1", "on or off", "off"),
         ("LEDGER_SHARDS", "eight", "an integer, 1 to 1024", "4"),
-        ("LEDGER_SHARDS", "0", "an integer, 1 to 1024", "1"),
+        ("LEDGER_SHARDS", "0", "an integer, 1 to 1024", "4"),
         ("LEDGER_SHARDS", "5000", "an integer, 1 to 1024", "1024"),
         ("POLICY_TTL_MS", "30s", "an integer, 0 to 31536000000", "30000"),
         ("POLICY_TTL_MS", "-1", "an integer, 0 to 31536000000", "30000"),
-        ("MAX_BODY_BYTES", "16MB", "an integer, 1 to 1073741824", "16777216"),
-        ("MAX_BODY_BYTES", "4294967296", "an integer, 1 to 1073741824", "1073741824"),
+        ("MAX_BODY_BYTES", "16MB", "an integer, 0 to 1073741824", "16777216"),
+        ("MAX_BODY_BYTES", "4294967296", "an integer, 0 to 1073741824", "1073741824"),
         ("LEDGER_ATTEMPTS_DAYS", "30d", "an integer, 1 to 36500", "7"),
-        ("LEDGER_MINUTES_HOURS", "0", "an integer, 1 to 876000", "1"),
-        ("LEDGER_HOURS_DAYS", "99999999999999999999", "an integer, 1 to 36500", "90"),
+        ("LEDGER_MINUTES_HOURS", "0", "an integer, 1 to 876000", "48"),
+        ("LEDGER_HOURS_DAYS", "99999999999999999999", "an integer, 1 to 36500", "36500"),
     ] {
         assert_eq!(read(&[(name, value)]).1, [misread(name, value, expected, used)]);
     }
